@@ -1,0 +1,1 @@
+"""Fair, explainable and adaptive mixtures of experts for streams."""
