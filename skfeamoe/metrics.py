@@ -1,0 +1,474 @@
+"""Fairness measures that fairlearn does not have, with the signatures of those it has.
+
+Demographic parity, equalized odds and equal opportunity come from :mod:`fairlearn.metrics`.
+Here stand the two others of the FEAMOE paper:
+
+- burden of group a: ``B_a = E[distance(x) | prediction unfavorable, A = a]``;
+- individual unfairness: ``P(prediction(x, a) != prediction(x, a') for some other a')``.
+
+Groups are formed by :class:`fairlearn.metrics.MetricFrame`: any number of groups, several
+sensitive columns make intersections, and a missing sensitive value is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from fairlearn.metrics import MetricFrame
+from scipy import sparse
+from sklearn.utils import check_consistent_length
+
+__all__ = [
+    "burden",
+    "burden_difference",
+    "counterfactual_predict",
+    "individual_fairness_score",
+    "individual_unfairness",
+]
+
+
+def burden(
+    y_true,
+    y_pred,
+    *,
+    distance,
+    sample_weight=None,
+    pos_label: Any = 1,
+    zero_division: float = 0.0,
+) -> float:
+    """Mean distance to the decision boundary of those who are predicted unfavorably.
+
+    How far a refused person is from acceptance: the effort that the model asks of them. A
+    plain metric function, so ``MetricFrame(metrics=burden, sample_params={"distance": d})``
+    gives the burden of each group.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels. Not used, present for the common signature.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels.
+    distance : array-like of shape (n_samples,)
+        Distance to the decision boundary, not negative, for instance from
+        ``FEAMOEClassifier.distance_to_boundary`` (in standardized feature units).
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+    pos_label : label, default=1
+        The favorable label; every other prediction is a refusal.
+    zero_division : {0.0, nan}, default=0.0
+        The value when nobody is refused: 0.0 reads "nobody bears a burden", nan reads
+        "there is nothing to average".
+
+    Returns
+    -------
+    float
+        Burden, in the units of `distance`.
+
+    Raises
+    ------
+    ValueError
+        For a distance of a refused row that is negative or not finite, for arrays of
+        different lengths, or when `pos_label` is no label of this kind.
+
+    References
+    ----------
+    .. [1] S. Sharma, A. H. Gee, D. Paydarfar, J. Ghosh. "FaiR-N: Fair and Robust Neural
+       Networks for Structured Data". 2020.
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import burden
+    >>> burden([0, 1, 1], [0, 0, 1], distance=[2.0, 1.0, 5.0])
+    1.5
+    """
+    y_pred = np.asarray(y_pred)
+    distance = np.asarray(distance, dtype=float)
+    check_consistent_length(y_true, y_pred, distance, sample_weight)
+    _check_pos_label(y_pred, pos_label)
+    refused = y_pred != pos_label
+    far = distance[refused]
+    bad = ~(np.isfinite(far) & (far >= 0))
+    if bad.any():
+        raise ValueError(
+            "distance must be finite and not negative for every refused row, "
+            f"got {far[bad][0]}; pass the absolute distance to the boundary"
+        )
+    weight = (
+        np.ones(far.size) if sample_weight is None else np.asarray(sample_weight)[refused]
+    )
+    total = weight.sum()
+    return float(weight @ far / total) if total > 0 else float(zero_division)
+
+
+def burden_difference(
+    y_true,
+    y_pred,
+    *,
+    sensitive_features,
+    distance,
+    method: Literal["between_groups", "to_overall"] = "between_groups",
+    sample_weight=None,
+    pos_label: Any = 1,
+    zero_division: float = 0.0,
+) -> float:
+    """Largest difference in burden between groups.
+
+    The burden of a group is the mean distance to the decision boundary of its members who
+    are predicted unfavorably, see :func:`burden`.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels. Not used, present for the common signature.
+    y_pred : array-like of shape (n_samples,)
+        Predicted labels.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Groups; several columns make intersections.
+    distance : array-like of shape (n_samples,)
+        Distance to the decision boundary, not negative.
+    method : {"between_groups", "to_overall"}, default="between_groups"
+        The largest group burden minus the smallest, or the largest absolute difference
+        between a group's burden and the burden of all; see
+        :meth:`fairlearn.metrics.MetricFrame.difference`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+    pos_label : label, default=1
+        The favorable label; every other prediction is a refusal.
+    zero_division : {0.0, nan}, default=0.0
+        Burden of a group in which nobody is refused. With 0.0 it bears no burden, so a
+        model that refuses only the members of one group shows a gap: what an audit must
+        not miss. With nan such a group is left out, and the result is nan when fewer than
+        two groups remain: for small samples, where a group without refusals may be chance.
+
+    Returns
+    -------
+    float
+        Difference in burden, in the units of `distance`; 0 is perfectly equal.
+
+    Raises
+    ------
+    ValueError
+        As :func:`burden`, and for missing values in `sensitive_features`.
+
+    References
+    ----------
+    .. [1] S. Sharma, A. H. Gee, D. Paydarfar, J. Ghosh. "FaiR-N: Fair and Robust Neural
+       Networks for Structured Data". 2020.
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import burden_difference
+    >>> y_pred, sex = [0, 0, 1, 0], ["f", "f", "m", "m"]
+    >>> burden_difference(
+    ...     [0, 1, 1, 0], y_pred, sensitive_features=sex, distance=[2.0, 1.0, 4.0, 0.5]
+    ... )
+    1.0
+    """
+
+    def group_burden(y_true, y_pred, distance, sample_weight=None):
+        return burden(
+            y_true,
+            y_pred,
+            distance=distance,
+            sample_weight=sample_weight,
+            pos_label=pos_label,
+            zero_division=zero_division,
+        )
+
+    check_consistent_length(y_true, y_pred, distance, sample_weight)
+    sample_params = {"distance": distance}
+    if sample_weight is not None:
+        sample_params["sample_weight"] = sample_weight
+    frame = MetricFrame(
+        metrics=group_burden,
+        y_true=y_true,
+        y_pred=y_pred,
+        sensitive_features=sensitive_features,
+        sample_params=sample_params,
+    )
+    by_group = frame.by_group.astype(float)
+    if by_group.size > 1 and by_group.notna().sum() < 2 and np.isnan(zero_division):
+        return float("nan")
+    return float(frame.difference(method=method))
+
+
+def individual_unfairness(
+    y_true,
+    y_pred,
+    *,
+    y_pred_counterfactual,
+    sensitive_features=None,
+    sample_weight=None,
+) -> float:
+    """Share of rows whose prediction changes when the sensitive attribute is changed.
+
+    A plain metric function, so :class:`fairlearn.metrics.MetricFrame` reports it by group
+    (with `y_pred_counterfactual` of one column as a sample parameter).
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels. Not used, present for the common signature.
+    y_pred : array-like of shape (n_samples,)
+        Predictions for the rows as they are.
+    y_pred_counterfactual : array-like of shape (n_samples,) or (n_samples, n_values)
+        Predictions for the same rows with another value of the sensitive attribute, one
+        column a value, as :func:`counterfactual_predict` returns them. A row is treated
+        unfairly if any of its columns differs from `y_pred` (the worst case).
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
+            default=None
+        When given, the share within the group that is worst off; otherwise over all rows.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+        Share in [0, 1]; 0 means that no decision depends on the sensitive attribute itself
+        (proxies may still carry it). nan when all weights are zero.
+
+    Raises
+    ------
+    ValueError
+        For arrays of different lengths.
+
+    References
+    ----------
+    .. [1] S. Sharma, J. Henderson, J. Ghosh. "FEAMOE: Fair, Explainable and Adaptive
+       Mixture of Experts". IJCAI 2023 (individual fairness experiment).
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import individual_unfairness
+    >>> y_pred = [0, 1, 1, 0]
+    >>> individual_unfairness(y_pred, y_pred, y_pred_counterfactual=[1, 1, 1, 0])
+    0.25
+    """
+    y_pred = np.asarray(y_pred)
+    other = np.asarray(y_pred_counterfactual)
+    check_consistent_length(y_true, y_pred, other, sample_weight)
+    flips = (other.reshape(len(y_pred), -1) != y_pred.reshape(-1, 1)).any(axis=1)
+    weight = np.ones(len(y_pred)) if sample_weight is None else np.asarray(sample_weight)
+    if sensitive_features is None:
+        return _weighted_share(flips, flips, weight)
+    frame = MetricFrame(
+        metrics=_weighted_share,
+        y_true=flips,
+        y_pred=flips,
+        sensitive_features=sensitive_features,
+        sample_params={"sample_weight": weight},
+    )
+    return float(frame.group_max())
+
+
+def counterfactual_predict(
+    estimator, X, *, columns, values: Sequence[Any] | None = None
+) -> np.ndarray:
+    """Predictions for every row under every value of the sensitive attribute.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        Anything with ``predict``.
+    X : DataFrame (pandas, polars), ndarray or sparse matrix
+        The rows, of shape (n_samples, n_features); not changed.
+    columns : str, int or list of these
+        Column(s) of `X` that hold the sensitive attribute: names for a DataFrame, positions
+        otherwise. Several columns change together, as one-hot coded attributes and
+        intersections need.
+    values : sequence, default=None
+        Values to try; a sequence of tuples when there are several columns. Default: all
+        that occur in `X`, in sorted order where they can be sorted.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_values)
+        Predicted labels; column j holds those with the j-th value. In the column of a row's
+        own value the prediction is unchanged, so it never counts as a flip.
+
+    Raises
+    ------
+    ValueError
+        If a column is not in `X`, or fewer than two values are there to compare.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skfeamoe.metrics import counterfactual_predict, individual_unfairness
+    >>> X = np.array([[0, -2.0], [0, 0.2], [1, -0.2], [1, 2.0]])
+    >>> y = np.array([0, 0, 1, 1])
+    >>> model = LogisticRegression().fit(X, y)
+    >>> flipped = counterfactual_predict(model, X, columns=0)
+    >>> flipped.shape
+    (4, 2)
+    >>> individual_unfairness(y, model.predict(X), y_pred_counterfactual=flipped)
+    0.5
+    """
+    names = list(columns) if isinstance(columns, (list, tuple)) else [columns]
+    _check_columns(X, names)
+    if values is None:
+        combinations = _observed(X, names)
+    else:
+        combinations = [tuple(v) if len(names) > 1 else (v,) for v in values]
+    if len(combinations) < 2:
+        raise ValueError(
+            f"columns={columns!r} holds {len(combinations)} value(s) in X; at least two "
+            "are needed to compare predictions: pass values="
+        )
+    return np.column_stack(
+        [
+            estimator.predict(_replaced(X, names, combination))
+            for combination in combinations
+        ]
+    )
+
+
+def individual_fairness_score(
+    estimator,
+    X,
+    y=None,
+    *,
+    columns,
+    values: Sequence[Any] | None = None,
+    sample_weight=None,
+) -> float:
+    """Share of rows whose prediction is the same under every sensitive value; a scorer.
+
+    One minus :func:`individual_unfairness`, worst case over the other values. Higher is
+    better, and the signature is that of a scikit-learn scorer:
+    ``functools.partial(individual_fairness_score, columns="sex")`` goes into ``scoring=``.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        Anything with ``predict``.
+    X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+        The rows, with the sensitive attribute among the columns.
+    y : array-like of shape (n_samples,), default=None
+        Not used, present for the common signature.
+    columns, values
+        See :func:`counterfactual_predict`. In cross-validation pass `values`, so that every
+        fold compares the same ones.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+        Share in [0, 1]; 1 means that no decision depends on the attribute itself.
+
+    Raises
+    ------
+    ValueError
+        As :func:`counterfactual_predict`.
+
+    Examples
+    --------
+    >>> from functools import partial
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from skfeamoe.metrics import individual_fairness_score
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.column_stack([rng.integers(0, 2, 100), rng.normal(size=100)])
+    >>> y = (X[:, 1] > 0).astype(int)
+    >>> scorer = partial(individual_fairness_score, columns=0, values=[0, 1])
+    >>> bool(cross_val_score(LogisticRegression(), X, y, scoring=scorer).min() > 0.8)
+    True
+    """
+    return 1.0 - individual_unfairness(
+        np.zeros(X.shape[0]),
+        estimator.predict(X),
+        y_pred_counterfactual=counterfactual_predict(
+            estimator, X, columns=columns, values=values
+        ),
+        sample_weight=sample_weight,
+    )
+
+
+def _weighted_share(y_true, y_pred, sample_weight) -> float:
+    """Weighted share of true entries of `y_pred`."""
+    weight = np.asarray(sample_weight, dtype=float)
+    total = weight.sum()
+    return float(weight @ np.asarray(y_pred, dtype=float) / total) if total > 0 else np.nan
+
+
+def _check_pos_label(y_pred: np.ndarray, pos_label: Any) -> None:
+    """Refuse a number among text labels and text among numbers: it would match nothing."""
+    labels_are_text = y_pred.dtype.kind in "UST" or (
+        y_pred.dtype == object and all(isinstance(label, str) for label in y_pred)
+    )
+    if y_pred.size and labels_are_text != isinstance(pos_label, str):
+        raise ValueError(
+            f"pos_label must be one of the predicted labels, got {pos_label!r} where "
+            f"labels look like {y_pred.ravel()[0]!r}; pass the favorable label as pos_label"
+        )
+
+
+def _check_columns(X, names: Sequence[Any]) -> None:
+    """Raise for columns that `X` does not have."""
+    known = list(X.columns) if hasattr(X, "columns") else list(range(X.shape[1]))
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ValueError(
+            f"columns must name columns of X, got {missing}; X has {known[:20]}"
+            + ("" if len(known) <= 20 else f" and {len(known) - 20} more")
+        )
+
+
+def _observed(X, names: Sequence[Any]) -> list[tuple]:
+    """Distinct combinations of values in the named columns, sorted where possible."""
+    if hasattr(X, "columns"):
+        parts = [X[name].to_list() for name in names]
+    elif sparse.issparse(X):
+        parts = X.tocsc()[:, names].toarray().T.tolist()
+    else:
+        parts = np.asarray(X)[:, names].T.tolist()
+    distinct = dict.fromkeys(zip(*parts, strict=True))
+    present = [combo for combo in distinct if all(_is_present(value) for value in combo)]
+    try:
+        return sorted(present)
+    except TypeError:
+        return present
+
+
+def _is_present(value: Any) -> bool:
+    """Whether a value is neither None, NaN nor pandas.NA."""
+    try:
+        return value is not None and bool(value == value)
+    except TypeError:
+        return False
+
+
+def _replaced(X, names: Sequence[Any], combination: tuple) -> Any:
+    """Return a copy of `X` with the named columns set to one combination of values."""
+    if hasattr(X, "with_columns"):
+        import polars as pl
+
+        dtypes = X.schema
+        pairs = zip(names, combination, strict=True)
+        return X.with_columns([pl.lit(v, dtype=dtypes[n]).alias(n) for n, v in pairs])
+    if hasattr(X, "assign"):
+        return _replaced_pandas(X, names, combination)
+    if sparse.issparse(X):
+        changed = X.tolil(copy=True)
+        for name, value in zip(names, combination, strict=True):
+            changed[:, name] = value
+        return changed.asformat(X.format)
+    changed = np.array(X, copy=True)
+    for name, value in zip(names, combination, strict=True):
+        changed[:, name] = value
+    return changed
+
+
+def _replaced_pandas(X, names: Sequence[Any], combination: tuple) -> Any:
+    """Return a copy of a pandas frame with constant columns of the same dtype."""
+    import pandas as pd
+
+    changed = X.copy()
+    for name, value in zip(names, combination, strict=True):
+        changed[name] = pd.Series(value, index=X.index, dtype=X[name].dtype)
+    return changed
