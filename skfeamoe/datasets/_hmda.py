@@ -18,7 +18,8 @@ SOURCE = (
 )
 DESCRIPTION = (
     "US mortgage applications, published by CFPB and FFIEC under the Home Mortgage "
-    "Disclosure Act (public domain); random samples of the decided applications of {years}. "
+    "Disclosure Act (public domain); random samples of the decided applications of "
+    "{years}. "
     "Target: the application was {granted}. Sensitive: race, sex, ethnicity; values that "
     "were withheld or do not apply are missing in sensitive_features. Not features: year "
     "(the time column) and, unless include_proxies is True, {proxies}, close to race. "

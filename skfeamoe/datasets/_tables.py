@@ -127,7 +127,8 @@ def _check_columns(table, frame, where):
 
 def did_you_mean(name, known) -> str:
     """The quoted name, with the closest known names where there are any."""
-    close = get_close_matches(str(name), [str(value) for value in known])
+    spelled = {str(value).casefold(): str(value) for value in known}
+    close = [spelled[match] for match in get_close_matches(str(name).casefold(), spelled)]
     return f"{name!r}" + (f" (close to {', '.join(map(repr, close))})" if close else "")
 
 
@@ -219,7 +220,10 @@ def to_bunch(
 
 def _binary_target(table, values):
     """The target as 0 and 1; anything else in the column is an error."""
-    codes = values.map(table.target_codes) if table.target_codes else values
+    if table.target_codes:
+        codes = values.map(table.target_codes)
+    else:
+        codes = pd.to_numeric(values, errors="coerce")
     wrong = ~codes.isin([0, 1])
     if wrong.any():
         expected = list(table.target_codes) or [0, 1]
