@@ -132,9 +132,9 @@ def test_where_nothing_can_be_downloaded_the_error_says_so(fetch, tmp_path):
 
 @EVERY
 def test_a_missing_column_is_named_with_its_neighbors(fetch, table, tmp_path):
-    frame = small(table).rename(columns={"age": "AGE", "loan_purpose": "purpose_loan"})
+    frame = small(table).rename(columns={"age": "AGE", "loan_purpose": "loan_purposes"})
     frame.to_csv(tmp_path / "mine.csv", index=False)
-    expected = r"'loan_purpose' \(close to .*'purpose_loan'|'age' \(close to .*'AGE'"
+    expected = r"'loan_purpose' \(close to 'loan_purposes'|'age' \(close to .*'AGE'"
     with pytest.raises(ValueError, match=expected):
         fetch(path=tmp_path / "mine.csv")
 
