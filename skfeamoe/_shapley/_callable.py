@@ -1,0 +1,106 @@
+"""Any model as a game: coalitions become rows of inputs for a function.
+
+The interventional game of f: v(S) = mean over z of f(x on S, z elsewhere). Enumeration, folding,
+chains and standard errors are those of the mixture; only the values come from calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import scipy.sparse as sp
+
+from ._exact import fold
+
+
+class CallableGame:
+    """The interventional game of a function from (n, n_features) to (n, n_outputs)."""
+
+    def __init__(self, predict: Callable, background, weight, owner, memory_budget: int):
+        rows, which = np.unique(_as_dense(background), axis=0, return_inverse=True)
+        merged = np.bincount(which.ravel(), weights=weight)
+        self.background, self.background_weight = rows, merged / merged.sum()
+        self.predict, self.owner = predict, owner
+        self.n_players = int(owner.max()) + 1
+        self.rows_at_once = max(1, memory_budget // (8 * 4 * len(owner)))
+        self.base = self.background_weight @ self.evaluate(rows)
+        self.n_outputs = self.n_channels = len(self.base)
+
+    def evaluate(self, X: np.ndarray) -> np.ndarray:
+        """Return the outputs of rows as (n, n_outputs)."""
+        values = np.asarray(self.predict(X), dtype=float)
+        return values.reshape(len(X), -1)
+
+    def bytes_per_row(self) -> int:
+        """Return what one row of a chunk keeps in memory."""
+        return 8 * len(self.owner)
+
+    def states_per_coalition(self) -> int:
+        """Return how many numbers a coalition of a pair holds during enumeration."""
+        return 4 * self.n_outputs
+
+    def chunk(self, X) -> CallableChunk:
+        """Return the game of some rows."""
+        return CallableChunk(self, _as_dense(X))
+
+
+class CallableChunk:
+    """The game of some rows against every background row."""
+
+    def __init__(self, game: CallableGame, X: np.ndarray):
+        self.game, self.X = game, X
+
+    def differs(self) -> np.ndarray:
+        """Return which players differ, bool (M, n, B)."""
+        shape = (self.game.n_players, len(self.X), len(self.game.background))
+        differs = np.zeros(shape, dtype=bool)
+        for column, player in enumerate(self.game.owner):
+            differs[player] |= self.X[:, column, None] != self.game.background[:, column]
+        return differs
+
+    def base_values(self) -> np.ndarray:
+        """Return the value of the empty coalition, (n, n_outputs)."""
+        return np.broadcast_to(self.game.base, (len(self.X), self.game.n_outputs))
+
+    def exact_block(self, rows, others, players) -> np.ndarray:
+        """Return Shapley values (n_outputs, m, P) of pairs whose m players are given."""
+        m, n_pairs = players.shape
+        subsets = np.arange(2**m)
+        inside = np.zeros((2**m, n_pairs, self.game.n_players), dtype=bool)
+        for j in range(m):
+            inside[:, np.arange(n_pairs), players[j]] = ((subsets >> j) & 1)[:, None] == 1
+        return fold(self._values(inside, rows, others))
+
+    def chain_block(self, rows, others, order) -> np.ndarray:
+        """Return what players add along chains and their reverses, (n_outputs, M, P)."""
+        n_players, n_pairs = order.shape
+        width = others.stop - others.start
+        rank = np.empty((n_pairs, n_players), dtype=int)
+        rank[np.arange(n_pairs), order // n_pairs] = np.arange(n_players)[:, None]
+        inside = rank < np.arange(n_players + 1)[:, None, None]
+        pair_rows = np.repeat(rows, width)
+        pair_others = np.tile(np.arange(others.start, others.stop), len(rows))
+        values = self._values(inside, pair_rows, pair_others)
+        values -= self._values(~inside, pair_rows, pair_others)
+        return 0.5 * np.diff(values, axis=1)
+
+    def _values(self, inside: np.ndarray, rows, others) -> np.ndarray:
+        """Return f of coalitions inside (A, P, M) as (n_outputs, A, P), a bounded part at once."""
+        game = self.game
+        n_coalitions, n_pairs, _ = inside.shape
+        values = np.empty((n_coalitions * n_pairs, game.n_outputs))
+        flat = inside.reshape(-1, inside.shape[2])
+        for start in range(0, len(flat), game.rows_at_once):
+            part = slice(start, start + game.rows_at_once)
+            pair = np.arange(len(flat))[part] % n_pairs
+            mixed = np.where(
+                flat[part][:, game.owner], self.X[rows[pair]], game.background[others[pair]]
+            )
+            values[part] = game.evaluate(mixed)
+        return np.ascontiguousarray(values.reshape(n_coalitions, n_pairs, -1).transpose(2, 0, 1))
+
+
+def _as_dense(X) -> np.ndarray:
+    """Return X as a dense array of floats."""
+    return np.asarray(X.toarray() if sp.issparse(X) else X, dtype=float)

@@ -1,0 +1,218 @@
+"""The mixture as a game: linear scores of rows, background and players, and their values.
+
+All scores of a coalition are linear, u(S) = u(z) + sum_{j in S} (P_j(x) - P_j(z)), so a chunk
+of rows needs only its P_j(x). Contributions are centered at their background mean, and what
+softmax cannot see (the mean over experts or classes) is taken out of the coefficients; neither
+changes a value. A pair is *extreme* where some score may leave [-SAFE_SCORE, SAFE_SCORE]; such
+pairs take log space, all others products of exponentials.
+
+A game held at the gate of x is the same game with no gate coefficients and log g_k(x) as a
+gate intercept of its own for each row.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._exact import enumerate_parts, enumerate_values, fold
+from ._heads import LogHead, ProductHead
+from ._players import contributions
+
+GAMES = ("interventional", "gate_frozen_margin", "gate_frozen_probability")
+OUTPUTS = ("probability", "log_odds")
+#: Beyond exp(+-300), products of a gate and an expert term could leave float64.
+SAFE_SCORE = 300.0
+
+
+class Mixture(NamedTuple):
+    """A mixture of linear experts under a softmax gate, in the units of the explained `X`.
+
+    Parameters
+    ----------
+    gate_coef : ndarray of shape (K, n_features)
+    gate_intercept : ndarray of shape (K,)
+    expert_coef : ndarray of shape (K, n_outputs, n_features)
+        n_outputs = 1: sigmoid, the probability of class 1; else softmax over n_outputs.
+    expert_intercept : ndarray of shape (K, n_outputs)
+    """
+
+    gate_coef: np.ndarray
+    gate_intercept: np.ndarray
+    expert_coef: np.ndarray
+    expert_intercept: np.ndarray
+
+    def scores(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return weights (n_features, R) and intercepts (R,) of all scores the heads read."""
+        n_experts, n_outputs, n_features = self.expert_coef.shape
+        gate, gate_0 = self.gate_coef, self.gate_intercept
+        expert, expert_0 = self.expert_coef, self.expert_intercept
+        if n_outputs == 1:
+            expert, expert_0 = -expert, -expert_0
+        else:
+            expert = expert - expert.mean(axis=1, keepdims=True)
+            expert_0 = expert_0 - expert_0.mean(axis=1, keepdims=True)
+        gate, gate_0 = gate - gate.mean(axis=0), gate_0 - gate_0.mean()
+        weights = np.concatenate([gate, expert.reshape(-1, n_features)]).T
+        return np.ascontiguousarray(weights), np.concatenate([gate_0, expert_0.ravel()])
+
+    def log_gate(self, X) -> np.ndarray:
+        """Return log g_k(x), (K, n)."""
+        scores = np.asarray(X @ self.gate_coef.T).T + self.gate_intercept[:, None]
+        scores -= scores.max(axis=0)
+        return scores - np.log(np.exp(scores).sum(axis=0))
+
+
+class MixtureGame:
+    """What does not depend on the explained rows: the background's scores and the heads."""
+
+    def __init__(self, mixture: Mixture, background, weight, owner, frozen, output, decompose):
+        self.mixture, self.owner, self.frozen, self.decompose = mixture, owner, frozen, decompose
+        self.n_experts, self.n_outputs, _ = mixture.expert_coef.shape
+        self.weights, intercept = mixture.scores()
+        if frozen:
+            self.weights[:, : self.n_experts] = 0.0
+            intercept[: self.n_experts] = 0.0
+        scores = contributions(background, owner, self.weights)
+        self.background_weight, scores = _merge_equal_rows(weight, scores)
+        self.center_of_player = scores @ self.background_weight
+        self.scores = scores - self.center_of_player[:, :, None]
+        self.center = self._recentered(intercept + self.center_of_player.sum(axis=1))
+        self.offset = self.center[:, None] + self.scores.sum(axis=1)
+        self.reach = np.abs(self.scores).sum(axis=1)
+        head = (self.n_experts, self.n_outputs, output)
+        self.product_head, self.log_head = ProductHead(*head), LogHead(*head)
+        self.n_players = scores.shape[1]
+        self.n_channels = self.n_outputs * (3 if decompose else 1)
+
+    def _recentered(self, center: np.ndarray) -> np.ndarray:
+        """Shift gate scores, and each expert's class scores, so that the largest is 0."""
+        center = center.copy()
+        center[: self.n_experts] -= center[: self.n_experts].max()
+        if self.n_outputs > 1:
+            experts = center[self.n_experts :].reshape(self.n_experts, self.n_outputs)
+            experts -= experts.max(axis=1, keepdims=True)
+        return center
+
+    def bytes_per_row(self) -> int:
+        """Return what one row of a chunk keeps in memory, up to a small factor."""
+        return 8 * 4 * self.weights.shape[1] * (self.n_players + len(self.background_weight))
+
+    def states_per_coalition(self) -> int:
+        """Return how many numbers a coalition of a pair holds during enumeration."""
+        return (4 * self.weights.shape[1] if self.decompose else 1) + 3 * self.n_outputs
+
+    def chunk(self, X) -> MixtureChunk:
+        """Return the game of some rows."""
+        return MixtureChunk(self, X)
+
+
+class MixtureChunk:
+    """The game of some rows against every background row."""
+
+    def __init__(self, game: MixtureGame, X):
+        self.game = game
+        self.scores = contributions(X, game.owner, game.weights)
+        self.scores -= game.center_of_player[:, :, None]
+        self.offset = np.zeros((len(game.center), X.shape[0]))
+        if game.frozen:
+            self.offset[: game.n_experts] = game.mixture.log_gate(X)
+        self.reach = np.abs(self.scores).sum(axis=1) + np.abs(
+            self.offset + game.center[:, None]
+        )
+
+    def differs(self) -> np.ndarray:
+        """Return which players differ, bool (M, n, B)."""
+        own, other = self.scores, self.game.scores
+        differs = np.zeros((own.shape[1], own.shape[2], other.shape[2]), dtype=bool)
+        for u, v in zip(own, other, strict=True):
+            differs |= u[:, :, None] != v[:, None, :]
+        return differs
+
+    def base_values(self) -> np.ndarray:
+        """Return the value of the empty coalition, (n, n_outputs)."""
+        game = self.game
+        if not game.frozen:
+            values = game.log_head.values(game.offset) @ game.background_weight
+            return np.broadcast_to(values, (self.scores.shape[2], len(values)))
+        scores = self.offset[:, :, None] + game.offset[:, None, :]
+        return (game.log_head.values(scores) @ game.background_weight).T
+
+    def _head(self, rows: np.ndarray, others: np.ndarray):
+        """Return the head that is safe for these pairs."""
+        reach = self.reach[:, rows] + self.game.reach[:, others]
+        return self.game.log_head if reach.max() > SAFE_SCORE else self.game.product_head
+
+    def exact_block(self, rows, others, players) -> np.ndarray:
+        """Return Shapley values (n_channels, m, P) of pairs whose m players are given."""
+        game, n_scores = self.game, len(self.game.center)
+        own = self.scores.reshape(n_scores, -1)[:, players * self.scores.shape[2] + rows]
+        own -= game.scores.reshape(n_scores, -1)[:, players * game.scores.shape[2] + others]
+        base = self.offset[:, rows] + game.offset[:, others]
+        head = self._head(rows, others)
+        if not game.decompose:
+            return fold(enumerate_values(base, own, head, game.n_outputs))
+        values, swaps = enumerate_parts(base, own, head)
+        return _with_parts(fold(values), swaps)
+
+    def chain_block(self, rows, others, order) -> np.ndarray:
+        """Return what players add along chains and their reverses, (n_channels, M, P).
+
+        Pairs are the product of `rows` and the slice `others`; `order` (M, P) holds flat
+        indices player * P + pair. Entry t belongs to the player at place t. The reverse
+        chain's coalitions are complements, with states all * none / state.
+        """
+        game, n_scores = self.game, len(self.game.center)
+        pair = (rows[:, None], np.arange(len(game.background_weight))[others][None])
+        head = self._head(*pair)
+        steps = self.scores[:, :, rows, None] - game.scores[:, :, None, others]
+        steps = head.encode(steps.reshape(n_scores, -1))
+        none = self.offset[:, rows, None] + game.offset[:, None, others]
+        states = np.empty((n_scores, 2, order.shape[0] + 1, order.shape[1]))
+        forward, reverse = states[:, 0], states[:, 1]
+        forward[:, 0] = head.encode(none.reshape(n_scores, -1))
+        np.take(steps, order, axis=1, out=forward[:, 1:], mode="clip")
+        for t in range(len(order)):
+            head.combine(forward[:, t], forward[:, t + 1], out=forward[:, t + 1])
+        undo = np.divide if head.combine is np.multiply else np.subtract
+        undo(forward[:, -1:], forward, out=reverse)
+        head.combine(reverse, forward[:, :1], out=reverse)
+        if not game.decompose:
+            values = head.values(states)
+            return 0.5 * np.diff(values[:, 0] - values[:, 1], axis=1)
+        gate, expert = head.split(states)
+        values = head.join(gate, expert)
+        swap = head.join(gate[:, :, :-1], expert[:, :, :, 1:])
+        swap -= head.join(gate[:, :, 1:], expert[:, :, :, :-1])
+        steps = 0.5 * np.diff(values[:, 0] - values[:, 1], axis=1)
+        return _with_parts(steps, 0.5 * (swap[:, 0] - swap[:, 1]))
+
+
+def _with_parts(total: np.ndarray, swap: np.ndarray) -> np.ndarray:
+    """Stack total, expert part and routing part as channels."""
+    expert = 0.5 * (total + swap)
+    return np.concatenate([total, expert, total - expert])
+
+
+def _merge_equal_rows(weight: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return normalized weights and scores of the distinct background rows, (R, M, B)."""
+    flat = scores.reshape(-1, scores.shape[2]).T
+    _, first, which = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+    merged = np.bincount(which.ravel(), weights=weight)
+    return merged / merged.sum(), scores[:, :, first]
+
+
+def frozen_margin(mixture: Mixture, X, mean, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return sum_k g_k(x) (P_kj(x) - P_kj(mean)) and its base values: Theorem 1.
+
+    `mean` (1, n_features) is the background's mean, which is all that linear margins see.
+    """
+    n_experts, n_outputs, n_features = mixture.expert_coef.shape
+    weights = mixture.expert_coef.reshape(-1, n_features).T
+    gate = np.exp(mixture.log_gate(X))
+    parts = contributions(X, owner, weights) - contributions(mean, owner, weights)
+    parts = parts.reshape(n_experts, n_outputs, *parts.shape[1:])
+    values = np.einsum("kn,kcjn->njc", gate, parts)
+    at_mean = (np.asarray(mean @ weights)).reshape(n_experts, n_outputs)
+    return values, gate.T @ (at_mean + mixture.expert_intercept)

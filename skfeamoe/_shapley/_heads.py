@@ -1,0 +1,122 @@
+"""From scores to outputs: the one nonlinear step, in two number systems.
+
+A state holds K gate scores s_k and the experts' scores: for two classes -logit_k (K numbers),
+for more classes the logits of each class (K * n_classes numbers). With N_c = sum_k G_k o_kc,
+
+    probability:  N_c / sum_k G_k              log_odds:  log N_c - log sum_{c' != c} N_c'
+
+`ProductHead` reads states as exponentials, so that G_k and o_k need no further exp, and
+`LogHead` reads the scores themselves and works with log-sum-exp throughout: it is right for
+scores of any size. Log-odds never come from log(f / (1 - f)): both sums have positive terms.
+
+A head offers `values(state)`; `split(state)` into a gate and an expert part; and
+`join(gate, expert)`, so that the gate of one coalition can meet the experts of another.
+Arrays are (scores, *shape) in and (n_outputs, *shape) out. `values` overwrites its state.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class ProductHead(NamedTuple):
+    """Outputs of states that hold exp(score)."""
+
+    n_experts: int
+    n_outputs: int
+    output: str
+    combine = np.multiply
+
+    @staticmethod
+    def encode(scores: np.ndarray) -> np.ndarray:
+        """Turn scores into this number system."""
+        return np.exp(scores)
+
+    def values(self, state: np.ndarray) -> np.ndarray:
+        """Return the output of each state, (n_outputs, *shape)."""
+        if self.n_outputs > 1 or self.output != "probability":
+            return self.join(*self.split(state))
+        gate, odds = state[: self.n_experts], state[self.n_experts :]
+        odds += 1.0
+        np.divide(gate, odds, out=odds)
+        value = odds.sum(axis=0, keepdims=True)
+        value /= gate.sum(axis=0)
+        return value
+
+    def split(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return gate weights (K, *shape) and class probabilities (K, n_sides, *shape)."""
+        gate, odds = state[: self.n_experts], state[self.n_experts :]
+        if self.n_outputs > 1:
+            odds = odds.reshape(self.n_experts, self.n_outputs, *state.shape[1:])
+            return gate, odds / odds.sum(axis=1, keepdims=True)
+        positive = 1.0 / (1.0 + odds)
+        if self.output == "probability":
+            return gate, positive[:, None]
+        return gate, np.stack([positive, odds * positive], axis=1)
+
+    def join(self, gate: np.ndarray, expert: np.ndarray) -> np.ndarray:
+        """Return the output of experts under a gate, (n_outputs, *shape)."""
+        mixed = np.einsum("k...,kc...->c...", gate, expert)
+        if self.output == "probability":
+            mixed /= gate.sum(axis=0)
+            return mixed
+        if self.n_outputs == 1:
+            np.log(mixed, out=mixed)
+            return mixed[:1] - mixed[1:]
+        return np.log(mixed) - np.log(_sum_of_others(mixed, np.add, 0.0))
+
+
+class LogHead(NamedTuple):
+    """Outputs of states that hold the scores themselves."""
+
+    n_experts: int
+    n_outputs: int
+    output: str
+    combine = np.add
+
+    @staticmethod
+    def encode(scores: np.ndarray) -> np.ndarray:
+        """Turn scores into this number system."""
+        return scores
+
+    def values(self, state: np.ndarray) -> np.ndarray:
+        """Return the output of each state, (n_outputs, *shape)."""
+        return self.join(*self.split(state))
+
+    def split(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return log gate weights (K, *shape) and log probabilities (K, n_sides, *shape)."""
+        gate, score = state[: self.n_experts], state[self.n_experts :]
+        gate = gate - _log_sum_exp(gate, 0)
+        if self.n_outputs > 1:
+            score = score.reshape(self.n_experts, self.n_outputs, *state.shape[1:])
+            return gate, score - _log_sum_exp(score, 1)
+        sides = [-np.logaddexp(0.0, score)]
+        if self.output == "log_odds":
+            sides.append(-np.logaddexp(0.0, -score))
+        return gate, np.stack(sides, axis=1)
+
+    def join(self, gate: np.ndarray, expert: np.ndarray) -> np.ndarray:
+        """Return the output of experts under a gate, (n_outputs, *shape)."""
+        if self.output == "probability":
+            return np.exp(gate[:, None] + expert).sum(axis=0)
+        mixed = _log_sum_exp(gate[:, None] + expert, 0)[0]
+        if self.n_outputs == 1:
+            return mixed[:1] - mixed[1:]
+        return mixed - _sum_of_others(mixed, np.logaddexp, -np.inf)
+
+
+def _log_sum_exp(scores: np.ndarray, axis: int) -> np.ndarray:
+    """Return log sum exp along an axis that is kept."""
+    largest = scores.max(axis=axis, keepdims=True)
+    return largest + np.log(np.exp(scores - largest).sum(axis=axis, keepdims=True))
+
+
+def _sum_of_others(terms: np.ndarray, add: np.ufunc, zero: float) -> np.ndarray:
+    """Return for each class the sum of all other classes, without subtraction."""
+    before, after = np.full_like(terms, zero), np.full_like(terms, zero)
+    for c in range(1, len(terms)):
+        before[c] = add(before[c - 1], terms[c - 1])
+        after[-c - 1] = add(after[-c], terms[-c])
+    return add(before, after)
