@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from scipy import sparse
 
 from ._sources import open_frames
 
@@ -35,6 +36,8 @@ class StreamBatch:
         Value of the time column.
     row_numbers : ndarray of shape (n_samples,), default=None
         Position of each row in the source, counted from 0 (a CSV's header not counted).
+    next_row : int, default=None
+        Position in the source after this batch: the `start_row` to resume from.
 
     Examples
     --------
@@ -49,6 +52,7 @@ class StreamBatch:
     sample_weight: Any = None
     time: Any = None
     row_numbers: Any = None
+    next_row: int | None = None
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -85,7 +89,8 @@ def iter_batches(
     """Cut a table of any size into small batches with named parts.
 
     The table is read piece by piece, so a file larger than memory works. Every batch but
-    the last has exactly `batch_size` rows (less the skipped ones), whatever the pieces were.
+    the last has exactly `batch_size` rows (less the skipped ones), however large the pieces
+    of the source were.
 
     Parameters
     ----------
@@ -194,14 +199,14 @@ def _resized(frames: Iterable, size: int, start_row: int) -> Iterator[tuple[int,
         start = 0
         while len(frame) - start >= size - waiting:
             stop = start + size - waiting
-            yield row, _joined([*rest, _rows(frame, start, stop)])
+            yield row, stacked([*rest, _rows(frame, start, stop)])
             row += size
             rest, waiting, start = [], 0, stop
         if start < len(frame):
             rest.append(_rows(frame, start, len(frame)))
             waiting += len(frame) - start
     if rest:
-        yield row, _joined(rest)
+        yield row, stacked(rest)
 
 
 def _rows(frame, start: int, stop: int) -> Any:
@@ -218,23 +223,30 @@ def _kept(frame, keep: np.ndarray) -> Any:
     return frame.filter(pl.Series(keep))
 
 
-def _joined(parts: list) -> Any:
-    """Stack frames of the same columns."""
-    parts = [part for part in parts if len(part)]
+def stacked(parts: list) -> Any:
+    """Stack frames, series, arrays or sparse matrices of the same columns."""
     if len(parts) == 1:
         return parts[0]
-    if hasattr(parts[0], "iloc"):
+    first = parts[0]
+    if hasattr(first, "iloc"):
         import pandas as pd
 
         return pd.concat(parts, ignore_index=True)
-    import polars as pl
+    if type(first).__module__.partition(".")[0] == "polars":
+        import polars as pl
 
-    return pl.concat(parts, how="vertical_relaxed")
+        return pl.concat(
+            parts, how="vertical_relaxed" if hasattr(first, "columns") else "vertical"
+        )
+    if sparse.issparse(first):
+        return sparse.vstack(parts, format=first.format)
+    return np.concatenate([np.asarray(part) for part in parts])
 
 
 def _batch(frame, first_row: int, roles: _Roles, dtype) -> StreamBatch:
     """Split one frame into features, labels and the rest."""
-    row_numbers = np.arange(first_row, first_row + len(frame))
+    next_row = first_row + len(frame)
+    row_numbers = np.arange(first_row, next_row)
     missing = _missing(frame[roles.target])
     if missing.any():
         if roles.missing_target == "raise":
@@ -256,6 +268,7 @@ def _batch(frame, first_row: int, roles: _Roles, dtype) -> StreamBatch:
         sample_weight=_weights(frame, roles.sample_weight, row_numbers),
         time=None if roles.time is None else frame[roles.time].to_numpy(),
         row_numbers=row_numbers,
+        next_row=next_row,
     )
 
 

@@ -1,0 +1,125 @@
+"""How any scikit-learn classifier is asked to predict and to learn.
+
+Sensitive features and weights go only where the estimator takes them: where the method's
+signature names them (unless a metadata request says False), or where a meta-estimator
+routes them on.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import check_is_fitted
+
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def is_fitted(estimator: Any) -> bool:
+    """Whether an estimator or transformer can be used as it is."""
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    except TypeError:  # no fit method, as in wrappers of other online libraries
+        return hasattr(estimator, "classes_")
+    return True
+
+
+def accepts(estimator: Any, method: str, name: str) -> bool:
+    """Whether ``estimator.method`` takes the metadata `name`."""
+    parameters = inspect.signature(getattr(estimator, method)).parameters
+    routing = get_routing_for_object(estimator)
+    if name in parameters:
+        requests = getattr(getattr(routing, method, None), "requests", {})
+        return requests.get(name) is not False
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    return takes_any and name in routing.consumes(method, [name])
+
+
+def accepted_metadata(estimator: Any) -> dict[str, list[str]]:
+    """Names among the metadata of a stream that each learning method takes."""
+    return {
+        method: [
+            name
+            for name in ("sensitive_features", "sample_weight")
+            if accepts(estimator, method, name)
+        ]
+        for method in ("fit", "partial_fit")
+        if hasattr(estimator, method)
+    }
+
+
+def takes_classes(estimator: Any) -> bool:
+    """Whether ``partial_fit`` has a parameter `classes`."""
+    return "classes" in inspect.signature(estimator.partial_fit).parameters
+
+
+def label_codes(labels: Any, classes: np.ndarray, name: str) -> np.ndarray:
+    """Positions of labels in the sorted classes; an unknown label is an error."""
+    labels = np.asarray(labels)
+    try:
+        codes = np.searchsorted(classes, labels)
+        codes[codes == len(classes)] = 0
+        unknown = classes[codes] != labels
+    except TypeError:
+        unknown = np.ones(len(labels), dtype=bool)
+    if np.any(unknown):
+        raise ValueError(
+            f"{name} holds the label {labels.tolist()[np.argmax(unknown)]!r}, not in "
+            f"classes={classes.tolist()}; pass all labels of the stream as classes"
+        )
+    return codes.astype(np.intp)
+
+
+def predict_rows(
+    estimator: Any,
+    X: Any,
+    true: np.ndarray,
+    classes: np.ndarray,
+    favorable: int,
+    wanted: set,
+) -> dict[str, Any]:
+    """Predict one batch: codes, score of the favorable class, log loss, distance."""
+    n = len(true)
+    rows: dict[str, Any] = {
+        "predicted": label_codes(estimator.predict(X), classes, "the prediction"),
+        "score": np.full(n, np.nan),
+        "log_loss": np.full(n, np.nan),
+        "distance": np.full(n, np.nan),
+        "is_proba": False,
+    }
+    if wanted & {"log_loss", "roc_auc"} and hasattr(estimator, "predict_proba"):
+        proba = _in_order(estimator.predict_proba(X), estimator.classes_, classes)
+        chosen = np.clip(proba[np.arange(n), true], _EPS, 1 - _EPS)
+        rows.update(score=proba[:, favorable], log_loss=-np.log(chosen), is_proba=True)
+    elif "roc_auc" in wanted and hasattr(estimator, "decision_function"):
+        rows["score"] = _decision_score(estimator, X, classes, favorable)
+    if "burden_difference" in wanted and hasattr(estimator, "distance_to_boundary"):
+        rows["distance"] = np.asarray(estimator.distance_to_boundary(X), dtype=float)
+    return rows
+
+
+def _in_order(proba: np.ndarray, known: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Columns of `proba` in the order of `classes`; classes never learned get zero."""
+    if np.array_equal(known, classes):
+        return np.asarray(proba, dtype=float)
+    full = np.zeros((len(proba), len(classes)))
+    full[:, label_codes(known, classes, "classes_ of the estimator")] = proba
+    return full
+
+
+def _decision_score(
+    estimator: Any, X: Any, classes: np.ndarray, favorable: int
+) -> np.ndarray:
+    """Score of the favorable class from ``decision_function``."""
+    score = np.asarray(estimator.decision_function(X), dtype=float)
+    known = label_codes(estimator.classes_, classes, "classes_ of the estimator").tolist()
+    if favorable not in known:
+        return np.full(len(score), np.nan)
+    if score.ndim == 1:
+        return score if known[-1] == favorable else -score
+    return score[:, known.index(favorable)]

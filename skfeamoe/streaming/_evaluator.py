@@ -1,0 +1,440 @@
+"""Test-then-train evaluation of several models over one pass of a stream.
+
+For every batch: predict with every model; when the batch's labels arrive (`label_delay`
+batches later), count the predictions and train on the batch. The state is plain data:
+dicts, lists, arrays and the estimators, so that it can be pickled in mid-stream and
+continue.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.base import clone
+
+from . import _calls, _tally
+from ._batches import StreamBatch, stacked
+from ._groups import SEPARATOR, group_labels, sensitive_columns
+from ._parameters import (
+    check_lengths,
+    check_numbers,
+    check_train_names,
+    checked_metrics,
+    named_models,
+    new_model,
+)
+from ._result import PrequentialResult
+
+MAX_GROUPS = 1000
+MAX_POINTS = 400  # evaluation points kept with evaluate_every="auto"
+FIRST_INTERVAL = 500
+
+
+class PrequentialEvaluator:
+    """Evaluate models on a stream, each row first tested and then trained on.
+
+    The object behind :func:`prequential`, for callers who drive the loop themselves or save
+    it in mid-stream: pickle the evaluator, later load it and go on with
+    ``iter_batches(..., start_row=evaluator.next_row_)``; the result is the same as that of
+    an unbroken run.
+
+    Parameters
+    ----------
+    estimator : classifier or mapping of str to classifier
+        Model(s). They are trained in place, not cloned, as ``partial_fit`` does.
+    classes, favorable_label, window, fading_factor, label_delay, evaluate_every, metrics, \
+            preprocessor, train, pretrain_rows, min_group_size
+        See :func:`prequential`. An unfitted `preprocessor` is cloned and fitted on the
+        first batch.
+
+    Attributes
+    ----------
+    classes_ : ndarray
+        Sorted labels (after the first update).
+    estimators_ : dict
+        The models by name.
+    rows_arrived_, rows_labeled_, rows_unknown_group_ : int
+        Rows predicted, rows whose label was used, and those of unknown group among these.
+    next_row_ : int
+        Row of the source with which to go on.
+    n_points_ : int
+        Evaluation points so far (thinned ones included).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> from skfeamoe.streaming import PrequentialEvaluator, StreamBatch
+    >>> rng = np.random.default_rng(0)
+    >>> evaluator = PrequentialEvaluator(SGDClassifier(loss="log_loss", random_state=0))
+    >>> for _ in range(20):
+    ...     X = rng.normal(size=(50, 3))
+    ...     batch = StreamBatch(X, (X[:, 0] > 0).astype(int), rng.choice(["f", "m"], 50))
+    ...     _ = evaluator.update(batch)
+    >>> bool(evaluator.finish().summary()["accuracy"].iloc[0] > 0.9)
+    True
+    """
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        classes: Sequence[Any] | None = None,
+        favorable_label: Any = None,
+        window: int | None = 1000,
+        fading_factor: float | None = 0.999,
+        label_delay: int = 0,
+        evaluate_every: int | Literal["auto"] = "auto",
+        metrics: Sequence[str] | None = None,
+        preprocessor=None,
+        train: bool | Mapping[str, bool] = True,
+        pretrain_rows: int = 0,
+        min_group_size: int = 1,
+    ):
+        check_numbers(
+            window,
+            fading_factor,
+            label_delay,
+            evaluate_every,
+            min_group_size,
+            pretrain_rows,
+        )
+        self.metrics = checked_metrics(metrics)
+        self.estimators_ = named_models(estimator)
+        self._models = {
+            name: new_model(name, model, train, pretrain_rows)
+            for name, model in self.estimators_.items()
+        }
+        check_train_names(train, self.estimators_)
+        self.classes = classes
+        self.favorable_label = favorable_label
+        self.window = window
+        self.fading_factor = fading_factor
+        self.label_delay = label_delay
+        self.pretrain_rows = pretrain_rows
+        self.min_group_size = min_group_size
+        self.thin_points = evaluate_every == "auto"
+        self.evaluate_every = FIRST_INTERVAL if evaluate_every == "auto" else evaluate_every
+        self.use_preprocessor(preprocessor)
+        self.classes_: Any = None
+        self._favorable = -1
+        self._groups: dict[str, int] = {}
+        self._group_values: list[list[str]] = []
+        self._sensitive_names: list[str] = []
+        self._waiting: list[dict[str, Any]] = []
+        self._points: list[dict[str, Any]] = []
+        self.n_points_ = 0
+        self._time: Any = None
+        self.rows_arrived_ = 0
+        self.rows_labeled_ = 0
+        self.rows_unknown_group_ = 0
+        self.next_row_ = 0
+
+    def use_preprocessor(self, preprocessor) -> None:
+        """Set the transformer of the features; an unfitted one is fitted on the next batch.
+
+        Parameters
+        ----------
+        preprocessor : transformer or None
+            See :func:`prequential`.
+        """
+        self.preprocessor_ = preprocessor
+        self._preprocessor_ready = preprocessor is None or _calls.is_fitted(preprocessor)
+
+    def update(self, batch) -> dict[str, Any] | None:
+        """Predict a batch, then count and train on the batch whose labels arrive with it.
+
+        Parameters
+        ----------
+        batch : StreamBatch or tuple
+            The next rows; a tuple is ``(X, y)`` or ``(X, y, sensitive_features)``.
+
+        Returns
+        -------
+        dict or None
+            The evaluation point, if this batch completed one: ``rows_seen``, ``time`` and
+            ``models`` (name -> ``views`` -> view -> measures).
+
+        Raises
+        ------
+        ValueError
+            For labels outside the classes, misaligned arrays, or more than 1000 groups; the
+            evaluator is unchanged then.
+        """
+        if not isinstance(batch, StreamBatch):
+            batch = StreamBatch(*batch)
+        if not len(batch):
+            return None
+        check_lengths(batch)
+        if self.classes_ is None:
+            self._settle_classes(batch.y)
+        true = _calls.label_codes(batch.y, self.classes_, "y")
+        group = self._group_codes(batch.sensitive_features, len(batch))
+        X = self._transformed(batch.X)
+        self._waiting.append(self._predicted(batch, X, true, group))
+        self.rows_arrived_ += len(batch)
+        self.next_row_ = self.rows_arrived_ if batch.next_row is None else batch.next_row
+        if len(self._waiting) > self.label_delay:
+            return self._label_arrives()
+        return None
+
+    def finish(self) -> PrequentialResult:
+        """Let the labels that are still on their way arrive, and report.
+
+        The last `label_delay` batches are counted and trained on like all others, so
+        nothing is lost at the end of a stream.
+
+        Returns
+        -------
+        PrequentialResult
+            The result of all rows so far.
+        """
+        self._check_begun()
+        while self._waiting:
+            self._label_arrives()
+        for name, model in self._models.items():
+            self._fit_static(name, model)
+        last = self._points[-1]["rows_seen"] if self._points else -1
+        if self.rows_labeled_ > last:
+            self._add_point()
+        return self.result()
+
+    def result(self) -> PrequentialResult:
+        """Return the result up to the last evaluation point, without waiting for labels."""
+        self._check_begun()
+        return PrequentialResult(
+            points=list(self._points),
+            classes=self.classes_.tolist(),
+            favorable_label=self.classes_.tolist()[self._favorable],
+            metrics=list(self.metrics),
+            groups=[list(values) for values in self._group_values],
+            sensitive_names=list(self._sensitive_names),
+            min_group_size=self.min_group_size,
+            rows_seen=self.rows_labeled_,
+            rows_unknown_group=self.rows_unknown_group_,
+            settings={
+                "window": self.window,
+                "fading_factor": self.fading_factor,
+                "label_delay": self.label_delay,
+                "pretrain_rows": self.pretrain_rows,
+            },
+            timings={name: dict(m["seconds"]) for name, m in self._models.items()},
+            estimators=dict(self.estimators_),
+        )
+
+    def _check_begun(self) -> None:
+        """There is nothing to report before the first batch."""
+        if self.classes_ is None:
+            raise ValueError(
+                "the stream has no rows; update the evaluator with a batch first"
+            )
+
+    def _settle_classes(self, y) -> None:
+        """Fix the labels and the favorable one before the first prediction."""
+        classes: Any = self.classes
+        if classes is None:
+            fitted = [e for e in self.estimators_.values() if hasattr(e, "classes_")]
+            classes = fitted[0].classes_ if fitted else y
+        classes = np.unique(np.asarray(classes))
+        if len(classes) < 2:
+            raise ValueError(
+                f"classes must hold at least two labels, got {classes.tolist()} from the "
+                "first batch; pass all labels of the stream as classes"
+            )
+        label = classes[-1] if self.favorable_label is None else self.favorable_label
+        place = np.flatnonzero(classes == label)
+        if not len(place):
+            raise ValueError(
+                f"favorable_label must be one of the classes {classes.tolist()}, got "
+                f"{self.favorable_label!r}"
+            )
+        self._favorable = int(place[0])
+        self.classes_ = classes
+        for model in self._models.values():
+            model["cumulative"] = _tally.new_tally(len(classes))
+            if self.fading_factor is not None:
+                model["faded"] = _tally.new_tally(len(classes))
+            if self.window is not None:
+                model["ring"] = _tally.new_ring(self.window)
+
+    def _group_codes(self, sensitive_features, n_rows: int) -> np.ndarray:
+        """Codes of the groups of a batch, -1 where unknown; new groups get new codes."""
+        if sensitive_features is None:
+            return np.full(n_rows, -1, dtype=np.intp)
+        names, columns = sensitive_columns(sensitive_features)
+        labels = group_labels(columns)
+        new = {SEPARATOR.join(row): row for row in set(labels) if row is not None}
+        fresh = sorted(set(new) - set(self._groups))
+        if len(self._groups) + len(fresh) > MAX_GROUPS:
+            raise ValueError(
+                f"sensitive_features {names} have more than {MAX_GROUPS} groups; leave out "
+                "or bin columns with many values"
+            )
+        self._sensitive_names = names
+        for label in fresh:
+            self._groups[label] = len(self._groups)
+            self._group_values.append(list(new[label]))
+        codes = {row: self._groups[SEPARATOR.join(row)] for row in new.values()}
+        return np.array(
+            [-1 if row is None else codes[row] for row in labels], dtype=np.intp
+        )
+
+    def _transformed(self, X) -> Any:
+        """Features as the models see them."""
+        if self.preprocessor_ is None:
+            return X
+        if not self._preprocessor_ready:
+            self.preprocessor_ = clone(self.preprocessor_).fit(X)
+            self._preprocessor_ready = True
+        return self.preprocessor_.transform(X)
+
+    def _predicted(self, batch: StreamBatch, X, true, group) -> dict[str, Any]:
+        """Predict a batch with every model that has learned something."""
+        wanted, predictions = set(self.metrics), {}
+        for name, model in self._models.items():
+            if not model["fitted"]:
+                continue
+            begin = clock.perf_counter()
+            predictions[name] = _calls.predict_rows(
+                self.estimators_[name], X, true, self.classes_, self._favorable, wanted
+            )
+            model["seconds"]["predict"] += clock.perf_counter() - begin
+        weight = batch.sample_weight
+        return {
+            "X": X,
+            "y": np.asarray(batch.y),
+            "sensitive_features": batch.sensitive_features,
+            "sample_weight": weight,
+            "time": None if batch.time is None else np.asarray(batch.time)[-1],
+            "true": true,
+            "group": group,
+            "weight": np.ones(len(true)) if weight is None else np.asarray(weight, float),
+            "predictions": predictions,
+        }
+
+    def _label_arrives(self) -> dict[str, Any] | None:
+        """Count the oldest waiting batch, train on it, and take stock when it is time."""
+        item = self._waiting.pop(0)
+        pretraining = self.rows_labeled_ < self.pretrain_rows
+        for name, model in self._models.items():
+            if name in item["predictions"] and not pretraining:
+                self._count(model, item, item["predictions"][name])
+            else:
+                model["rows_unscored"] += len(item["true"])
+            begin = clock.perf_counter()
+            self._train(name, model, item, pretraining)
+            model["seconds"]["train"] += clock.perf_counter() - begin
+        before = self.rows_labeled_
+        self.rows_labeled_ += len(item["true"])
+        self.rows_unknown_group_ += int((item["group"] < 0).sum())
+        self._time = item["time"]
+        if before // self.evaluate_every < self.rows_labeled_ // self.evaluate_every:
+            return self._add_point()
+        return None
+
+    def _count(self, model: dict[str, Any], item: dict[str, Any], predicted: dict) -> None:
+        """Add one batch of predictions to every view of a model."""
+        rows = {key: item[key] for key in ("true", "group", "weight")}
+        rows |= {k: predicted[k] for k in ("predicted", "score", "log_loss", "distance")}
+        bins = not np.isnan(rows["score"]).all()
+        if bins:
+            rows["bin"] = _tally.score_bins(rows["score"], predicted["is_proba"])
+        n = len(rows["true"])
+        model["rows_scored"] += n
+        _tally.grow_groups(model["cumulative"], len(self._groups))
+        _tally.add_rows(model["cumulative"], rows, self._favorable, bins=bins)
+        if self.fading_factor is not None:
+            _tally.grow_groups(model["faded"], len(self._groups))
+            _tally.decay(model["faded"], self.fading_factor**n)
+            age = self.fading_factor ** np.arange(n - 1, -1, -1.0)
+            _tally.add_rows(model["faded"], rows, self._favorable, age, bins)
+        if self.window is not None:
+            _tally.push_rows(model["ring"], rows)
+
+    def _train(
+        self, name: str, model: dict[str, Any], item: dict[str, Any], pretraining: bool
+    ) -> None:
+        """Let a model learn from a batch whose labels have arrived."""
+        estimator = self.estimators_[name]
+        if model["train"]:
+            extra = _extra(item, model["accepts"]["partial_fit"])
+            if not model["fitted"] and _calls.takes_classes(estimator):
+                extra["classes"] = self.classes_
+            estimator.partial_fit(item["X"], item["y"], **extra)
+            model["fitted"] = True
+        elif pretraining and not model["fitted"]:
+            keys = ("X", "y", "sensitive_features", "sample_weight")
+            model["waiting"].append({key: item[key] for key in keys})
+            if self.rows_labeled_ + len(item["y"]) >= self.pretrain_rows:
+                self._fit_static(name, model)
+
+    def _fit_static(self, name: str, model: dict[str, Any]) -> None:
+        """Fit a static model once on the rows kept for it."""
+        kept = model["waiting"]
+        if not kept:
+            return
+        item = {
+            key: None if kept[0][key] is None else stacked([part[key] for part in kept])
+            for key in kept[0]
+        }
+        extra = _extra(item, model["accepts"]["fit"])
+        self.estimators_[name].fit(item["X"], item["y"], **extra)
+        model["waiting"] = []
+        model["fitted"] = True
+
+    def _add_point(self) -> dict[str, Any]:
+        """Take stock of every view of every model."""
+        point = {
+            "rows_seen": self.rows_labeled_,
+            "time": self._time,
+            "models": {name: self._stock(name, m) for name, m in self._models.items()},
+        }
+        self._points.append(point)
+        self.n_points_ += 1
+        if self.thin_points and len(self._points) >= MAX_POINTS:
+            self._points = self._points[1::2]
+            self.evaluate_every *= 2
+        return point
+
+    def _stock(self, name: str, model: dict[str, Any]) -> dict[str, Any]:
+        """Measures of one model now."""
+        views = {"cumulative": self._view(model["cumulative"])}
+        if self.window is not None:
+            views["window"] = self._window_view(model["ring"])
+        if self.fading_factor is not None:
+            views["faded"] = self._view(model["faded"])
+        return {
+            "rows_scored": model["rows_scored"],
+            "n_experts": getattr(self.estimators_[name], "n_experts_", None),
+            "views": views,
+        }
+
+    def _window_view(self, ring: dict[str, Any]) -> dict[str, Any]:
+        """Measures of the rows in the window; its AUC is exact."""
+        rows = _tally.ring_rows(ring)
+        tally = _tally.new_tally(len(self.classes_), len(self._groups))
+        tally.pop("scores")
+        _tally.add_rows(tally, rows, self._favorable, bins=False)
+        view = self._view(tally)
+        view["roc_auc"] = _tally.exact_auc(
+            rows["true"] == self._favorable, rows["score"], rows["weight"]
+        )
+        return view
+
+    def _view(self, tally: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Measures of a tally, and the group counts that they came from."""
+        _tally.grow_groups(tally, len(self._groups))
+        return {
+            **_tally.overall_measures(tally),
+            "roc_auc": _tally.binned_auc(tally["scores"]) if "scores" in tally else np.nan,
+            **_tally.group_gaps(tally, self.min_group_size),
+            **{name: tally[name].copy() for name in ("cells", "counts", "distance")},
+        }
+
+
+def _extra(item: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Metadata of a batch that a method takes."""
+    return {name: item[name] for name in names if item[name] is not None}

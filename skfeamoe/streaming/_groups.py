@@ -1,0 +1,45 @@
+"""Sensitive features of any shape as group labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+SEPARATOR = " & "
+
+
+def sensitive_columns(sensitive_features: Any) -> tuple[list[str], list[list]]:
+    """Names and values of the sensitive columns of a DataFrame, Series, array or list."""
+    if hasattr(sensitive_features, "columns"):
+        names = [str(name) for name in sensitive_features.columns]
+        return names, [sensitive_features[c].to_list() for c in sensitive_features.columns]
+    if hasattr(sensitive_features, "to_list"):
+        name = getattr(sensitive_features, "name", None)
+        return [str(name) if name else "sensitive"], [sensitive_features.to_list()]
+    array = np.asarray(sensitive_features, dtype=object)
+    if array.ndim == 1:
+        return ["sensitive"], [array.tolist()]
+    return [f"sensitive_{j}" for j in range(array.shape[1])], array.T.tolist()
+
+
+def group_labels(columns: list[list]) -> list[tuple[str, ...] | None]:
+    """Group of each row as a tuple of texts; None where any value is missing."""
+    texts = []
+    for values in columns:
+        text = {value: _text(value) for value in set(values)}
+        texts.append([text[value] for value in values])
+    rows = zip(*texts, strict=True)
+    return [None if None in row else row for row in rows]
+
+
+def _text(value: Any) -> str | None:
+    """Text of a value (1.0 reads 1, as missing values make floats of integers)."""
+    try:
+        if value is None or not bool(value == value):
+            return None
+    except TypeError:  # pandas.NA
+        return None
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)

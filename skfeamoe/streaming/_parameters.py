@@ -1,0 +1,122 @@
+"""What a prequential run is given, checked before the first row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _calls
+from ._batches import StreamBatch
+from ._tally import GAPS
+
+METRICS = ("accuracy", "balanced_accuracy", "log_loss", "roc_auc", *GAPS)
+
+
+def named_models(estimator) -> dict[str, Any]:
+    """Models by name."""
+    models = (
+        dict(estimator)
+        if isinstance(estimator, Mapping)
+        else {type(estimator).__name__: estimator}
+    )
+    if not models or not all(isinstance(name, str) for name in models):
+        raise ValueError(
+            "estimator must be a classifier or a mapping of names to classifiers, got "
+            f"{estimator!r}"
+        )
+    for name, model in models.items():
+        if not hasattr(model, "predict"):
+            raise ValueError(
+                f"estimator {name!r} must have predict, got {type(model).__name__}"
+            )
+    return models
+
+
+def new_model(name: str, estimator, train, pretrain_rows: int) -> dict[str, Any]:
+    """State of one model before the stream."""
+    trains = train.get(name, True) if isinstance(train, Mapping) else bool(train)
+    fitted = _calls.is_fitted(estimator)
+    if trains and not hasattr(estimator, "partial_fit"):
+        raise ValueError(
+            f"estimator {name!r} ({type(estimator).__name__}) has no partial_fit; pass "
+            f"train={{{name!r}: False}} to evaluate it as it is, and give transformers as "
+            "preprocessor instead of a Pipeline"
+        )
+    if not trains and not fitted and not pretrain_rows:
+        raise ValueError(
+            f"estimator {name!r} is not trained in the stream and not fitted; fit it "
+            "before, or pass pretrain_rows to fit it on the first rows"
+        )
+    return {
+        "train": trains,
+        "fitted": fitted,
+        "accepts": _calls.accepted_metadata(estimator),
+        "waiting": [],
+        "rows_scored": 0,
+        "rows_unscored": 0,
+        "seconds": {"predict": 0.0, "train": 0.0},
+    }
+
+
+def checked_metrics(metrics: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of the asked measures, in the order of the table."""
+    if metrics is None:
+        return METRICS
+    asked = [metrics] if isinstance(metrics, str) else list(metrics)
+    unknown = [name for name in asked if name not in METRICS]
+    if unknown or not asked:
+        raise ValueError(f"metrics must be among {list(METRICS)}, got {unknown or asked}")
+    return tuple(name for name in METRICS if name in asked)
+
+
+def check_train_names(train, models: Mapping[str, Any]) -> None:
+    """A name in `train` without a model is a spelling mistake."""
+    unknown = sorted(set(train) - set(models)) if isinstance(train, Mapping) else []
+    if unknown:
+        raise ValueError(f"train names {unknown}, but the models are {sorted(models)}")
+
+
+def check_numbers(
+    window, fading_factor, label_delay, evaluate_every, group_size, pretrain_rows
+) -> None:
+    """Ranges of the numeric parameters."""
+
+    def whole(value, least):
+        return isinstance(value, (int, np.integer)) and value >= least
+
+    if window is not None and not whole(window, 1):
+        raise ValueError(f"window must be a number of rows from 1, or None, got {window!r}")
+    if fading_factor is not None and not 0 < fading_factor < 1:
+        raise ValueError(
+            f"fading_factor must be in (0, 1), or None, got {fading_factor!r}; 0.999 "
+            "remembers about 1000 rows"
+        )
+    if not whole(label_delay, 0):
+        raise ValueError(
+            f"label_delay must be a number of batches from 0, got {label_delay!r}"
+        )
+    if evaluate_every != "auto" and not whole(evaluate_every, 1):
+        raise ValueError(
+            f"evaluate_every must be 'auto' or a number of rows, got {evaluate_every!r}"
+        )
+    if not whole(pretrain_rows, 0):
+        raise ValueError(
+            f"pretrain_rows must be a number of rows from 0, got {pretrain_rows!r}"
+        )
+    if not whole(group_size, 1):
+        raise ValueError(
+            f"min_group_size must be a number of rows from 1, got {group_size!r}"
+        )
+
+
+def check_lengths(batch: StreamBatch) -> None:
+    """All parts of a batch must have as many rows as `y`."""
+    for name in ("X", "sensitive_features", "sample_weight", "time"):
+        part = getattr(batch, name)
+        if part is None:
+            continue
+        rows = part.shape[0] if hasattr(part, "shape") else len(part)
+        if rows != len(batch):
+            raise ValueError(f"{name} has {rows} rows, but y has {len(batch)}")

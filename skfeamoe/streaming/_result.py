@@ -1,0 +1,255 @@
+"""The result of a prequential run: plain series, and the tables made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from fairlearn.metrics import (
+    MetricFrame,
+    false_positive_rate,
+    selection_rate,
+    true_positive_rate,
+)
+
+from ._groups import SEPARATOR
+from ._tally import GAPS, group_rates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class PrequentialResult:
+    """What a prequential evaluation measured.
+
+    Parameters
+    ----------
+    points : list of dict
+        The evaluation points as plain data: ``rows_seen``, ``time`` and ``models`` (name ->
+        ``rows_scored``, ``n_experts``, ``views``); a view holds the measures and the counts
+        by group (``cells``, ``counts``, ``distance``).
+    classes : list
+        Sorted labels.
+    favorable_label : label
+        The label that is good for the person.
+    metrics : list of str
+        Measured quantities.
+    groups : list of list of str
+        Value of each sensitive column, for each group.
+    sensitive_names : list of str
+        Names of the sensitive columns.
+    min_group_size : int
+        Rows that a group needs to count in a gap.
+    rows_seen, rows_unknown_group : int
+        Rows of the stream, and those among them with an unknown sensitive value: these
+        count in accuracy, not in rates and gaps.
+    settings : dict
+        ``window``, ``fading_factor``, ``label_delay``, ``pretrain_rows``.
+    timings : dict
+        Seconds of ``predict`` and ``train`` of each model.
+    estimators : dict
+        The models as the run left them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import SGDClassifier
+    >>> from skfeamoe.streaming import prequential
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.normal(size=(400, 2))
+    >>> y, sex = (X[:, 0] > 0).astype(int), rng.choice(["f", "m"], 400)
+    >>> starts = range(0, 400, 40)
+    >>> batches = [tuple(part[i : i + 40] for part in (X, y, sex)) for i in starts]
+    >>> model = SGDClassifier(loss="log_loss", random_state=0)
+    >>> result = prequential(model, batches, evaluate_every=200)
+    >>> result.table[["view", "rows_seen"]].values.tolist()[:3]
+    [['cumulative', 200], ['window', 200], ['faded', 200]]
+    >>> sorted(result.group_table["group"].unique())
+    ['f', 'm']
+    """
+
+    points: list[dict[str, Any]] = field(repr=False)
+    classes: list
+    favorable_label: Any
+    metrics: list[str]
+    groups: list[list[str]]
+    sensitive_names: list[str]
+    min_group_size: int
+    rows_seen: int
+    rows_unknown_group: int
+    settings: dict[str, Any]
+    timings: dict[str, dict[str, float]] = field(repr=False)
+    estimators: dict[str, Any] = field(repr=False)
+
+    @property
+    def group_names(self) -> list[str]:
+        """Names of the groups; of several columns the values are joined by " & "."""
+        return [SEPARATOR.join(values) for values in self.groups]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row per model, evaluation point and view.
+
+        Columns: ``model``, ``view`` ("cumulative", "window" or "faded"), ``rows_seen``
+        (rows of the stream whose labels have come), ``rows_scored`` (those among them that
+        the model predicted), ``time`` (of the last such row), ``n_rows`` (rows in the
+        view), the measures, ``n_experts``, and ``selection_rate[g]`` for each group g. What
+        a model does not have is nan.
+        """
+        import pandas as pd
+
+        rows = []
+        for point, name, model, view_name, view in self._views():
+            row = {
+                "model": name,
+                "view": view_name,
+                "rows_seen": point["rows_seen"],
+                "rows_scored": model["rows_scored"],
+                "time": point["time"],
+                "n_rows": view["n_rows"],
+                **{metric: view[metric] for metric in self.metrics},
+                "n_experts": _number(model["n_experts"]),
+            }
+            rates = group_rates(view)["selection_rate"]
+            for g, group in enumerate(self.group_names):
+                row[f"selection_rate[{group}]"] = rates[g] if g < len(rates) else np.nan
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    @property
+    def group_table(self) -> pd.DataFrame:
+        """One row per model, evaluation point, view and group.
+
+        Columns: ``model``, ``view``, ``rows_seen``, ``time``, ``group``, ``n_rows``,
+        ``base_rate``, ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``,
+        ``burden``. A rate is nan where the group has no row to take it from.
+        """
+        import pandas as pd
+
+        rows = []
+        for point, name, _, view_name, view in self._views():
+            rates = group_rates(view)
+            for g in range(len(view["cells"])):
+                row = {
+                    "model": name,
+                    "view": view_name,
+                    "rows_seen": point["rows_seen"],
+                    "time": point["time"],
+                    "group": self.group_names[g],
+                }
+                rows.append(row | {key: float(rate[g]) for key, rate in rates.items()})
+        return pd.DataFrame(rows)
+
+    def summary(self) -> pd.DataFrame:
+        """Whole-stream measures of each model, one row a model.
+
+        Returns
+        -------
+        DataFrame
+            Index: model. Columns: ``rows_scored``, the cumulative measures,
+            ``worst_window_`` followed by each gap (the largest over the evaluation points
+            whose window was full), ``n_experts``, ``predict_seconds``, ``train_seconds``.
+        """
+        import pandas as pd
+
+        rows = {}
+        for name, model in self.points[-1]["models"].items() if self.points else ():
+            view = model["views"]["cumulative"]
+            rows[name] = {
+                "rows_scored": model["rows_scored"],
+                **{metric: view[metric] for metric in self.metrics},
+                **self._worst_windows(name),
+                "n_experts": _number(model["n_experts"]),
+                "predict_seconds": self.timings[name]["predict"],
+                "train_seconds": self.timings[name]["train"],
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+    def metric_frame(
+        self, model: str | None = None, *, view: str = "cumulative", point: int = -1
+    ) -> MetricFrame:
+        """Rates by group as fairlearn's MetricFrame, at one evaluation point.
+
+        The counts of the stream stand for the rows, as weights, so this costs the same for
+        a thousand rows and for a billion.
+
+        Parameters
+        ----------
+        model : str, default=None
+            Name of the model; may be left out if there is only one.
+        view : {"cumulative", "window", "faded"}, default="cumulative"
+            Which rows count.
+        point : int, default=-1
+            Which evaluation point; the last by default.
+
+        Returns
+        -------
+        fairlearn.metrics.MetricFrame
+            With ``selection_rate``, ``true_positive_rate`` and ``false_positive_rate``;
+            labels are coded 1 = favorable, 0 = other. Like fairlearn, and unlike ``table``,
+            it gives a group without favorable truths a true positive rate of 0.
+
+        Raises
+        ------
+        ValueError
+            If `model` or `view` is not in the result, or no row has a known group.
+        """
+        names = list(self.timings)
+        model = names[0] if model is None and len(names) == 1 else model
+        if model not in names:
+            raise ValueError(f"model must be one of {names}, got {model!r}")
+        views = self.points[point]["models"][model]["views"]
+        if view not in views:
+            raise ValueError(f"view must be one of {list(views)}, got {view!r}")
+        group, y_true, y_pred = np.nonzero(views[view]["cells"])
+        if not len(group):
+            raise ValueError(
+                "no row with a known group was scored; pass sensitive_features"
+            )
+        weight = {"sample_weight": views[view]["cells"][group, y_true, y_pred]}
+        metrics = {
+            "selection_rate": selection_rate,
+            "true_positive_rate": partial(true_positive_rate, pos_label=1),
+            "false_positive_rate": partial(false_positive_rate, pos_label=1),
+        }
+        columns = zip(*[self.groups[g] for g in group], strict=True)
+        return MetricFrame(
+            metrics=metrics,
+            y_true=y_true,
+            y_pred=y_pred,
+            sensitive_features={
+                name: np.array(column)
+                for name, column in zip(self.sensitive_names, columns, strict=True)
+            },
+            sample_params=dict.fromkeys(metrics, weight),
+        )
+
+    def _views(self):
+        """Walk over points, models and views."""
+        for point in self.points:
+            for name, model in point["models"].items():
+                for view_name, view in model["views"].items():
+                    yield point, name, model, view_name, view
+
+    def _worst_windows(self, name: str) -> dict[str, float]:
+        """Largest windowed gaps of a model over the points whose window was full."""
+        models = [point["models"][name]["views"] for point in self.points]
+        full = [
+            views["window"]
+            for views in models
+            if "window" in views and views["window"]["n_rows"] >= self.settings["window"]
+        ]
+        worst = {}
+        for gap in GAPS:
+            if gap in self.metrics:
+                values = [view[gap] for view in full if not np.isnan(view[gap])]
+                worst[f"worst_window_{gap}"] = max(values) if values else float("nan")
+        return worst
+
+
+def _number(value: Any) -> float:
+    """Return a number, nan for None."""
+    return float("nan") if value is None else float(value)
