@@ -266,7 +266,7 @@ def individual_unfairness(
 def counterfactual_predict(
     estimator, X, *, columns, values: Sequence[Any] | None = None
 ) -> np.ndarray:
-    """Predictions for every row under every value of the sensitive attribute.
+    """Predict every row under every value of the sensitive attribute.
 
     Parameters
     ----------
@@ -349,9 +349,11 @@ def individual_fairness_score(
         The rows, with the sensitive attribute among the columns.
     y : array-like of shape (n_samples,), default=None
         Not used, present for the common signature.
-    columns, values
-        See :func:`counterfactual_predict`. In cross-validation pass `values`, so that every
-        fold compares the same ones.
+    columns : str, int or list of these
+        Column(s) that hold the sensitive attribute, see :func:`counterfactual_predict`.
+    values : sequence, default=None
+        Values to try; default: all that occur in `X`. In cross-validation pass them, so that
+        every fold compares the same ones.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 

@@ -24,7 +24,7 @@ def is_fitted(estimator: Any) -> bool:
         check_is_fitted(estimator)
     except NotFittedError:
         return False
-    except TypeError:  # no fit method, as in wrappers of other online libraries
+    except (TypeError, AttributeError):  # not a scikit-learn estimator, only like one
         return hasattr(estimator, "classes_")
     return True
 

@@ -45,10 +45,28 @@ class PrequentialEvaluator:
     ----------
     estimator : classifier or mapping of str to classifier
         Model(s). They are trained in place, not cloned, as ``partial_fit`` does.
-    classes, favorable_label, window, fading_factor, label_delay, evaluate_every, metrics, \
-            preprocessor, train, pretrain_rows, min_group_size
-        See :func:`prequential`. An unfitted `preprocessor` is cloned and fitted on the
-        first batch.
+    classes : sequence, default=None
+        All labels.
+    favorable_label : label, default=None
+        The label that is good for the person.
+    window : int or None, default=1000
+        Rows in the view "window".
+    fading_factor : float or None, default=0.999
+        Factor by which the weight of a row fades with each later row.
+    label_delay : int, default=0
+        Batches after which labels arrive.
+    evaluate_every : int or "auto", default="auto"
+        Rows between evaluation points.
+    metrics : sequence of str, default=None
+        Measures to compute.
+    preprocessor : transformer, default=None
+        Transforms the features; an unfitted one is cloned and fitted on the first batch.
+    train : bool or mapping of str to bool, default=True
+        Whether (which of) the models learn.
+    pretrain_rows : int, default=0
+        First rows, which only train.
+    min_group_size : int, default=1
+        Rows that a group needs to count in a gap.
 
     Attributes
     ----------
@@ -62,6 +80,10 @@ class PrequentialEvaluator:
         Row of the source with which to go on.
     n_points_ : int
         Evaluation points so far (thinned ones included).
+
+    See Also
+    --------
+    prequential : The whole loop in one call; there the parameters are told in full.
 
     Examples
     --------
@@ -172,9 +194,9 @@ class PrequentialEvaluator:
         if self.classes_ is None:
             self._settle_classes(batch.y)
         true = _calls.label_codes(batch.y, self.classes_, "y")
-        group = self._group_codes(batch.sensitive_features, len(batch))
-        X = self._transformed(batch.X)
-        self._waiting.append(self._predicted(batch, X, true, group))
+        item = self._predicted(batch, self._transformed(batch.X), true)
+        item["group"] = self._group_codes(batch.sensitive_features, len(batch))
+        self._waiting.append(item)
         self.rows_arrived_ += len(batch)
         self.next_row_ = self.rows_arrived_ if batch.next_row is None else batch.next_row
         if len(self._waiting) > self.label_delay:
@@ -291,7 +313,7 @@ class PrequentialEvaluator:
             self._preprocessor_ready = True
         return self.preprocessor_.transform(X)
 
-    def _predicted(self, batch: StreamBatch, X, true, group) -> dict[str, Any]:
+    def _predicted(self, batch: StreamBatch, X, true) -> dict[str, Any]:
         """Predict a batch with every model that has learned something."""
         wanted, predictions = set(self.metrics), {}
         for name, model in self._models.items():
@@ -310,7 +332,6 @@ class PrequentialEvaluator:
             "sample_weight": weight,
             "time": None if batch.time is None else np.asarray(batch.time)[-1],
             "true": true,
-            "group": group,
             "weight": np.ones(len(true)) if weight is None else np.asarray(weight, float),
             "predictions": predictions,
         }

@@ -124,7 +124,8 @@ def prequential(
     ``demographic_parity_difference``, ``equalized_odds_difference`` and
     ``equal_opportunity_difference`` on the same rows, computed from counts. One thing
     differs: a group without any row in the event (no favorable truths, no refusals) is left
-    out, where fairlearn takes its rate as 0, and a gap of fewer than two groups is nan. The
+    out, where fairlearn takes its rate as 0, and a gap of fewer than two groups is nan
+    (equalized odds: if either of its two rates cannot be compared). The
     burden gap needs a model with ``distance_to_boundary``.
 
     References

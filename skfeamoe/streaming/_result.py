@@ -171,7 +171,7 @@ class PrequentialResult:
     def metric_frame(
         self, model: str | None = None, *, view: str = "cumulative", point: int = -1
     ) -> MetricFrame:
-        """Rates by group as fairlearn's MetricFrame, at one evaluation point.
+        """Return the rates by group as fairlearn's MetricFrame, at one evaluation point.
 
         The counts of the stream stand for the rows, as weights, so this costs the same for
         a thousand rows and for a billion.

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import logit
-from sklearn.metrics import roc_auc_score
 
 Tally = dict[str, np.ndarray]
 Rows = dict[str, np.ndarray]
@@ -119,6 +118,17 @@ def binned_auc(scores: np.ndarray) -> float:
     return float(positives @ (below + 0.5 * negatives) / total)
 
 
+def exact_auc(positive: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
+    """Area under the ROC curve of a window: one bin for each distinct score."""
+    known = ~np.isnan(score)
+    if not known.any():
+        return float("nan")
+    _, bins = np.unique(score[known], return_inverse=True)
+    scores = np.zeros((2, bins.max() + 1))
+    np.add.at(scores, (positive[known].astype(np.intp), bins), weight[known])
+    return binned_auc(scores)
+
+
 def overall_measures(tally: Tally) -> dict[str, float]:
     """Accuracy, balanced accuracy and log loss of all rows; nan before the first row."""
     rows, weight, log_loss = tally["sums"]
@@ -160,13 +170,18 @@ def group_gaps(tally: Tally, min_group_size: int) -> dict[str, float]:
     """Gaps between the groups that have at least `min_group_size` rows in the event."""
     rates = group_rates(tally)
     counts = tally["counts"]
-    tpr = _gap(rates["true_positive_rate"], counts[:, 1].sum(axis=1), min_group_size)
-    fpr = _gap(rates["false_positive_rate"], counts[:, 0].sum(axis=1), min_group_size)
-    both = [gap for gap in (tpr, fpr) if not np.isnan(gap)]
+    true_positive = _gap(
+        rates["true_positive_rate"], counts[:, 1].sum(axis=1), min_group_size
+    )
+    false_positive = _gap(
+        rates["false_positive_rate"], counts[:, 0].sum(axis=1), min_group_size
+    )
     values = (
         _gap(rates["selection_rate"], rates["n_rows"], min_group_size),
-        max(both) if both else float("nan"),
-        tpr,
+        float(
+            np.maximum(true_positive, false_positive)
+        ),  # nan if either cannot be compared
+        true_positive,
         _gap(rates["burden"], counts[:, :, 0].sum(axis=1), min_group_size),
     )
     return dict(zip(GAPS, values, strict=True))
@@ -216,13 +231,3 @@ def ring_rows(ring: dict[str, Any]) -> Rows:
     seen = ring["seen"]
     place = np.arange(max(seen - size, 0), seen) % size
     return {name: array[place] for name, array in ring["rows"].items()}
-
-
-def exact_auc(positive: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-    """Area under the ROC curve of a window; nan for one class or without scores."""
-    known = ~np.isnan(score) & (weight > 0)
-    if not known.all():
-        positive, score, weight = positive[known], score[known], weight[known]
-    if not len(score) or positive.all() or not positive.any():
-        return float("nan")
-    return float(roc_auc_score(positive, score, sample_weight=weight))

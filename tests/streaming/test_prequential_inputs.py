@@ -69,11 +69,14 @@ def test_small_groups_and_absent_events():
     batches = [(X, y, groups)]
     row = prequential(model, batches, train=False).summary().iloc[0]
     assert row["equal_opportunity_difference"] == 0.5
+    assert row["equalized_odds_difference"] == 0.5
     assert row["demographic_parity_difference"] == 0.5
     row = prequential(model, batches, train=False, min_group_size=3).summary().iloc[0]
     assert math.isnan(row["demographic_parity_difference"])
     row = prequential(model, batches, train=False, min_group_size=2).summary().iloc[0]
     assert row["demographic_parity_difference"] == pytest.approx(0.5 - 1 / 3)
+    assert math.isnan(row["equal_opportunity_difference"])
+    assert math.isnan(row["equalized_odds_difference"])
 
 
 def test_text_labels_favorable_label_and_scores_without_probabilities():
@@ -197,11 +200,15 @@ def test_a_refused_batch_leaves_no_trace():
     stream = make_stream()
     clean = PrequentialEvaluator(GaussianNB(), classes=[0, 1])
     dirty = PrequentialEvaluator(GaussianNB(), classes=[0, 1])
-    bad = ([[0.0] * 4], [7], ["z"])
-    for batch in stream["batches"]:
+    unknown_label = ([[0.0] * 4], [7], ["z"])
+    missing_feature = ([[0.0, 0.0, 0.0, np.nan]], [1], ["z"])
+    for number, batch in enumerate(stream["batches"]):
         clean.update(batch)
         with pytest.raises(ValueError, match="label 7"):
-            dirty.update(bad)
+            dirty.update(unknown_label)
+        if number:
+            with pytest.raises(ValueError, match="NaN"):
+                dirty.update(missing_feature)
         dirty.update(batch)
     pd.testing.assert_frame_equal(clean.finish().table, dirty.finish().table)
 
