@@ -352,8 +352,8 @@ def individual_fairness_score(
     columns : str, int or list of these
         Column(s) that hold the sensitive attribute, see :func:`counterfactual_predict`.
     values : sequence, default=None
-        Values to try; default: all that occur in `X`. In cross-validation pass them, so that
-        every fold compares the same ones.
+        Values to try; default: all that occur in `X`. In cross-validation pass them, so
+        that every fold compares the same ones.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
