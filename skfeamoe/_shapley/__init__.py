@@ -1,15 +1,15 @@
 """Shapley values of a mixture of linear experts, as functions from arrays to arrays.
 
-The mixture is f_c(x) = sum_k g_k(x) o_kc(x) with a softmax gate g and linear experts; a *game*
-says what a coalition S of players (features, or groups of columns) is worth:
+The mixture is f_c(x) = sum_k g_k(x) o_kc(x) with a softmax gate g and linear experts; a
+*game* says what a coalition S of players (features, or groups of columns) is worth:
 
-==========================  ==========================================================
-game                        v(S) for one row x
-==========================  ==========================================================
-``interventional``          mean over the background z of f(x on S, z elsewhere)
-``gate_frozen_margin``      mean over z of sum_k g_k(x) margin_k(x on S, z elsewhere)
-``gate_frozen_probability`` mean over z of sum_k g_k(x) o_k(x on S, z elsewhere)
-==========================  ==========================================================
+===========================  ==========================================================
+game                         v(S) for one row x
+===========================  ==========================================================
+``interventional``           mean over the background z of f(x on S, z elsewhere)
+``gate_frozen_margin``       mean over z of sum_k g_k(x) margin_k(x on S, z elsewhere)
+``gate_frozen_probability``  mean over z of sum_k g_k(x) o_k(x on S, z elsewhere)
+===========================  ==========================================================
 
 `mixture_shapley` plays all three, `model_shapley` plays the first for any callable.
 """

@@ -39,35 +39,39 @@ def mixture_shapley(
     background : ndarray or CSR of shape (B, n_features)
         Rows that stand in for absent players. Equal rows are merged.
     game : {"interventional", "gate_frozen_margin", "gate_frozen_probability"}
-        What a coalition is worth; see the package. The margin game is linear: it is solved in
-        closed form for every `method`, and explains margins (logits) whatever the `output`.
+        What a coalition is worth; see the package. The margin game is linear: it is solved
+        in closed form for every `method`, and explains margins (logits) whatever the
+        `output`.
     output : {"probability", "log_odds"}, default="probability"
         The explained output of each class, f_c or log(f_c / (1 - f_c)); with two classes of
-        class 1 only. With more, each class is held against all others together, so log-odds of
-        different classes do not sum to zero. The value of a coalition is the background mean of
-        this output, so the base value is the mean log-odds, not the log-odds of the mean.
+        class 1 only. With more, each class is held against all others together, so log-odds
+        of different classes do not sum to zero. The value of a coalition is the background
+        mean of this output, so the base value is the mean log-odds, not the log-odds of the
+        mean.
     method : {"auto", "exact", "permutation"}, default="auto"
-        "auto" enumerates a row exactly where that takes at most `max_evals` evaluations (sum
-        over background rows of 2^m, with m players that differ), and samples chains elsewhere.
+        "auto" enumerates a row exactly where that takes at most `max_evals` evaluations
+        (sum over background rows of 2^m, with m players that differ), and samples chains
+        elsewhere.
     players : sequence of index arrays, default=None
         A partition of the columns; None makes each column a player.
     background_weight : array of shape (B,), default=None
         Weights of background rows; a weight of two is a row that occurs twice.
     max_evals : int, default=None
-        Evaluations per row. Chains use all of it in rounds of 2 M B, but never fewer than two
-        rounds, nor fewer than 1 + 150 / B, which standard errors need. None: 4096 per
+        Evaluations per row. Chains use all of it in rounds of 2 M B, but never fewer than
+        two rounds, nor fewer than 1 + 150 / B, which standard errors need. None: 4096 per
         background row as the limit for exactness and for `tol`; without `tol`, four rounds.
     tol : float, default=None
-        A row gets rounds of chains until its standard error, relative to its values (both as
-        L2 norm over players, for every output), is at most `tol` or `max_evals` is spent.
+        A row gets rounds of chains until its standard error, relative to its values (both
+        as L2 norm over players, for every output), is at most `tol` or `max_evals` is
+        spent.
     decompose : bool, default=False
         Also return an expert and a routing part of each value (interventional game only).
-        They are the Owen value of the game in which each player is a union of two: one moves
-        the gate, one the experts. As player j joins S, its expert part is the change through
-        o_k alone, averaged over the gate before and after; its routing part the change through
-        g_k alone, averaged over the experts before and after. They sum to the Shapley value. A
-        player without gate coefficients has no routing part, one without expert coefficients
-        no expert part.
+        They are the Owen value of the game in which each player is a union of two: one
+        moves the gate, one the experts. As player j joins S, its expert part is the change
+        through o_k alone, averaged over the gate before and after; its routing part the
+        change through g_k alone, averaged over the experts before and after. They sum to
+        the Shapley value. A player without gate coefficients has no routing part, one
+        without expert coefficients no expert part.
     random_state : int, numpy Generator or None
         Orders of chains. Row i has a stream of its own: chunks change nothing.
     memory_budget : int, default=64 MiB
@@ -81,14 +85,12 @@ def mixture_shapley(
     Raises
     ------
     ValueError
-        For unknown names, players that are no partition, bad weights, or `method="exact"` with
-        more than `MAX_EXACT_PLAYERS` players that differ.
+        For unknown names, players that are no partition, bad weights, or `method="exact"`
+        with more than `MAX_EXACT_PLAYERS` players that differ.
 
-    References
-    ----------
-    Shapley (1953), A value for n-person games. Owen (1977), Values of games with a priori
-    unions. Janzing, Minorics, Bloebaum (2020), Feature relevance quantification in explainable
-    AI: a causal problem (the interventional game).
+    References ---------- Shapley (1953), A value for n-person games. Owen (1977), Values of
+    games with a priori unions. Janzing, Minorics, Bloebaum (2020), Feature relevance
+    quantification in explainable AI: a causal problem (the interventional game).
 
     Examples
     --------
@@ -151,8 +153,8 @@ def model_shapley(
     Parameters
     ----------
     predict : callable
-        Maps a dense (n, n_features) array to (n,) or (n, n_outputs). Called often, with up to
-        `memory_budget` / (32 n_features) rows.
+        Maps a dense (n, n_features) array to (n,) or (n, n_outputs). Called often, with up
+        to `memory_budget` / (32 n_features) rows.
     X : ndarray or CSR of shape (n, n_features)
         Rows to explain; sparse rows are made dense a chunk at a time.
     background : ndarray or CSR of shape (B, n_features)
@@ -200,7 +202,9 @@ def _margin(mixture, X, background, weight, owner, memory_budget) -> Attribution
     for start in range(0, n, step):
         part = slice(start, start + step)
         values[part], base[part] = frozen_margin(mixture, X[part], mean, owner)
-    return Attribution(values, base, None, np.ones(n, dtype=bool), np.ones(n, dtype=np.int64))
+    return Attribution(
+        values, base, None, np.ones(n, dtype=bool), np.ones(n, dtype=np.int64)
+    )
 
 
 def _key(random_state) -> int:
@@ -224,7 +228,8 @@ def _weighted(background, weight):
     weight = np.ones(n) if weight is None else np.asarray(weight, dtype=float)
     if weight.shape != (n,):
         raise ValueError(
-            f"background_weight must have one weight for each of {n} rows, got {weight.shape}"
+            f"background_weight must have one weight for each of {n} rows, "
+            f"got shape {weight.shape}"
         )
     if not (np.isfinite(weight).all() and (weight >= 0).all() and weight.sum() > 0):
         raise ValueError(
@@ -255,4 +260,6 @@ def _check_budget(max_evals, tol, memory_budget) -> None:
     if tol is not None and not tol > 0:
         raise ValueError(f"tol must be None or positive, got {tol}; .01 is one percent")
     if not memory_budget > 0:
-        raise ValueError(f"memory_budget must be a positive number of bytes, got {memory_budget}")
+        raise ValueError(
+            f"memory_budget must be a positive number of bytes, got {memory_budget}"
+        )

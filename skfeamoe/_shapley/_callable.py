@@ -1,7 +1,8 @@
 """Any model as a game: coalitions become rows of inputs for a function.
 
-The interventional game of f: v(S) = mean over z of f(x on S, z elsewhere). Enumeration, folding,
-chains and standard errors are those of the mixture; only the values come from calls.
+The interventional game of f: v(S) = mean over z of f(x on S, z elsewhere). Enumeration,
+folding, chains and standard errors are those of the mixture; only the values come from
+calls.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class CallableChunk:
         return 0.5 * np.diff(values, axis=1)
 
     def _values(self, inside: np.ndarray, rows, others) -> np.ndarray:
-        """Return f of coalitions inside (A, P, M) as (n_outputs, A, P), a bounded part at once."""
+        """Return f of coalitions inside (A, P, M), (n_outputs, A, P), in bounded parts."""
         game = self.game
         n_coalitions, n_pairs, _ = inside.shape
         values = np.empty((n_coalitions * n_pairs, game.n_outputs))
@@ -98,7 +99,9 @@ class CallableChunk:
                 flat[part][:, game.owner], self.X[rows[pair]], game.background[others[pair]]
             )
             values[part] = game.evaluate(mixed)
-        return np.ascontiguousarray(values.reshape(n_coalitions, n_pairs, -1).transpose(2, 0, 1))
+        return np.ascontiguousarray(
+            values.reshape(n_coalitions, n_pairs, -1).transpose(2, 0, 1)
+        )
 
 
 def _as_dense(X) -> np.ndarray:

@@ -1,23 +1,24 @@
 """Permutation chains: unbiased Shapley values with standard errors, for many players.
 
-A chain adds the players to z in a random order until it is x; what each adds averages to its
-Shapley value (Castro, Gomez and Tejada 2009), and a chain and its reverse together have less
-variance (Mitchell et al. 2022). One *round* gives every background row one such pair for every
-explained row, so a round's values sum to f(x) - E f exactly, by telescoping.
+A chain adds the players to z in a random order until it is x; what each adds averages to
+its Shapley value (Castro, Gomez and Tejada 2009), and a chain and its reverse together have
+less variance (Mitchell et al. 2022). One *round* gives every background row one such pair
+for every explained row, so a round's values sum to f(x) - E f exactly, by telescoping.
 
-The estimand is the Shapley value for the *given* background: every background row is visited
-equally often, so only the orders are random, and the background rows are strata. With weights
-w_b, rounds r and the variance s_b^2 over the rounds of background row b,
+The estimand is the Shapley value for the *given* background: every background row is
+visited equally often, so only the orders are random, and the background rows are strata.
+With weights w_b, rounds r and the variance s_b^2 over the rounds of background row b,
 
     standard error^2 = sum_b w_b^2 s_b^2 / r,
 
-unbiased from two rounds on (how far background rows lie apart does not enter). Few background
-rows need more rounds, or the standard error itself is too rough for normal intervals: with 30
-rows and two rounds, 95 % intervals cover 90 %. `least_rounds` asks for B (r - 1) degrees of
-freedom.
+unbiased from two rounds on (how far background rows lie apart does not enter). Few
+background rows need more rounds, or the standard error itself is too rough for normal
+intervals: with 30 rows and two rounds, 95 % intervals cover 90 %. `least_rounds` asks for B
+(r - 1) degrees of freedom.
 
 Row i draws from its own stream (a counter-based generator keyed by the seed, its counter
-starting at i), so results do not depend on chunks, and different rows have independent errors.
+starting at i), so results do not depend on chunks, and different rows have independent
+errors.
 
 References
 ----------
@@ -66,7 +67,7 @@ def chain_values(chunk, rows, first_row, key, max_rounds, tol):
 
 
 def _play_round(chunk, rows, active, streams, n_rounds, mean, square) -> None:
-    """Add one pair of chains per row and background row to the running moments (Welford)."""
+    """Add a pair of chains per row and background row to the moments (Welford)."""
     n_background, n_players = mean.shape[3], mean.shape[2]
     n_pairs = max(1, CHAIN_BLOCK // (n_players + 1))
     rows_at_once = max(1, n_pairs // n_background)
@@ -77,17 +78,21 @@ def _play_round(chunk, rows, active, streams, n_rounds, mean, square) -> None:
             width = others.stop - others.start
             order = _orders([streams[i] for i in block], width, n_players)
             added = chunk.chain_block(rows[block], others, order)
-            by_player = np.empty((len(added), order.size))
-            by_player[:, order] = added
-            by_player = by_player.reshape(len(added), n_players, len(block), width)
+            flat = np.empty((len(added), order.size))
+            flat[:, order] = added
+            by_player = flat.reshape(len(added), n_players, len(block), width)
             by_player = by_player.transpose(2, 0, 1, 3)
-            moved = by_player - mean[block, :, :, others]
-            mean[block, :, :, others] += moved / n_rounds
-            square[block, :, :, others] += moved**2 * ((n_rounds - 1) / n_rounds)
+            for i, values in zip(block, by_player, strict=True):
+                center = mean[i, :, :, others]
+                values -= center
+                center += values / n_rounds
+                values *= values
+                values *= (n_rounds - 1) / n_rounds
+                square[i, :, :, others] += values
 
 
 def _orders(streams, width: int, n_players: int) -> np.ndarray:
-    """Return a random order per pair as flat indices player * n_pairs + pair, (M, n_pairs)."""
+    """Return a random order per pair, (M, n_pairs): player * n_pairs + pair."""
     keys = np.concatenate([s.random_raw(width * n_players) for s in streams])
     keys = keys.reshape(-1, n_players)
     bits = np.uint64(2 ** int(n_players).bit_length() - 1)
@@ -95,7 +100,7 @@ def _orders(streams, width: int, n_players: int) -> np.ndarray:
     keys |= np.arange(n_players, dtype=np.uint64)
     keys.sort(axis=1)
     keys &= bits
-    order = keys.T.astype(np.intp)
+    order = np.ascontiguousarray(keys.T).view(np.int64)
     order *= len(keys)
     order += np.arange(len(keys))
     return order

@@ -1,16 +1,16 @@
 """Exact Shapley values of many small games at once: enumerate by doubling, fold, done.
 
-Of the M players of a pair (x, z) only the m whose scores differ can matter, so a pair is a game
-of m players with 2^m coalitions. Subset S of the m players is the integer whose bit j says that
-player j is in it, and its state is the base state combined with the steps of its players: the
-states of 2^j subsets give those of 2^(j+1) by one vector operation. With
+Of the M players of a pair (x, z) only the m whose scores differ can matter, so a pair is a
+game of m players with 2^m coalitions. Subset S of the m players is the integer whose bit j
+says that player j is in it, and its state is the base state combined with the steps of its
+players: the states of 2^j subsets give those of 2^(j+1) by one vector operation. With
 
     c_s = 1 / (m C(m-1, s)) for s < m, c_m = c_{-1} = 0,
     y(S) = v(S) (c_{|S|-1} + c_{|S|}),    offset = sum_S v(S) c_{|S|},
 
-phi_j = sum_{S with j} y(S) - offset, because c_{|S|-1} weighs v(S) where j joins and c_{|S|}
-where it does not (Shapley 1953). Summing the halves of y onto each other from j = m-1 to 0
-gives all m sums in O(2^m) instead of O(m 2^m).
+phi_j = sum_{S with j} y(S) - offset, because c_{|S|-1} weighs v(S) where j joins and
+c_{|S|} where it does not (Shapley 1953). Summing the halves of y onto each other from j =
+m-1 to 0 gives all m sums in O(2^m) instead of O(m 2^m).
 
 Arrays end in the axis of pairs, so that inner loops are contiguous.
 """
@@ -39,7 +39,7 @@ def doubled(base: np.ndarray, steps: np.ndarray, combine: np.ufunc) -> np.ndarra
 
 
 def enumerate_values(base, steps, head, n_outputs: int) -> np.ndarray:
-    """Return the value of every coalition, (n_outputs, 2^m, P), for scores base and steps."""
+    """Return the value of every coalition, (n_outputs, 2^m, P), from scores."""
     m, n_pairs = steps.shape[1:]
     base, steps = head.encode(base), head.encode(steps)
     low = min(m, max(SLAB // n_pairs, 1).bit_length() - 1)
@@ -90,7 +90,7 @@ def join_weights(m: int) -> np.ndarray:
 
 
 def fold(values: np.ndarray) -> np.ndarray:
-    """Return Shapley values (n_outputs, m, P) of values (n_outputs, 2^m, P); see the module."""
+    """Return Shapley values (n_outputs, m, P) of values (n_outputs, 2^m, P)."""
     n_outputs, n_subsets, n_pairs = values.shape
     m = n_subsets.bit_length() - 1
     outside = join_weights(m)

@@ -1,10 +1,10 @@
 """The mixture as a game: linear scores of rows, background and players, and their values.
 
-All scores of a coalition are linear, u(S) = u(z) + sum_{j in S} (P_j(x) - P_j(z)), so a chunk
-of rows needs only its P_j(x). Contributions are centered at their background mean, and what
-softmax cannot see (the mean over experts or classes) is taken out of the coefficients; neither
-changes a value. A pair is *extreme* where some score may leave [-SAFE_SCORE, SAFE_SCORE]; such
-pairs take log space, all others products of exponentials.
+All scores of a coalition are linear, u(S) = u(z) + sum_{j in S} (P_j(x) - P_j(z)), so a
+chunk of rows needs only its P_j(x). Contributions are centered at their background mean,
+and what softmax cannot see (the mean over experts or classes) is taken out of the
+coefficients; neither changes a value. A pair is *extreme* where some score may leave
+[-SAFE_SCORE, SAFE_SCORE]; such pairs take log space, all others products of exponentials.
 
 A game held at the gate of x is the same game with no gate coefficients and log g_k(x) as a
 gate intercept of its own for each row.
@@ -44,8 +44,8 @@ class Mixture(NamedTuple):
     expert_intercept: np.ndarray
 
     def scores(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights (n_features, R) and intercepts (R,) of all scores the heads read."""
-        n_experts, n_outputs, n_features = self.expert_coef.shape
+        """Return weights (n_features, R) and intercepts (R,) for the heads."""
+        _, n_outputs, n_features = self.expert_coef.shape
         gate, gate_0 = self.gate_coef, self.gate_intercept
         expert, expert_0 = self.expert_coef, self.expert_intercept
         if n_outputs == 1:
@@ -67,8 +67,15 @@ class Mixture(NamedTuple):
 class MixtureGame:
     """What does not depend on the explained rows: the background's scores and the heads."""
 
-    def __init__(self, mixture: Mixture, background, weight, owner, frozen, output, decompose):
-        self.mixture, self.owner, self.frozen, self.decompose = mixture, owner, frozen, decompose
+    def __init__(
+        self, mixture: Mixture, background, weight, owner, frozen, output, decompose
+    ):
+        self.mixture, self.owner, self.frozen, self.decompose = (
+            mixture,
+            owner,
+            frozen,
+            decompose,
+        )
         self.n_experts, self.n_outputs, _ = mixture.expert_coef.shape
         self.weights, intercept = mixture.scores()
         if frozen:
@@ -81,8 +88,8 @@ class MixtureGame:
         self.center = self._recentered(intercept + self.center_of_player.sum(axis=1))
         self.offset = self.center[:, None] + self.scores.sum(axis=1)
         self.reach = np.abs(self.scores).sum(axis=1)
-        head = (self.n_experts, self.n_outputs, output)
-        self.product_head, self.log_head = ProductHead(*head), LogHead(*head)
+        self.product_head = ProductHead(self.n_experts, self.n_outputs, output)
+        self.log_head = LogHead(self.n_experts, self.n_outputs, output)
         self.n_players = scores.shape[1]
         self.n_channels = self.n_outputs * (3 if decompose else 1)
 
@@ -97,7 +104,9 @@ class MixtureGame:
 
     def bytes_per_row(self) -> int:
         """Return what one row of a chunk keeps in memory, up to a small factor."""
-        return 8 * 4 * self.weights.shape[1] * (self.n_players + len(self.background_weight))
+        return (
+            8 * 4 * self.weights.shape[1] * (self.n_players + len(self.background_weight))
+        )
 
     def states_per_coalition(self) -> int:
         """Return how many numbers a coalition of a pair holds during enumeration."""
@@ -113,6 +122,7 @@ class MixtureChunk:
 
     def __init__(self, game: MixtureGame, X):
         self.game = game
+        self._memory: dict[str, np.ndarray] = {}
         self.scores = contributions(X, game.owner, game.weights)
         self.scores -= game.center_of_player[:, :, None]
         self.offset = np.zeros((len(game.center), X.shape[0]))
@@ -121,6 +131,24 @@ class MixtureChunk:
         self.reach = np.abs(self.scores).sum(axis=1) + np.abs(
             self.offset + game.center[:, None]
         )
+
+    def _scratch(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Return an array to write in; blocks take turns in the same memory."""
+        size = int(np.prod(shape))
+        if name not in self._memory or self._memory[name].size < size:
+            self._memory[name] = np.empty(size)
+        return self._memory[name][:size].reshape(shape)
+
+    def _encoded(self, head) -> tuple[np.ndarray, np.ndarray]:
+        """Return encoded P(x) and -P(z); where clipping bites, the head is not used."""
+        name = f"own {head.combine.__name__}"
+        if name not in self._memory:
+            bound = SAFE_SCORE if head is self.game.product_head else np.inf
+            self._memory[name] = head.encode(np.clip(self.scores, -bound, bound))
+            self._memory[f"other {name}"] = head.encode(
+                np.clip(-self.game.scores, -bound, bound)
+            )
+        return self._memory[name], self._memory[f"other {name}"]
 
     def differs(self) -> np.ndarray:
         """Return which players differ, bool (M, n, B)."""
@@ -161,23 +189,25 @@ class MixtureChunk:
 
         Pairs are the product of `rows` and the slice `others`; `order` (M, P) holds flat
         indices player * P + pair. Entry t belongs to the player at place t. The reverse
-        chain's coalitions are complements, with states all * none / state.
+        chain's coalitions are complements, with states none * all / state.
         """
         game, n_scores = self.game, len(self.game.center)
-        pair = (rows[:, None], np.arange(len(game.background_weight))[others][None])
+        pair = (rows[:, None], np.arange(others.start, others.stop)[None])
+        width = others.stop - others.start
         head = self._head(*pair)
-        steps = self.scores[:, :, rows, None] - game.scores[:, :, None, others]
-        steps = head.encode(steps.reshape(n_scores, -1))
+        steps = self._scratch("steps", (*self.scores.shape[:2], len(rows), width))
+        own, other = self._encoded(head)
+        head.combine(own[:, :, rows, None], other[:, :, None, others], out=steps)
+        steps = steps.reshape(n_scores, -1)
         none = self.offset[:, rows, None] + game.offset[:, None, others]
-        states = np.empty((n_scores, 2, order.shape[0] + 1, order.shape[1]))
-        forward, reverse = states[:, 0], states[:, 1]
-        forward[:, 0] = head.encode(none.reshape(n_scores, -1))
-        np.take(steps, order, axis=1, out=forward[:, 1:], mode="clip")
-        for t in range(len(order)):
-            head.combine(forward[:, t], forward[:, t + 1], out=forward[:, t + 1])
-        undo = np.divide if head.combine is np.multiply else np.subtract
-        undo(forward[:, -1:], forward, out=reverse)
-        head.combine(reverse, forward[:, :1], out=reverse)
+        states = self._scratch("states", (2, len(order) + 1, n_scores, order.shape[1]))
+        forward, reverse = states
+        forward[0] = head.encode(none.reshape(n_scores, -1))
+        for t, place in enumerate(order):
+            steps.take(place, axis=1, out=forward[t + 1], mode="clip")
+            head.combine(forward[t], forward[t + 1], out=forward[t + 1])
+        head.invert(head.combine(forward[0], forward[-1]), forward, out=reverse)
+        states = states.transpose(2, 0, 1, 3)
         if not game.decompose:
             values = head.values(states)
             return 0.5 * np.diff(values[:, 0] - values[:, 1], axis=1)
@@ -195,7 +225,9 @@ def _with_parts(total: np.ndarray, swap: np.ndarray) -> np.ndarray:
     return np.concatenate([total, expert, total - expert])
 
 
-def _merge_equal_rows(weight: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _merge_equal_rows(
+    weight: np.ndarray, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return normalized weights and scores of the distinct background rows, (R, M, B)."""
     flat = scores.reshape(-1, scores.shape[2]).T
     _, first, which = np.unique(flat, axis=0, return_index=True, return_inverse=True)
@@ -203,7 +235,9 @@ def _merge_equal_rows(weight: np.ndarray, scores: np.ndarray) -> tuple[np.ndarra
     return merged / merged.sum(), scores[:, :, first]
 
 
-def frozen_margin(mixture: Mixture, X, mean, owner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def frozen_margin(
+    mixture: Mixture, X, mean, owner: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return sum_k g_k(x) (P_kj(x) - P_kj(mean)) and its base values: Theorem 1.
 
     `mean` (1, n_features) is the background's mean, which is all that linear margins see.

@@ -1,13 +1,15 @@
 """From scores to outputs: the one nonlinear step, in two number systems.
 
-A state holds K gate scores s_k and the experts' scores: for two classes -logit_k (K numbers),
-for more classes the logits of each class (K * n_classes numbers). With N_c = sum_k G_k o_kc,
+A state holds K gate scores s_k and the experts' scores: for two classes -logit_k (K
+numbers), for more classes the logits of each class (K * n_classes numbers). With N_c =
+sum_k G_k o_kc,
 
     probability:  N_c / sum_k G_k              log_odds:  log N_c - log sum_{c' != c} N_c'
 
 `ProductHead` reads states as exponentials, so that G_k and o_k need no further exp, and
 `LogHead` reads the scores themselves and works with log-sum-exp throughout: it is right for
-scores of any size. Log-odds never come from log(f / (1 - f)): both sums have positive terms.
+scores of any size. Log-odds never come from log(f / (1 - f)): both sums have positive
+terms.
 
 A head offers `values(state)`; `split(state)` into a gate and an expert part; and
 `join(gate, expert)`, so that the gate of one coalition can meet the experts of another.
@@ -16,23 +18,26 @@ Arrays are (scores, *shape) in and (n_outputs, *shape) out. `values` overwrites 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 
-class ProductHead(NamedTuple):
+@dataclass(frozen=True)
+class ProductHead:
     """Outputs of states that hold exp(score)."""
 
     n_experts: int
     n_outputs: int
     output: str
-    combine = np.multiply
+    combine: ClassVar[np.ufunc] = np.multiply
+    invert: ClassVar[np.ufunc] = np.divide
 
     @staticmethod
     def encode(scores: np.ndarray) -> np.ndarray:
-        """Turn scores into this number system."""
-        return np.exp(scores)
+        """Turn scores into this number system, in place."""
+        return np.exp(scores, out=scores)
 
     def values(self, state: np.ndarray) -> np.ndarray:
         """Return the output of each state, (n_outputs, *shape)."""
@@ -68,17 +73,19 @@ class ProductHead(NamedTuple):
         return np.log(mixed) - np.log(_sum_of_others(mixed, np.add, 0.0))
 
 
-class LogHead(NamedTuple):
+@dataclass(frozen=True)
+class LogHead:
     """Outputs of states that hold the scores themselves."""
 
     n_experts: int
     n_outputs: int
     output: str
-    combine = np.add
+    combine: ClassVar[np.ufunc] = np.add
+    invert: ClassVar[np.ufunc] = np.subtract
 
     @staticmethod
     def encode(scores: np.ndarray) -> np.ndarray:
-        """Turn scores into this number system."""
+        """Turn scores into this number system, in place."""
         return scores
 
     def values(self, state: np.ndarray) -> np.ndarray:
@@ -86,7 +93,7 @@ class LogHead(NamedTuple):
         return self.join(*self.split(state))
 
     def split(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return log gate weights (K, *shape) and log probabilities (K, n_sides, *shape)."""
+        """Return the logs of gate weights and class probabilities, shaped as above."""
         gate, score = state[: self.n_experts], state[self.n_experts :]
         gate = gate - _log_sum_exp(gate, 0)
         if self.n_outputs > 1:

@@ -1,7 +1,7 @@
 """Players: a partition of the columns, and what each player adds to linear scores.
 
-Scores are linear, u(x) = intercept + sum_j P_j(x) with P_j(x) = sum_{columns c of j} x_c w_c.
-`contributions` returns all P_j(x) at once. Equal column values give bitwise equal
+Scores are linear, u(x) = intercept + sum_j P_j(x) with P_j(x) = sum_{columns c of j} x_c
+w_c. `contributions` returns all P_j(x) at once. Equal column values give bitwise equal
 contributions (no BLAS, whose rounding depends on the row), so that `P_j(x) == P_j(z)` finds
 the players that cannot matter.
 """
@@ -23,7 +23,11 @@ def player_of_column(players: Sequence | None, n_features: int) -> np.ndarray:
         columns = np.atleast_1d(np.asarray(columns))
         if columns.size == 0:
             raise ValueError(f"players must not be empty, but player {j} has no columns")
-        if columns.dtype.kind not in "iu" or columns.min() < 0 or columns.max() >= n_features:
+        if (
+            columns.dtype.kind not in "iu"
+            or columns.min() < 0
+            or columns.max() >= n_features
+        ):
             raise ValueError(
                 f"players must hold column indices from 0 to {n_features - 1}, "
                 f"got {columns.tolist()} for player {j}"
@@ -36,8 +40,9 @@ def player_of_column(players: Sequence | None, n_features: int) -> np.ndarray:
         owner[columns] = j
     if (owner < 0).any():
         raise ValueError(
-            f"players must cover all columns, but {np.flatnonzero(owner < 0)[:10].tolist()} "
-            "belong to none; add them as players of their own"
+            "players must cover all columns, but "
+            f"{np.flatnonzero(owner < 0)[:10].tolist()} belong to none; "
+            "add them as players of their own"
         )
     return owner
 

@@ -74,9 +74,9 @@ class _Plan:
             chosen = (cost <= self.max_evals) & (n_differ.max(axis=1) <= MAX_EXACT_PLAYERS)
         elif most > MAX_EXACT_PLAYERS:
             raise ValueError(
-                f"method='exact' enumerates up to {MAX_EXACT_PLAYERS} players that differ from "
-                f"a background row, got {most}; use method='permutation' or 'auto', or join "
-                "features into groups"
+                f"method='exact' enumerates up to {MAX_EXACT_PLAYERS} players that differ "
+                f"from a background row, got {most}; use method='permutation' or 'auto', "
+                "or join features into groups"
             )
         return np.where(chosen, cost, 0).astype(np.int64), chosen
 
@@ -105,10 +105,14 @@ def _enumerate(chunk, differs: np.ndarray, memory_budget: int) -> np.ndarray:
 def _as_attribution(game, values, error, base, exact, n_evals) -> Attribution:
     """Split channels into the fields of the result."""
     c = game.n_outputs
-    parts = [np.ascontiguousarray(values[:, k : k + c].swapaxes(1, 2)) for k in (0, c, 2 * c)]
+    parts = [
+        np.ascontiguousarray(values[:, k : k + c].swapaxes(1, 2)) for k in (0, c, 2 * c)
+    ]
     spread: list = [None] * 3
     if not exact.all():
-        spread = [np.ascontiguousarray(error[:, k : k + c].swapaxes(1, 2)) for k in (0, c, 2 * c)]
+        spread = [
+            np.ascontiguousarray(error[:, k : k + c].swapaxes(1, 2)) for k in (0, c, 2 * c)
+        ]
     if game.n_channels == c:
         return Attribution(parts[0], base, spread[0], exact, n_evals)
     return Attribution(

@@ -31,7 +31,7 @@ def one_hot_data(rng, n, widths=(3, 2, 4), n_numeric=2):
 
 
 def log_class_proba(mixture: Mixture, X, gate_X=None):
-    """Return log f (n, n_classes) in log space; `gate_X` are the rows that the gate sees."""
+    """Return log f (n, n_classes); `gate_X` are the rows that the gate sees."""
     gate_X = X if gate_X is None else gate_X
     log_gate = log_softmax(gate_X @ mixture.gate_coef.T + mixture.gate_intercept, axis=1)
     margin = np.einsum("kcd,nd->nkc", mixture.expert_coef, X) + mixture.expert_intercept
@@ -56,7 +56,9 @@ def outputs(mixture: Mixture, X, output, gate_X=None):
 
 def margins(mixture: Mixture, X, gate_X):
     """Return the margins of X mixed by the gate of gate_X, (n, n_outputs)."""
-    gate = np.exp(log_softmax(gate_X @ mixture.gate_coef.T + mixture.gate_intercept, axis=1))
+    gate = np.exp(
+        log_softmax(gate_X @ mixture.gate_coef.T + mixture.gate_intercept, axis=1)
+    )
     margin = np.einsum("kcd,nd->nkc", mixture.expert_coef, X) + mixture.expert_intercept
     return np.einsum("nk,nkc->nc", gate, margin)
 
@@ -99,7 +101,7 @@ def brute_force(value, x, background, players, weight=None):
 
 
 def brute_force_parts(mixture, x, background, players, output):
-    """Return the expert part (M, n_outputs): the Owen value of the experts' half of each union."""
+    """Return the expert part (M, n_outputs): Owen values of the experts' halves."""
     n_players = len(players)
 
     def mixed(S):

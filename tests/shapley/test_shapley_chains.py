@@ -76,7 +76,9 @@ def test_few_background_rows_get_more_rounds():
     exact = mixture_shapley(mixture, X[:1], X[1:], method="exact").values
     sampled = mixture_shapley(mixture, rows, X[1:], method="permutation", **options)
     assert (sampled.n_evals == 15 * 2 * 5 * 11).all()
-    assert 0.93 <= np.mean(np.abs(sampled.values - exact) <= 1.96 * sampled.error_std) <= 0.97
+    assert (
+        0.93 <= np.mean(np.abs(sampled.values - exact) <= 1.96 * sampled.error_std) <= 0.97
+    )
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -89,7 +91,13 @@ def test_chains_approach_the_exact_values(scale, output, n_classes):
     options = {"output": output, "players": players, "decompose": True}
     exact = mixture_shapley(mixture, X[:3], X[3:], method="exact", **options)
     sampled = mixture_shapley(
-        mixture, X[:3], X[3:], method="permutation", max_evals=80_000, random_state=0, **options
+        mixture,
+        X[:3],
+        X[3:],
+        method="permutation",
+        max_evals=80_000,
+        random_state=0,
+        **options,
     )
     scale_of = np.abs(exact.values).max()
     for name in ("values", "expert_values", "routing_values"):
@@ -104,7 +112,9 @@ def test_tolerance_is_met_by_rows_that_stop_early():
     result = mixture_shapley(
         mixture, X[:20], X[20:], method="permutation", tol=0.02, random_state=0
     )
-    relative = np.linalg.norm(result.error_std, axis=1) / np.linalg.norm(result.values, axis=1)
+    relative = np.linalg.norm(result.error_std, axis=1) / np.linalg.norm(
+        result.values, axis=1
+    )
     per_round = 2 * 8 * 30
     assert (relative <= 0.02).all()
     assert len(np.unique(result.n_evals)) > 1
@@ -119,7 +129,13 @@ def test_tolerance_never_exceeds_the_budget():
     X = rng.normal(size=(25, 6))
     mixture = random_mixture(rng, 3, 3, 6)
     result = mixture_shapley(
-        mixture, X[:5], X[5:], method="permutation", tol=1e-9, max_evals=3000, random_state=0
+        mixture,
+        X[:5],
+        X[5:],
+        method="permutation",
+        tol=1e-9,
+        max_evals=3000,
+        random_state=0,
     )
     assert (result.n_evals == 2880).all()
 
@@ -147,7 +163,11 @@ def test_any_function_can_be_sampled():
     exact = mixture_shapley(mixture, X[:4], X[4:], players=players, method="exact")
     options = {"players": players, "method": "permutation", "max_evals": 20_000}
     sampled = model_shapley(
-        lambda A: outputs(mixture, A, "probability"), X[:4], X[4:], random_state=0, **options
+        lambda A: outputs(mixture, A, "probability"),
+        X[:4],
+        X[4:],
+        random_state=0,
+        **options,
     )
     assert (np.abs(sampled.values - exact.values) <= 5 * sampled.error_std + 1e-12).all()
     total = sampled.base_values + sampled.values.sum(axis=1)
