@@ -35,8 +35,9 @@ import numpy as np
 
 #: Degrees of freedom that a standard error has at least.
 MIN_DEGREES = 150
-#: States (places in a chain times pairs) that are evaluated at once: keeps them in cache.
-CHAIN_BLOCK = 8192
+#: States (places in a chain times pairs) that are evaluated at once: fewer leave NumPy's calls too
+#: little to do, more leave the cache.
+CHAIN_BLOCK = 16384
 
 
 def least_rounds(n_background: int) -> int:
