@@ -1,1 +1,11 @@
-"""Fair, explainable and adaptive mixtures of experts for streams."""
+"""Fair, explainable and adaptive mixtures of experts for streams.
+
+`FEAMOEClassifier` is a scikit-learn classifier that learns with `partial_fit`, keeps group
+gaps under a stated bound while the world moves, and needs no sensitive attribute to predict.
+"""
+
+from skfeamoe._feamoe import FEAMOEClassifier
+from skfeamoe.exceptions import FairnessWarning
+
+__all__ = ["FEAMOEClassifier", "FairnessWarning"]
+__version__ = "0.1.0"

@@ -1,0 +1,159 @@
+r"""Constraints: events that select rows, and the quantity measured on them.
+
+A constraint is one class: its ``name``, its ``events`` (functions of the true and the
+decided outcome), and the measured quantity in two forms that stand next to each other:
+``value``, as a differentiable function of q with the gradient norm held fixed, and
+``slope``, its derivative by q. ``measured`` is the same quantity as an auditor sees it, from
+decisions. Add a class to `CONSTRAINTS` and the estimator, the gradient tests, the
+empty-group tests and the documentation test find it.
+
+======================  ===========================================  =====================
+constraint              events                                       measured quantity
+======================  ===========================================  =====================
+demographic_parity      all rows                                     decided favorable
+equal_opportunity       y favorable                                  decided favorable
+equalized_odds          y favorable; y unfavorable                   decided favorable
+burden                  decided unfavorable                          distance to boundary
+======================  ===========================================  =====================
+
+References
+----------
+Hardt, Price and Srebro (2016), "Equality of opportunity in supervised learning", NeurIPS.
+Sharma, Henderson and Ghosh (2023), "FEAMOE", IJCAI, for the burden.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._fairness.distance import PROBA_FLOOR, log_odds
+
+
+class Outcome(NamedTuple):
+    """What the deployed model decided on a batch, and what was true."""
+
+    favored: NDArray  # (n_samples,) bool, the label is the favorable class
+    decided: NDArray  # (n_samples,) bool, the decision is the favorable class
+    distance: NDArray  # (n_samples,) distance to the boundary, zeros where nobody asked
+
+
+Event = Callable[[Outcome], NDArray]
+
+EVENTS: dict[str, Event] = {
+    "all": lambda outcome: np.ones(len(outcome.decided), dtype=bool),
+    "favorable": lambda outcome: outcome.favored,
+    "unfavorable": lambda outcome: ~outcome.favored,
+    "refused": lambda outcome: ~outcome.decided,
+}
+
+
+class RateConstraint:
+    """Groups should be decided favorably at the same rate within each event."""
+
+    name: str
+    events: tuple[str, ...]
+    uses_distance = False
+
+    def measured(self, outcome: Outcome) -> NDArray:
+        """1 where the decision is favorable, (n_samples,)."""
+        return outcome.decided.astype(np.float64)
+
+    def value(self, q: NDArray, norm: NDArray) -> NDArray:
+        """The probability of the favorable class, (n_samples,)."""
+        return q
+
+    def slope(self, q: NDArray, norm: NDArray) -> NDArray:
+        """Derivative of `value` by q, (n_samples,)."""
+        return np.ones_like(q)
+
+
+class DemographicParity(RateConstraint):
+    """The same rate of favorable decisions in all groups."""
+
+    name = "demographic_parity"
+    events = ("all",)
+
+
+class EqualOpportunity(RateConstraint):
+    """The same true positive rate in all groups."""
+
+    name = "equal_opportunity"
+    events = ("favorable",)
+
+
+class EqualizedOdds(RateConstraint):
+    """The same true positive rate and the same false positive rate in all groups."""
+
+    name = "equalized_odds"
+    events = ("favorable", "unfavorable")
+
+
+class Burden:
+    """The same mean distance to the boundary for those who are refused.
+
+    ``value`` is the signed distance on the unfavorable side, -logit(q) / norm.
+    """
+
+    name = "burden"
+    events = ("refused",)
+    uses_distance = True
+
+    def measured(self, outcome: Outcome) -> NDArray:
+        """Distance to the boundary, (n_samples,)."""
+        return outcome.distance
+
+    def value(self, q: NDArray, norm: NDArray) -> NDArray:
+        """Signed distance to the boundary, (n_samples,)."""
+        return -log_odds(q) / norm
+
+    def slope(self, q: NDArray, norm: NDArray) -> NDArray:
+        """Derivative of `value` by q, (n_samples,)."""
+        q = np.clip(q, PROBA_FLOOR, 1.0 - PROBA_FLOOR)
+        return -1.0 / (q * (1.0 - q) * norm)
+
+
+Constraint = RateConstraint | Burden
+
+CONSTRAINTS: dict[str, type[Constraint]] = {
+    c.name: c for c in (DemographicParity, EqualizedOdds, EqualOpportunity, Burden)
+}
+
+
+class Slots:
+    """The pairs (constraint, event) of one model, in a fixed order."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.constraints = tuple(CONSTRAINTS[name]() for name in names)
+        pairs = [(c, event) for c in self.constraints for event in c.events]
+        self.owners = tuple(constraint for constraint, _ in pairs)
+        self.names = tuple(constraint.name for constraint, _ in pairs)
+        self.events = tuple(event for _, event in pairs)
+        self.uses_distance = any(c.uses_distance for c in self.constraints)
+
+    def __len__(self) -> int:
+        return len(self.events)
+
+    @property
+    def n_events(self) -> int:
+        """Number of different events."""
+        return len(set(self.events))
+
+    def of(self, name: str) -> list[int]:
+        """Numbers of the slots that belong to the constraint ``name``."""
+        return [s for s, owner in enumerate(self.names) if owner == name]
+
+    def rows(self, outcome: Outcome) -> NDArray:
+        """1 where a row belongs to a slot's event, else 0, (n_slots, n_samples)."""
+        return np.stack([EVENTS[event](outcome) for event in self.events]).astype(
+            np.float64
+        )
+
+    def measured(self, outcome: Outcome) -> NDArray:
+        """Measured quantity of every row in every slot, (n_slots, n_samples)."""
+        return np.stack([owner.measured(outcome) for owner in self.owners])
+
+    def slopes(self, q: NDArray, norm: NDArray) -> NDArray:
+        """Slope of every slot's quantity on q, (n_slots, n_samples)."""
+        return np.stack([owner.slope(q, norm) for owner in self.owners])

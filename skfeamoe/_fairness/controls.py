@@ -1,0 +1,185 @@
+r"""Controls: from measured gaps to a slope per row.
+
+A control keeps a signed multiplier per cell (slot, group) and gives every cell two weights,
+one for rows that are refused and one for rows that are granted. A row's slope is
+
+.. math:: t_i = \sum_s w_{s,\,d_i,\,a_i}\; \frac{d\,\text{value}_s}{dq}(x_i)
+
+over the slots s whose event holds for row i, with decision d_i and group a_i; t > 0 lowers q.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._fairness.constraints import Slots
+from skfeamoe._fairness.moments import GroupMoments, cell_means
+
+ROWS_PER_STEP = 32.0
+"""The rates of the controls are per this many rows, whatever the size of the batches."""
+
+MAX_SLOPE = 1.8
+"""Largest slope of all constraints together on q.
+
+The log loss has slope -1/q on a row of the favorable class, which is -2 on the boundary:
+below 2 a row's own label still decides its side, so that no multiplier, and no number of
+conflicting constraints, can turn a row against its label.
+"""
+
+
+class Control(Protocol):
+    """What the trainer asks of a control."""
+
+    def update(
+        self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int
+    ) -> NDArray:
+        """Multipliers after a batch of ``n_rows`` with ``n_added`` experts added so far."""
+
+    def weights(self, multipliers: NDArray, moments: GroupMoments) -> NDArray:
+        """Weight of every cell for refused and granted rows, (n_slots, 2, n_groups)."""
+
+
+def row_slopes(
+    weights: NDArray, slopes: NDArray, rows: NDArray, decided: NDArray, groups: NDArray
+) -> NDArray:
+    """Slope t of all constraints on q, (n_samples,), 0 where the group is unknown."""
+    picked = weights[:, decided.astype(np.intp), groups]
+    t = np.einsum("sn,sn,sn->n", picked, slopes, rows)
+    return np.where(groups >= 0, t, 0.0)
+
+
+class BoundControl:
+    r"""Keeps every slot's gap under its bound: dual ascent with a proportional part.
+
+    With mu the group means of a slot, the distance of a group from the middle of the range,
+    :math:`\delta_a = \mu_a - (\max\mu + \min\mu)/2`, has to stay within half of the
+    bound. The multiplier integrates the excess and relaxes inside the dead zone; the
+    pressure adds a multiple of the present excess, which damps the loop (the published
+    model is an average of iterates and answers late):
+
+    .. math::
+        e_a &= 2\,\mathrm{sign}(\delta_a)\max(|\delta_a| - 0.9\,\text{bound}/2,\ 0) \\
+        \lambda_a &\leftarrow \lambda_a + \text{rate}\cdot e_a \\
+        w_a &= (\lambda_a + \text{gain}\cdot e_a) / (4 P_a)
+
+    :math:`|w_a|` is held at `MAX_SLOPE`, and the groups that are pushed down and those that
+    are pushed up get the same total, so that the rate of favorable decisions as a whole is
+    left to the data; what a small group cannot take is not piled on the others.
+
+    References
+    ----------
+    Stooke, Achiam and Abbeel (2020), "Responsive safety in reinforcement learning by PID
+    Lagrangian methods", ICML, for the proportional part. See docs/decisions for what was
+    tried and measured.
+    """
+
+    rate = 0.06
+    gain = 10.0
+    aim = 0.9
+
+    def __init__(self, bounds: NDArray) -> None:
+        self.bounds = bounds
+
+    def update(
+        self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int
+    ) -> NDArray:
+        """Multipliers after a batch of ``n_rows``."""
+        step = self.rate * n_rows / ROWS_PER_STEP
+        excess, slack = self._excess_and_slack(moments)
+        moved = multipliers + step * excess
+        moved -= np.sign(moved) * np.minimum(np.abs(moved), step * slack)
+        return _balanced(moved, _shares(moments))
+
+    def weights(self, multipliers: NDArray, moments: GroupMoments) -> NDArray:
+        """Weight of every cell, the same for refused and granted rows."""
+        shares = _shares(moments)
+        excess, _ = self._excess_and_slack(moments)
+        pressure = _balanced(multipliers + self.gain * excess, shares)
+        return np.repeat((pressure / (4.0 * shares))[:, None, :], 2, axis=1)
+
+    def _excess_and_slack(self, moments: GroupMoments) -> tuple[NDArray, NDArray]:
+        """How far each cell is outside its half of the bound, signed, or inside it."""
+        mu, known = cell_means(moments)
+        known &= (known.sum(axis=1) >= 2)[:, None]
+        highest = np.where(known, mu, -np.inf).max(axis=1, keepdims=True, initial=-1e300)
+        lowest = np.where(known, mu, np.inf).min(axis=1, keepdims=True, initial=1e300)
+        deviation = np.where(known, mu - 0.5 * (highest + lowest), 0.0)
+        margin = np.abs(deviation) - 0.5 * self.aim * self.bounds[:, None]
+        excess = 2.0 * np.sign(deviation) * np.maximum(margin, 0.0)
+        return excess, 2.0 * np.maximum(-margin, 0.0) * known
+
+
+def _shares(moments: GroupMoments) -> NDArray:
+    """P(event, group), held above what a single row of the half-life would give."""
+    return np.maximum(moments["share"], 1.0) / max(moments["rows"], 1.0)
+
+
+def _balanced(pressure: NDArray, shares: NDArray) -> NDArray:
+    """Pressure with every weight within `MAX_SLOPE` and the same total up and down."""
+    limit = 4.0 * MAX_SLOPE * shares
+    capped = np.clip(pressure, -limit, limit)
+    up = np.maximum(capped, 0.0).sum(axis=1, keepdims=True)
+    down = np.maximum(-capped, 0.0).sum(axis=1, keepdims=True)
+    target = np.minimum(up, down)
+    scale = np.where(capped > 0, target / np.maximum(up, 1e-300), 1.0)
+    return capped * np.where(capped < 0, target / np.maximum(down, 1e-300), scale)
+
+
+class ScheduleControl:
+    r"""The penalties of the paper: fixed directions, weights that grow with the experts.
+
+    :math:`\lambda = \text{increment} \times` (experts added so far). Our reading of the
+    published prose, with the privileged group p (by default the one with the highest rate of
+    favorable labels so far):
+
+    - demographic parity, equal opportunity: :math:`w = -\lambda` for a refused row of any
+      other group (towards the favorable class), :math:`+\lambda` for a granted row of p;
+    - equalized odds: the same, conditioned on the label: :math:`-\lambda` for other groups'
+      false negatives, :math:`+\lambda` for p's false positives;
+    - burden: :math:`+\lambda` on the distance of other groups' refused rows.
+
+    It neither measures nor stops: with many experts it overshoots and can collapse, as the
+    paper reports.
+
+    References
+    ----------
+    Sharma, Henderson and Ghosh (2023), "FEAMOE", IJCAI, section 3 and Algorithm 1.
+    """
+
+    refused, granted = 0, 1
+
+    def __init__(
+        self, increments: NDArray, slots: Slots, privileged: int | None = None
+    ) -> None:
+        self.increments = increments
+        self.slots = slots
+        self.privileged = privileged
+
+    def update(
+        self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int
+    ) -> NDArray:
+        """The scheduled weight of every slot, the same for all groups."""
+        return np.broadcast_to(self.increments[:, None] * n_added, multipliers.shape).copy()
+
+    def weights(self, multipliers: NDArray, moments: GroupMoments) -> NDArray:
+        """Weight of every cell for refused and granted rows."""
+        n_slots, n_groups = multipliers.shape
+        weights = np.zeros((n_slots, 2, n_groups))
+        privileged = self.privileged
+        if privileged is None:
+            seen = np.maximum(moments["seen"], 1.0)
+            privileged = int(np.argmax(moments["favored"] / seen))
+        others = np.arange(n_groups) != privileged
+        for s, (event, name) in enumerate(
+            zip(self.slots.events, self.slots.names, strict=True)
+        ):
+            strength = multipliers[s]
+            if name == "burden":
+                weights[s, self.refused, others] = strength[others]
+                continue
+            if event != "unfavorable":
+                weights[s, self.refused, others] = -strength[others]
+            if event == "unfavorable" or name != "equalized_odds":
+                weights[s, self.granted, privileged] = strength[privileged]
+        return weights

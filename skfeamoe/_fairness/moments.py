@@ -1,0 +1,119 @@
+r"""Running group means in O(slots x groups) memory.
+
+Every cell (slot, group) forgets with a half-life counted *in its own rows*, so that a small
+group is measured on as many of its own people as a large one and its mean is not noisier;
+with G groups and E events a cell's half-life is ``half_life / (G E)`` own rows, which for
+balanced cells is ``half_life`` rows of the stream. The share of a cell, P(event, group), is
+kept on the clock of all rows.
+"""
+
+from typing import TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+MIN_CELL_ROWS = 20.0
+"""A cell takes part in a gap once it has seen this many rows of its own."""
+
+MIN_HALF_LIFE = 50.0
+"""Shortest half-life of a cell in its own rows: a mean over fewer would be mostly noise."""
+
+
+class GroupMoments(TypedDict):
+    """Faded counts and totals of every cell."""
+
+    count: NDArray  # (n_slots, n_groups), rows, on the cell's own clock
+    total: NDArray  # (n_slots, n_groups), sum of the measured quantity, same clock
+    square: NDArray  # (n_slots, n_groups), sum of its square, same clock
+    share: NDArray  # (n_slots, n_groups), rows, on the clock of all rows
+    rows: float  # rows with a known group, on the clock of all rows
+    seen: NDArray  # (n_groups,), rows since the beginning
+    favored: NDArray  # (n_groups,), of these with a favorable label
+
+
+def init_group_moments(n_slots: int, n_groups: int) -> GroupMoments:
+    """Moments of no data."""
+    shape = (n_slots, n_groups)
+    return {
+        "count": np.zeros(shape),
+        "total": np.zeros(shape),
+        "square": np.zeros(shape),
+        "share": np.zeros(shape),
+        "rows": 0.0,
+        "seen": np.zeros(n_groups),
+        "favored": np.zeros(n_groups),
+    }
+
+
+def with_groups(moments: GroupMoments, n_groups: int) -> GroupMoments:
+    """The same moments with empty cells for groups that have just appeared."""
+    new = (0, n_groups - moments["count"].shape[1])
+    return {
+        "count": np.pad(moments["count"], ((0, 0), new)),
+        "total": np.pad(moments["total"], ((0, 0), new)),
+        "square": np.pad(moments["square"], ((0, 0), new)),
+        "share": np.pad(moments["share"], ((0, 0), new)),
+        "rows": moments["rows"],
+        "seen": np.pad(moments["seen"], new),
+        "favored": np.pad(moments["favored"], new),
+    }
+
+
+def update_group_moments(
+    moments: GroupMoments,
+    rows: NDArray,
+    measured: NDArray,
+    membership: NDArray,
+    favored: NDArray,
+    *,
+    half_life: float,
+    n_events: int,
+) -> GroupMoments:
+    """Moments after a batch.
+
+    ``rows`` and ``measured`` are (n_slots, n_samples); ``membership`` (n_samples, n_groups)
+    has a row's weight in the column of its group, and a row of zeros where the group is
+    unknown; ``favored`` (n_samples,) says whose label is favorable.
+    """
+    weighted = rows * measured
+    count = rows @ membership
+    n_cells = membership.shape[1] * n_events
+    own_half_life = max(half_life / n_cells, MIN_HALF_LIFE)
+    keep = np.exp2(-count / own_half_life)
+    n_known = float(membership.sum())
+    keep_rows = 0.5 ** (n_known / half_life)
+    return {
+        "count": moments["count"] * keep + count,
+        "total": moments["total"] * keep + weighted @ membership,
+        "square": moments["square"] * keep + (weighted * measured) @ membership,
+        "share": moments["share"] * keep_rows + count,
+        "rows": moments["rows"] * keep_rows + n_known,
+        "seen": moments["seen"] + membership.sum(axis=0),
+        "favored": moments["favored"] + favored @ membership,
+    }
+
+
+def cell_means(moments: GroupMoments) -> tuple[NDArray, NDArray]:
+    """Means mu and a mask of the cells that have seen enough rows, (n_slots, n_groups)."""
+    known = moments["count"] >= MIN_CELL_ROWS
+    return moments["total"] / np.maximum(moments["count"], MIN_CELL_ROWS), known
+
+
+def slot_gaps(mu: NDArray, known: NDArray) -> NDArray:
+    """Largest minus smallest mean of every slot, 0 with fewer than two known groups."""
+    highest = np.where(known, mu, -np.inf).max(axis=1, initial=-np.inf)
+    lowest = np.where(known, mu, np.inf).min(axis=1, initial=np.inf)
+    return np.where(known.sum(axis=1) >= 2, highest - lowest, 0.0)
+
+
+def gap_standard_errors(moments: GroupMoments) -> NDArray:
+    """Standard error of every slot's gap, from the two groups that span it."""
+    mu, known = cell_means(moments)
+    count = np.maximum(moments["count"], MIN_CELL_ROWS)
+    variance = np.maximum(moments["square"] / count - mu * mu, 0.0) / count
+    errors = np.zeros(len(mu))
+    for s in np.flatnonzero(known.sum(axis=1) >= 2):
+        groups = np.flatnonzero(known[s])
+        top, bottom = groups[mu[s, groups].argmax()], groups[mu[s, groups].argmin()]
+        errors[s] = np.sqrt(variance[s, top] + variance[s, bottom])
+    return errors

@@ -1,0 +1,897 @@
+"""FEAMOEClassifier: parameters, documentation and public methods."""
+
+import warnings
+from contextlib import contextmanager
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.validation import check_is_fitted
+
+from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
+from skfeamoe._mixture import layout as block_layout
+from skfeamoe._mixture.forward import (
+    forward,
+    mixture_log_proba,
+    mixture_proba,
+)
+from skfeamoe._mixture.losses import LOSSES
+from skfeamoe._mixture.moments import fold, init_moments
+from skfeamoe._mixture.optimizers import OPTIMIZERS
+from skfeamoe._training.settings import (
+    CONTROLS,
+    GROWTH,
+    STREAM_BATCH,
+    STREAM_HALF_LIFE,
+    STREAM_INTERVAL,
+    batch_size_for,
+    build_settings,
+    half_life_for,
+    interval_for,
+    passes_for,
+)
+from skfeamoe._training.state import init_state, layout_of, make_room_for_groups
+from skfeamoe._training.step import boundary_distance
+from skfeamoe._training.trainer import (
+    audit,
+    constraint_errors,
+    constraint_gaps,
+    train_epochs,
+    train_stream,
+)
+from skfeamoe._validation import (
+    Batch,
+    Interval,
+    StrOptions,
+    check_constraints,
+    check_favorable,
+    check_features,
+    check_per_constraint,
+    check_target,
+    check_weight,
+    encode_groups,
+    encode_target,
+)
+from skfeamoe.exceptions import FairnessWarning
+
+PREDICT_ROWS = 8192
+"""Rows that a prediction works on at a time, so that memory stays bounded."""
+
+PATIENCE_ROWS = 1000
+"""Rows of a stream after which a constraint that compares no groups is reported."""
+
+
+class FEAMOEClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Fair, explainable and adaptive mixture of experts.
+
+    A mixture of logistic experts with a softmax gate that learns in one pass
+    (`partial_fit`) or several (`fit`), grows while it learns, and keeps the gaps between
+    groups of people under a stated bound. The sensitive attribute is needed to learn,
+    never to predict.
+
+    Parameters
+    ----------
+    constraints : str, list of str or None, default="demographic_parity"
+        What may not differ between groups by more than `difference_bound`:
+
+        - ``"demographic_parity"``: the rate of favorable decisions;
+        - ``"equalized_odds"``: that rate among the favorable labels, and among the others;
+        - ``"equal_opportunity"``: that rate among the favorable labels;
+        - ``"burden"``: the mean distance to the decision boundary of those who are refused,
+          in standard deviations of the features.
+
+        None, or no sensitive features, gives a plain adaptive mixture.
+
+    control : {"bound", "schedule"}, default="bound"
+        ``"bound"`` measures the gaps of its own decisions and pushes just as hard as the
+        bounds ask. ``"schedule"`` is the published method: penalties of fixed direction
+        that grow by `penalty_increment` with every expert; it may overshoot.
+
+    difference_bound : float or mapping of constraint to float, default=0.05
+        Largest difference between any two groups, as measured by fairlearn's
+        ``*_difference`` metrics. In (0, 1] for rates, positive for the burden.
+
+    penalty_increment : float or mapping of constraint to float, default=0.02
+        Growth of the penalties per added expert with ``control="schedule"``.
+
+    loss : {"log_loss", "jacobs"}, default="log_loss"
+        The negative log-likelihood of the mixture, or the localized squared error of
+        Jacobs et al. (1991), the form of the paper.
+
+    growth : {"interval"} or None, default="interval"
+        When experts are added: every `growth_interval` rows, or never.
+
+    growth_interval : int or "auto", default="auto"
+        Rows between two experts. "auto": a tenth of the data in `fit`, 4,000 in
+        `partial_fit`. In `fit` experts are added in the first pass only.
+
+    max_experts : int, default=16
+        Most experts at a time. When it is reached, a new expert takes the place of the
+        one with the smallest mean gate weight.
+
+    solver : {"adagrad", "sgd"}, default="adagrad"
+        Optimizer of all parameters.
+
+    learning_rate : float, default=0.1
+        Step size of the optimizer.
+
+    batch_size : int or "auto", default="auto"
+        Rows per step. "auto": 32 in `partial_fit`; 32 to 128 in `fit`, by the size of the
+        data.
+
+    max_iter : int or "auto", default="auto"
+        Passes of `fit` over the data. "auto": as many as visit about 120,000 rows,
+        between 1 and 20.
+
+    alpha : float, default=1e-4
+        Strength of the L2 penalty on all coefficients.
+
+    standardize : bool, default=True
+        Scale features by running means and standard deviations inside the estimator, since
+        a stream cannot be scaled beforehand. Sparse input is scaled, never centered.
+
+    half_life : float or "auto", default="auto"
+        Rows after which a group's past counts half. Each cell (event, group) is forgotten
+        at the pace of its own rows. "auto": 2,000; less in a `fit` on fewer than 4,000 rows.
+
+    favorable_label : object, default=None
+        The class that is good for the person. None means ``classes_[-1]``.
+
+    privileged_group : object, default=None
+        The group that ``control="schedule"`` takes favor from. None means the group with
+        the highest rate of favorable labels.
+
+    sensitive_columns : str, int or list of these, default=None
+        Columns of `X` that hold the sensitive attributes. They are read, never used as
+        features, and may be missing from `X` when predicting. A way to use the classifier
+        where `sensitive_features` cannot be passed.
+
+    random_state : int, RandomState instance or None, default=None
+        Shuffles the passes of `fit` and perturbs new experts.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+
+    groups_ : ndarray of shape (n_groups,)
+        Names of the groups seen so far, as text. Values of several sensitive columns are
+        joined by " & ".
+
+    n_experts_ : int
+        Number of experts.
+
+    expert_coef_, expert_intercept_ : ndarray of shape (n_experts, n_outputs, n_features) \
+and (n_experts, n_outputs)
+        Experts in units of `X`. `n_outputs` is 1 for two classes, else `n_classes`. With
+        `sensitive_columns`, features are the other columns in their order.
+
+    gate_coef_, gate_intercept_ : ndarray of shape (n_experts, n_features) and (n_experts,)
+        Softmax gate in units of `X`.
+
+    group_gaps_ : dict of str to float
+        Largest difference between two groups by constraint: after `fit` of the finished
+        model's decisions on (at most 20,000 rows of) the training data, after `partial_fit`
+        of the decisions on recent rows, each made just before the row was learned. nan
+        while fewer than two groups have 20 rows.
+
+    multipliers_ : dict of str to ndarray of shape (n_events, n_groups)
+        Signed pressure on every group; positive lowers the measured quantity.
+
+    n_samples_seen_ : int
+        Rows seen, those of repeated passes included.
+
+    n_iter_ : int
+        Passes made by the last call to `fit`; 1 after `partial_fit` only.
+
+    history_ : dict of str to ndarray of shape (n_records,)
+        Bounded record of training: ``n_samples_seen``, ``n_experts``, ``loss`` and
+        ``gap_<constraint>``.
+
+    n_features_in_ : int
+        Number of columns of `X`, sensitive ones included.
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if all of them are strings.
+
+    See Also
+    --------
+    skfeamoe.metrics.burden_difference : The burden gap of any classifier.
+    fairlearn.metrics.demographic_parity_difference : The gap that
+        ``"demographic_parity"`` bounds.
+    fairlearn.reductions.ExponentiatedGradient : Constraints on batch data for any
+        estimator, with randomized predictions.
+
+    Notes
+    -----
+    A group whose sensitive value is missing (None, NaN, NA) trains accuracy, never fairness.
+    The user guide gives every equation beside the function that implements it.
+
+    References
+    ----------
+    S. Sharma, J. Henderson and J. Ghosh (2023), "FEAMOE: Fair, Explainable and Adaptive
+    Mixture of Experts", IJCAI, arXiv:2210.04995.
+
+    R. A. Jacobs, M. I. Jordan, S. J. Nowlan and G. E. Hinton (1991), "Adaptive mixtures of
+    local experts", Neural Computation 3.
+
+    Examples
+    --------
+    >>> from fairlearn.metrics import demographic_parity_difference
+    >>> from skfeamoe import FEAMOEClassifier
+    >>> from skfeamoe.datasets import make_credit_stream
+    >>> stream = make_credit_stream(20_000, drift=None, random_state=0)
+    >>> X, y, group = stream.data, stream.target, stream.sensitive_features
+    >>> model = FEAMOEClassifier(difference_bound=0.05, random_state=0)
+    >>> model.fit(X[:16_000], y[:16_000], sensitive_features=group[:16_000])
+    FEAMOEClassifier(random_state=0)
+    >>> decisions = model.predict(X[16_000:])
+    >>> gap = demographic_parity_difference(
+    ...     y[16_000:], decisions, sensitive_features=group[16_000:])
+    >>> bool(gap < 0.07)
+    True
+
+    The same on a stream, a few rows at a time:
+
+    >>> model = FEAMOEClassifier(random_state=0)
+    >>> for start in range(0, 16_000, 100):
+    ...     rows = slice(start, start + 100)
+    ...     model = model.partial_fit(
+    ...         X[rows], y[rows], classes=[0, 1], sensitive_features=group[rows])
+    >>> model.n_experts_
+    4
+    """
+
+    # Sensitive features are what this estimator is about: routing passes them on without
+    # a call to set_fit_request.
+    __metadata_request__fit = {"sensitive_features": True}
+    __metadata_request__partial_fit = {"sensitive_features": True}
+    __metadata_request__score = {"sensitive_features": True}
+
+    _parameter_constraints: dict = {
+        "constraints": [StrOptions(set(CONSTRAINTS)), "array-like", tuple, None],
+        "control": [StrOptions(set(CONTROLS))],
+        "difference_bound": [Real, dict],
+        "penalty_increment": [Real, dict],
+        "loss": [StrOptions(set(LOSSES))],
+        "growth": [StrOptions(set(GROWTH)), None],
+        "growth_interval": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
+        "max_experts": [Interval(Integral, 1, None, closed="left")],
+        "solver": [StrOptions(set(OPTIMIZERS))],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "standardize": ["boolean"],
+        "half_life": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "favorable_label": "no_validation",
+        "privileged_group": "no_validation",
+        "sensitive_columns": [str, Integral, "array-like", tuple, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        constraints="demographic_parity",
+        *,
+        control="bound",
+        difference_bound=0.05,
+        penalty_increment=0.02,
+        loss="log_loss",
+        growth="interval",
+        growth_interval="auto",
+        max_experts=16,
+        solver="adagrad",
+        learning_rate=0.1,
+        batch_size="auto",
+        max_iter="auto",
+        alpha=1e-4,
+        standardize=True,
+        half_life="auto",
+        favorable_label=None,
+        privileged_group=None,
+        sensitive_columns=None,
+        random_state=None,
+    ):
+        self.constraints = constraints
+        self.control = control
+        self.difference_bound = difference_bound
+        self.penalty_increment = penalty_increment
+        self.loss = loss
+        self.growth = growth
+        self.growth_interval = growth_interval
+        self.max_experts = max_experts
+        self.solver = solver
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.alpha = alpha
+        self.standardize = standardize
+        self.half_life = half_life
+        self.favorable_label = favorable_label
+        self.privileged_group = privileged_group
+        self.sensitive_columns = sensitive_columns
+        self.random_state = random_state
+
+    # ------------------------------------------------------------------ learning
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, *, sensitive_features=None, sample_weight=None):
+        """Learn from scratch, in one or several shuffled passes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Training data, numeric and finite; sensitive columns may hold anything.
+
+        y : array-like of shape (n_samples,)
+            Class labels.
+
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
+default=None
+            Group membership, of any type; missing values are allowed; several columns make
+            intersections.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        self : FEAMOEClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If an argument or parameter is invalid; the classifier is then as it was.
+
+        Warns
+        -----
+        FairnessWarning
+            If a constraint is inactive for want of groups, or its bound is not met on the
+            training data by more than a standard error.
+        """
+        with _unchanged_on_error(self):
+            batch = self._start(X, y, None, sensitive_features, sample_weight)
+            n_samples = len(batch.y)
+            if len(np.unique(batch.y)) < 2:
+                raise ValueError(
+                    "y must have at least two classes, got one class; use partial_fit with "
+                    "`classes` to begin a stream with a single class"
+                )
+            settings = self._settings(
+                batch_size=batch_size_for(n_samples),
+                interval=interval_for(n_samples),
+                half_life=half_life_for(n_samples),
+            )
+            n_passes = passes_for(n_samples) if self.max_iter == "auto" else self.max_iter
+            self._absorb_groups(batch)
+            progress = self._init_callback_context(max_subtasks=n_passes)
+            progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            task = progress.subcontext(task_name="pass")
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            for done in train_epochs(
+                self._state,
+                settings,
+                batch.X,
+                batch.y,
+                batch.groups,
+                batch.weight,
+                rescale=self.standardize,
+                n_epochs=n_passes,
+            ):
+                self.n_iter_ = done + 1
+                stop = task.call_on_fit_task_end(
+                    estimator=self, X=X, y=y, reconstruction_attributes=self._snapshot()
+                )
+                if stop or self.n_iter_ == n_passes:
+                    break
+                task = progress.subcontext(task_name="pass")
+                task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            self._audit(settings, batch)
+            progress.call_on_fit_task_end(
+                estimator=self, X=X, y=y, reconstruction_attributes=self._snapshot()
+            )
+        self._warn_if_inactive()
+        self._warn_if_unmet()
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self, X, y, classes=None, *, sensitive_features=None, sample_weight=None
+    ):
+        """Learn from the next rows of a stream, in their order.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            The next rows, one or many.
+
+        y : array-like of shape (n_samples,)
+            Their labels.
+
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever appear; required in the first call.
+
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
+default=None
+            Group membership; rows with a missing value train accuracy, never fairness. New
+            groups may appear at any time.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights.
+
+        Returns
+        -------
+        self : FEAMOEClassifier
+            The classifier.
+
+        Raises
+        ------
+        ValueError
+            If an argument or parameter is invalid; the classifier is then as it was.
+
+        Warns
+        -----
+        FairnessWarning
+            Once, if constraints were asked for and no groups are there to compare.
+        """
+        with _unchanged_on_error(self):
+            if not hasattr(self, "_state"):
+                if classes is None:
+                    raise ValueError(
+                        "classes must be passed on the first call to partial_fit: the list "
+                        "of all labels that will ever appear"
+                    )
+                batch = self._start(X, y, classes, sensitive_features, sample_weight)
+                self.n_iter_ = 1
+            else:
+                batch = self._continue(X, y, classes, sensitive_features, sample_weight)
+            settings = self._settings(
+                batch_size=STREAM_BATCH,
+                interval=STREAM_INTERVAL,
+                half_life=STREAM_HALF_LIFE,
+            )
+            self._absorb_groups(batch)
+            self._audited_gaps = {}
+            train_stream(
+                self._state,
+                settings,
+                batch.X,
+                batch.y,
+                batch.groups,
+                batch.weight,
+                rescale=self.standardize,
+            )
+        if (sensitive_features is None and self.sensitive_columns is None) or (not self._warned_inactive and self.n_samples_seen_ >= PATIENCE_ROWS):
+            self._warn_if_inactive()
+        return self
+
+    def _start(self, X, y, classes, sensitive_features, sample_weight) -> Batch:
+        """Check the first input and lay out an untrained model."""
+        constraints = self._checked_constraints()
+        X, columns = check_features(
+            self, X, reset=True, sensitive_columns=self.sensitive_columns
+        )
+        y = check_target(y, X.shape[0])
+        self.classes_ = unique_labels(y if classes is None else classes)
+        if classes is not None and len(self.classes_) < 2:
+            raise ValueError(f"classes must have at least two labels, got {classes!r}")
+        self._favorable = check_favorable(self.favorable_label, self.classes_)
+        self._n_core_features = X.shape[1]
+        self._group_labels: list[str] = []
+        self._audited_gaps: dict[str, float] = {}
+        self._warned_inactive = False
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self._state = init_state(
+            X.shape[1],
+            len(self.classes_),
+            len(Slots(constraints)),
+            seed=seed,
+            centered=not hasattr(X, "tocsr"),
+        )
+        if not self.standardize:
+            self._state["moments"] = init_moments(X.shape[1], centered=False)
+        return self._batch(X, y, columns, sensitive_features, sample_weight)
+
+    def _continue(self, X, y, classes, sensitive_features, sample_weight) -> Batch:
+        """Check further input against what is known."""
+        n_slots = len(Slots(self._checked_constraints()))
+        if n_slots != len(self._state["multipliers"]):
+            raise ValueError(
+                f"constraints={self.constraints!r} differs from what this model was "
+                "started with; make a new model (clone) for other constraints"
+            )
+        if classes is not None and not np.array_equal(
+            self.classes_, unique_labels(classes)
+        ):
+            raise ValueError(
+                f"`classes={classes!r}` is not the same as on last call to partial_fit, "
+                f"was: {self.classes_!r}"
+            )
+        X, columns = check_features(
+            self, X, reset=False, sensitive_columns=self.sensitive_columns
+        )
+        y = check_target(y, X.shape[0])
+        return self._batch(X, y, columns, sensitive_features, sample_weight)
+
+    def _batch(self, X, y, columns, sensitive_features, sample_weight) -> Batch:
+        """Codes, groups and weights of checked rows."""
+        n_samples = X.shape[0]
+        if self.sensitive_columns is not None:
+            if sensitive_features is not None:
+                raise ValueError(
+                    "sensitive_features was passed although sensitive_columns="
+                    f"{self.sensitive_columns!r} says where they are in X; give one of the two"
+                )
+            if columns is None:
+                raise ValueError(
+                    f"X must have the sensitive_columns {self.sensitive_columns!r} to learn; "
+                    "they may be left out only to predict"
+                )
+            sensitive_features = dict(enumerate(columns))
+        groups, labels = np.full(n_samples, -1, dtype=np.intp), self._group_labels
+        if sensitive_features is not None:
+            groups, labels = encode_groups(sensitive_features, n_samples, labels)
+        weight = check_weight(sample_weight, X)
+        return Batch(X, encode_target(y, self.classes_), groups, weight, labels)
+
+    def _absorb_groups(self, batch: Batch) -> None:
+        """Give cells to groups that appear for the first time."""
+        self._group_labels = batch.group_labels
+        if self._checked_constraints():
+            make_room_for_groups(self._state, len(batch.group_labels))
+
+    def _checked_constraints(self) -> tuple[str, ...]:
+        """Names of the constraints."""
+        return check_constraints(self.constraints, tuple(CONSTRAINTS))
+
+    def _strength(self) -> dict[str, float]:
+        """Bound or penalty increment of every constraint."""
+        names = self._checked_constraints()
+        if self.control == "bound":
+            name, value = "difference_bound", self.difference_bound
+            highest = {c: np.inf if CONSTRAINTS[c].uses_distance else 1.0 for c in names}
+        else:
+            name, value = "penalty_increment", self.penalty_increment
+            highest = dict.fromkeys(names, np.inf)
+        return check_per_constraint(name, value, highest)
+
+    def _settings(self, *, batch_size: int, interval: int, half_life: float):
+        """Settings of the core, with the given values where the user said "auto"."""
+        return build_settings(
+            loss=self.loss,
+            solver=self.solver,
+            learning_rate=self.learning_rate,
+            slots=Slots(self._checked_constraints()),
+            control=self.control,
+            strength=self._strength(),
+            privileged=self._privileged(),
+            growth=self.growth,
+            growth_interval=(
+                interval if self.growth_interval == "auto" else self.growth_interval
+            ),
+            max_experts=self.max_experts,
+            batch_size=batch_size if self.batch_size == "auto" else self.batch_size,
+            alpha=self.alpha,
+            half_life=half_life if self.half_life == "auto" else self.half_life,
+            favorable=self._favorable,
+        )
+
+    def _privileged(self) -> int | None:
+        """Code of the privileged group, -1 while it has not appeared, None to find it."""
+        if self.privileged_group is None:
+            return None
+        codes, labels = encode_groups([self.privileged_group], 1, self._group_labels)
+        return int(codes[0]) if len(labels) == len(self._group_labels) else -1
+
+    def _audit(self, settings, batch: Batch) -> None:
+        """Measure the finished model's gaps on the training data."""
+        if not self._comparable():
+            return
+        moments = audit(self._state, settings, batch.X, batch.y, batch.groups, batch.weight)
+        self._audited_gaps = constraint_gaps(settings.slots, moments)
+        self._gap_errors = constraint_errors(settings.slots, moments)
+
+    def _comparable(self) -> bool:
+        """Whether there are constraints and at least two groups."""
+        return bool(self._checked_constraints()) and len(self._group_labels) >= 2
+
+    def _warn_if_inactive(self) -> None:
+        """Say once that constraints were asked for and cannot act."""
+        names = self._checked_constraints()
+        if not names or self._warned_inactive or self._comparable():
+            return
+        self._warned_inactive = True
+        seen = (
+            f"only the group {self._group_labels[0]!r}"
+            if self._group_labels
+            else "no group"
+        )
+        warnings.warn(
+            f"constraints={list(names)} are inactive: {seen} has been seen. Pass "
+            "sensitive_features with at least two groups, or name sensitive_columns of X, "
+            "or set constraints=None",
+            FairnessWarning,
+            stacklevel=3,
+        )
+
+    def _warn_if_unmet(self) -> None:
+        """Name the bounds that the fitted model does not meet."""
+        if self.control != "bound" or not self._audited_gaps:
+            return
+        bounds = self._strength()
+        unmet = [
+            f"{name} {gap:.3f} > {bounds[name]:g}"
+            for name, gap in self._audited_gaps.items()
+            if gap > bounds[name] + self._gap_errors[name]
+        ]
+        if unmet:
+            warnings.warn(
+                "difference_bound is not met on the training data: "
+                + ", ".join(unmet)
+                + ". Bounds may conflict with each other or with what the features allow; "
+                "relax one, or raise max_iter",
+                FairnessWarning,
+                stacklevel=3,
+            )
+
+    def _snapshot(self) -> dict:
+        """Fitted attributes for callbacks that want a usable model in mid-fit."""
+        if not getattr(self, "_skl_callbacks", None):
+            return {}
+        state = {**self._state, "average": self._state["average"].copy()}
+        fitted = {k: v for k, v in vars(self).items() if k.endswith("_") and k[0] != "_"}
+        hidden = ("_favorable", "_n_core_features", "_group_labels", "_audited_gaps")
+        return fitted | {k: getattr(self, k) for k in hidden} | {"_state": state}
+
+    # ---------------------------------------------------------------- predicting
+
+    def predict_proba(self, X):
+        """Class probabilities f(x) = sum_k g_k(x) o_k(x).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to score, with or without the `sensitive_columns`.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`.
+        """
+        return self._map(X, lambda fwd: mixture_proba(fwd))
+
+    def predict_log_proba(self, X):
+        """Logarithms of the class probabilities, accurate where these underflow.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            In the order of `classes_`.
+        """
+        return self._map(X, lambda fwd: mixture_log_proba(fwd))
+
+    def decision_function(self, X):
+        """Log-odds of the second class, or the log-probabilities of all classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Shape (n_samples,) for two classes.
+        """
+        log_proba = self.predict_log_proba(X)
+        if len(self.classes_) == 2:
+            return log_proba[:, 1] - log_proba[:, 0]
+        return log_proba
+
+    def predict(self, X):
+        """The most probable class.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to decide on.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+            Labels from `classes_`.
+        """
+        proba = self.predict_proba(X)
+        return self.classes_[proba.argmax(axis=1)]
+
+    def gate_proba(self, X):
+        """Weight of every expert for every row, g_k(x).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to route.
+
+        Returns
+        -------
+        gate_proba : ndarray of shape (n_samples, n_experts)
+            Rows sum to 1.
+        """
+        return self._map(X, lambda fwd: fwd.gate_proba)
+
+    def expert_proba(self, X):
+        """Class probabilities of every expert, o_k(x).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        expert_proba : ndarray of shape (n_samples, n_experts, n_classes)
+            The last axis sums to 1.
+        """
+        return self._map(X, lambda fwd: fwd.expert_proba)
+
+    def distance_to_boundary(self, X):
+        """Distance to the decision boundary of the favorable class.
+
+        The absolute log-odds over the norm of their gradient, in standard deviations of
+        the features: exact for one expert, first order for more.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Rows to measure.
+
+        Returns
+        -------
+        distance : ndarray of shape (n_samples,)
+            Non-negative.
+
+        References
+        ----------
+        S. Sharma, A. H. Gee, D. Paydarfar and J. Ghosh (2020), "FaiR-N: Fair and robust
+        neural networks for structured data", arXiv:2010.06113.
+        """
+        check_is_fitted(self)
+        coef = self._state["average"][:, :-1]
+        layout = layout_of(self._state)
+        return self._map(
+            X, lambda fwd: boundary_distance(fwd, coef, self._favorable, layout)[0]
+        )
+
+    def score(self, X, y, sample_weight=None, sensitive_features=None):
+        """Accuracy.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Test rows.
+
+        y : array-like of shape (n_samples,)
+            True labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        sensitive_features : array-like, default=None
+            Accepted so that the same arguments serve fit and score; accuracy does not
+            depend on it. Use fairlearn's metrics to score gaps.
+
+        Returns
+        -------
+        score : float
+            Share of correct predictions.
+        """
+        return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+
+    def _map(self, X, read):
+        """Apply ``read`` to forward passes over X, a bounded number of rows at a time."""
+        check_is_fitted(self)
+        X, _ = check_features(
+            self, X, reset=False, sensitive_columns=self.sensitive_columns
+        )
+        layout = layout_of(self._state)
+        folded = fold(self._state["average"], self._state["moments"])
+        parts = [
+            read(forward(X[start : start + PREDICT_ROWS], folded, layout))
+            for start in range(0, X.shape[0], PREDICT_ROWS)
+        ]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    # ---------------------------------------------------------------- attributes
+
+    @property
+    def groups_(self):
+        """Names of the groups seen so far."""
+        return np.array(self._group_labels, dtype=object)
+
+    @property
+    def n_experts_(self):
+        """Number of experts."""
+        return self._state["n_experts"]
+
+    @property
+    def n_samples_seen_(self):
+        """Rows seen."""
+        return self._state["n_samples_seen"]
+
+    @property
+    def gate_coef_(self):
+        """Coefficients of the gate in units of X."""
+        return self._coefficients()[0]
+
+    @property
+    def gate_intercept_(self):
+        """Intercepts of the gate."""
+        return self._coefficients()[1]
+
+    @property
+    def expert_coef_(self):
+        """Coefficients of the experts in units of X."""
+        return self._coefficients()[2]
+
+    @property
+    def expert_intercept_(self):
+        """Intercepts of the experts."""
+        return self._coefficients()[3]
+
+    def _coefficients(self):
+        """Gate and expert parameters in units of X."""
+        state = self._state
+        return block_layout.split(
+            fold(state["average"], state["moments"]), layout_of(state)
+        )
+
+    @property
+    def group_gaps_(self):
+        """Largest difference between two groups, by constraint."""
+        if self._audited_gaps:
+            return dict(self._audited_gaps)
+        return constraint_gaps(Slots(self._checked_constraints()), self._state["groups"])
+
+    @property
+    def multipliers_(self):
+        """Signed pressure on every group, by constraint."""
+        slots = Slots(self._checked_constraints())
+        multipliers = self._state["multipliers"]
+        return {c.name: multipliers[slots.of(c.name)].copy() for c in slots.constraints}
+
+    @property
+    def history_(self):
+        """Bounded record of training."""
+        return dict(self._state["history"]["series"])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+@contextmanager
+def _unchanged_on_error(estimator):
+    """Put the estimator's attributes back if the block fails."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        vars(estimator).clear()
+        vars(estimator).update(before)
+        raise

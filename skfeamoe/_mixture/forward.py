@@ -1,0 +1,113 @@
+r"""The mixture's output and how slopes on its scores reach the parameters.
+
+.. math:: f(x) = \sum_k g_k(x)\, o_k(x), \qquad g = \mathrm{softmax}(V x + b),
+          \qquad o_k = \mathrm{softmax}(W_k x + c_k)
+
+With two classes an expert's first score is fixed at 0, so a single row per expert is
+enough and ``o_k1`` is the logistic function of it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from scipy.special import expit, log_expit
+
+from skfeamoe._mixture.layout import Layout
+
+
+class Forward(NamedTuple):
+    """What one forward pass knows about a batch."""
+
+    log_gate: NDArray  # (n_samples, n_experts)
+    gate_proba: NDArray  # (n_samples, n_experts)
+    log_expert_proba: NDArray  # (n_samples, n_experts, n_classes)
+    expert_proba: NDArray  # (n_samples, n_experts, n_classes)
+
+
+def log_softmax(scores: NDArray) -> NDArray:
+    """Logarithm of the softmax over the last axis, without overflow."""
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return shifted
+
+
+def linear_scores(Z, block: NDArray) -> NDArray:
+    """Scores of all gate and expert rows, (n_samples, n_rows); Z dense or CSR."""
+    scores = Z @ block[:, :-1].T
+    scores += block[:, -1]
+    return scores
+
+
+def forward(Z, block: NDArray, layout: Layout) -> Forward:
+    """Gate and expert probabilities of every row of Z."""
+    return from_scores(linear_scores(Z, block), layout)
+
+
+def from_scores(scores: NDArray, layout: Layout) -> Forward:
+    """Gate and expert probabilities from the linear scores of a batch."""
+    n, k = len(scores), layout.n_experts
+    if k == 1:
+        log_gate, gate_proba = np.zeros((n, 1)), np.ones((n, 1))
+    else:
+        log_gate = log_softmax(scores[:, :k])
+        gate_proba = np.exp(log_gate)
+    logit = scores[:, k:]
+    if layout.n_classes == 2:
+        log_expert_proba = np.empty((n, k, 2))
+        expert_proba = np.empty((n, k, 2))
+        for c, signed in enumerate((-logit, logit)):
+            log_expit(signed, out=log_expert_proba[..., c])
+            expit(signed, out=expert_proba[..., c])
+    else:
+        log_expert_proba = log_softmax(logit.reshape(n, k, layout.n_outputs))
+        expert_proba = np.exp(log_expert_proba)
+    return Forward(log_gate, gate_proba, log_expert_proba, expert_proba)
+
+
+def mixture_proba(fwd: Forward) -> NDArray:
+    """f(x) = sum_k g_k(x) o_k(x), shape (n_samples, n_classes)."""
+    return np.matmul(fwd.gate_proba[:, None, :], fwd.expert_proba)[:, 0, :]
+
+
+def mixture_log_proba(fwd: Forward) -> NDArray:
+    """log f(x), accurate where f underflows, shape (n_samples, n_classes)."""
+    joint = fwd.log_gate[:, :, None] + fwd.log_expert_proba
+    top = joint.max(axis=1)
+    return top + np.log(np.exp(joint - top[:, None, :]).sum(axis=1))
+
+
+def score_slopes(d_gate: NDArray, d_expert: NDArray) -> NDArray:
+    """Slopes on all linear scores, (n_samples, n_rows), from those of gate and experts."""
+    return np.concatenate([d_gate, d_expert.reshape(len(d_gate), -1)], axis=1)
+
+
+def parameter_gradient(Z, slopes: NDArray) -> NDArray:
+    """Gradient of the block: slopes^T Z, with the sum of the slopes as intercept column."""
+    gradient = np.empty((slopes.shape[1], Z.shape[1] + 1))
+    gradient[:, :-1] = (Z.T @ slopes).T if issparse(Z) else slopes.T @ Z
+    gradient[:, -1] = slopes.sum(axis=0)
+    return gradient
+
+
+def favorable_slopes(
+    fwd: Forward, favorable: int, layout: Layout
+) -> tuple[NDArray, NDArray, NDArray]:
+    r"""q and its slopes: ``q``, :math:`dq/d` gate score, :math:`dq/d` expert score.
+
+    .. math:: \frac{dq}{d\,\text{gate}_k} = g_k (q_k - q), \qquad
+              \frac{dq}{d\,\text{expert}_{kc}} = g_k q_k (1[c = \text{favorable}] - o_{kc})
+
+    Returns arrays of shape (n_samples,), (n_samples, n_experts) and
+    (n_samples, n_experts, n_outputs).
+    """
+    q_k = fwd.expert_proba[:, :, favorable]
+    weighted = fwd.gate_proba * q_k
+    q = weighted.sum(axis=1)
+    d_gate = weighted - fwd.gate_proba * q[:, None]
+    first = layout.n_classes - layout.n_outputs
+    d_expert = fwd.expert_proba[:, :, first:] * -weighted[:, :, None]
+    if favorable >= first:
+        d_expert[:, :, favorable - first] += weighted
+    return q, d_gate, d_expert

@@ -1,0 +1,104 @@
+r"""Losses of the mixture: value and slopes stand next to each other.
+
+A loss is a class with ``value(fwd, y)``, one number per row, and ``slopes(fwd, y, layout)``,
+its derivatives by the gate scores, (n_samples, n_experts), and by the expert scores,
+(n_samples, n_experts, n_outputs). Register it in `LOSSES` and every gradient test finds it.
+
+Both losses share the responsibilities :math:`h_k = g_k\,l_k / \sum_j g_j\,l_j`, where
+:math:`l_k` is the likelihood that expert k gives to the label; the slope on the gate is
+:math:`g_k - h_k`.
+
+References
+----------
+Jacobs, Jordan, Nowlan and Hinton (1991), "Adaptive mixtures of local experts",
+Neural Computation 3, equations 1.2 and 1.3.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._mixture.forward import Forward
+from skfeamoe._mixture.layout import Layout
+
+
+class Loss(Protocol):
+    """What the trainer asks of a loss."""
+
+    def value(self, fwd: Forward, y: NDArray, layout: Layout) -> NDArray:
+        """Loss of each row, (n_samples,)."""
+
+    def slopes(self, fwd: Forward, y: NDArray, layout: Layout) -> tuple[NDArray, NDArray]:
+        """Derivatives by gate scores and by expert scores."""
+
+
+def _residual(fwd: Forward, y: NDArray, layout: Layout) -> NDArray:
+    """o_k - y over the expert's outputs, (n_samples, n_experts, n_outputs)."""
+    first = layout.n_classes - layout.n_outputs
+    residual = fwd.expert_proba[:, :, first:].copy()
+    rows = np.flatnonzero(y >= first)
+    residual[rows, :, y[rows] - first] -= 1.0
+    return residual
+
+
+def _log_sum(log_joint: NDArray) -> NDArray:
+    """Logarithm of the sum over experts, without overflow, (n_samples, 1)."""
+    top = log_joint.max(axis=1, keepdims=True)
+    return top + np.log(np.exp(log_joint - top).sum(axis=1, keepdims=True))
+
+
+class LogLoss:
+    r"""Negative log-likelihood of the mixture, :math:`-\log\sum_k g_k\,o_{k,y}`.
+
+    Slope on expert score c: :math:`h_k (o_{kc} - 1[c = y])`.
+    """
+
+    def value(self, fwd: Forward, y: NDArray, layout: Layout) -> NDArray:
+        """Loss of each row, (n_samples,)."""
+        return -_log_sum(self._log_joint(fwd, y))[:, 0]
+
+    def slopes(self, fwd: Forward, y: NDArray, layout: Layout) -> tuple[NDArray, NDArray]:
+        """Derivatives by gate scores and by expert scores."""
+        log_joint = self._log_joint(fwd, y)
+        responsibility = np.exp(log_joint - _log_sum(log_joint))
+        d_expert = _residual(fwd, y, layout)
+        d_expert *= responsibility[:, :, None]
+        return fwd.gate_proba - responsibility, d_expert
+
+    @staticmethod
+    def _log_joint(fwd: Forward, y: NDArray) -> NDArray:
+        """log g_k + log o_{k,y}, (n_samples, n_experts)."""
+        return fwd.log_gate + fwd.log_expert_proba[np.arange(len(y)), :, y]
+
+
+class JacobsLoss:
+    r"""The localized squared error, :math:`-\log\sum_k g_k \exp(-\|y - o_k\|^2/2)`.
+
+    The norm runs over the expert's outputs: the second class's probability for two
+    classes, all of them otherwise. With residual :math:`r = o_k - y`, the slope on expert
+    score c is :math:`h_k\,o_{kc}(r_c - \sum_{c'} r_{c'}\,o_{kc'})`.
+    """
+
+    def value(self, fwd: Forward, y: NDArray, layout: Layout) -> NDArray:
+        """Loss of each row, (n_samples,)."""
+        log_joint = self._log_joint(fwd, _residual(fwd, y, layout))
+        return -_log_sum(log_joint)[:, 0]
+
+    def slopes(self, fwd: Forward, y: NDArray, layout: Layout) -> tuple[NDArray, NDArray]:
+        """Derivatives by gate scores and by expert scores."""
+        residual = _residual(fwd, y, layout)
+        log_joint = self._log_joint(fwd, residual)
+        responsibility = np.exp(log_joint - _log_sum(log_joint))
+        proba = fwd.expert_proba[:, :, layout.n_classes - layout.n_outputs :]
+        inner = (residual * proba).sum(axis=2, keepdims=True)
+        d_expert = responsibility[:, :, None] * proba * (residual - inner)
+        return fwd.gate_proba - responsibility, d_expert
+
+    @staticmethod
+    def _log_joint(fwd: Forward, residual: NDArray) -> NDArray:
+        """log g_k - |y - o_k|^2 / 2, (n_samples, n_experts)."""
+        return fwd.log_gate - 0.5 * (residual * residual).sum(axis=2)
+
+
+LOSSES: dict[str, type[Loss]] = {"log_loss": LogLoss, "jacobs": JacobsLoss}

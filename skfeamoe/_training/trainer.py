@@ -1,0 +1,130 @@
+"""Passes over data: a stream in its own order, or several shuffled epochs."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._fairness.constraints import Slots
+from skfeamoe._fairness.moments import (
+    GroupMoments,
+    cell_means,
+    gap_standard_errors,
+    init_group_moments,
+    slot_gaps,
+    update_group_moments,
+)
+from skfeamoe._mixture.moments import standardize, update_moments
+from skfeamoe._training.growth import NoGrowth, add_expert
+from skfeamoe._training.history import is_due, record
+from skfeamoe._training.state import State, generator, layout_of
+from skfeamoe._training.step import Settings, observe, one_hot_groups, train_batch
+
+SHUFFLE_DRAWS = 2
+"""Purpose number of the generator that shuffles epochs."""
+
+AUDIT_ROWS = 20_000
+"""Most rows that `audit` looks at: enough for a standard error of half a point."""
+
+
+def constraint_gaps(slots: Slots, moments: GroupMoments) -> dict[str, float]:
+    """Gap of every constraint: the largest over its events."""
+    gaps = slot_gaps(*cell_means(moments))
+    return {c.name: float(gaps[slots.of(c.name)].max()) for c in slots.constraints}
+
+
+def constraint_errors(slots: Slots, moments: GroupMoments) -> dict[str, float]:
+    """Standard error of every constraint's gap: the largest over its events."""
+    errors = gap_standard_errors(moments)
+    return {c.name: float(errors[slots.of(c.name)].max()) for c in slots.constraints}
+
+
+def train_stream(
+    state: State,
+    settings: Settings,
+    X,
+    y: NDArray,
+    groups: NDArray,
+    weight: NDArray,
+    *,
+    rescale: bool,
+) -> None:
+    """Train on the rows of X in their order, batch by batch."""
+    for start in range(0, len(y), settings.batch_size):
+        part = slice(start, start + settings.batch_size)
+        rows = X[part] if len(y) > settings.batch_size else X
+        if rescale:
+            state["moments"] = update_moments(state["moments"], rows, weight[part])
+        Z = standardize(rows, state["moments"]) if rescale else rows
+        _advance(state, settings, Z, y[part], groups[part], weight[part])
+
+
+def train_epochs(
+    state: State,
+    settings: Settings,
+    X,
+    y: NDArray,
+    groups: NDArray,
+    weight: NDArray,
+    *,
+    rescale: bool,
+    n_epochs: int,
+) -> Iterator[int]:
+    """Train for several shuffled passes, yielding the number of each pass when it is done.
+
+    Experts are added in the first pass only, as in a stream; later passes refine them.
+    """
+    if rescale:
+        state["moments"] = update_moments(state["moments"], X, weight)
+        X = standardize(X, state["moments"])
+    for epoch in range(n_epochs):
+        order = generator(state, SHUFFLE_DRAWS).permutation(len(y))
+        if epoch == 1:
+            settings = replace(settings, growth=NoGrowth())
+        for start in range(0, len(y), settings.batch_size):
+            rows = order[start : start + settings.batch_size]
+            _advance(state, settings, X[rows], y[rows], groups[rows], weight[rows])
+        yield epoch
+
+
+def _advance(
+    state: State, settings: Settings, Z, y: NDArray, groups: NDArray, weight: NDArray
+) -> None:
+    """Grow if it is time, train on one batch, and keep the record."""
+    if settings.growth.decide(state):
+        add_expert(state, settings.max_experts)
+    train_batch(state, settings, Z, y, groups, weight)
+    if is_due(state["history"], state["n_samples_seen"]):
+        entry = {
+            "n_samples_seen": state["n_samples_seen"],
+            "n_experts": state["n_experts"],
+            "loss": state["loss"],
+        }
+        gaps = constraint_gaps(settings.slots, state["groups"])
+        entry |= {f"gap_{name}": gap for name, gap in gaps.items()}
+        state["history"] = record(state["history"], state["n_samples_seen"], entry)
+
+
+def audit(
+    state: State, settings: Settings, X, y: NDArray, groups: NDArray, weight: NDArray
+) -> GroupMoments:
+    """Group moments of the finished model on data it was trained on, without forgetting.
+
+    At most `AUDIT_ROWS` rows are looked at, evenly spaced.
+    """
+    rows = slice(None, None, -(-len(y) // AUDIT_ROWS))
+    y, groups, weight = y[rows], groups[rows], weight[rows]
+    n_groups = state["multipliers"].shape[1]
+    layout = layout_of(state)
+    Z = standardize(X[rows], state["moments"])
+    outcome = observe(Z, state["average"], y, settings.slots, settings.favorable, layout)
+    return update_group_moments(
+        init_group_moments(len(settings.slots), n_groups),
+        settings.slots.rows(outcome),
+        settings.slots.measured(outcome),
+        one_hot_groups(groups, n_groups, weight),
+        outcome.favored,
+        half_life=np.inf,
+        n_events=settings.slots.n_events,
+    )
