@@ -202,9 +202,7 @@ def _margin(mixture, X, background, weight, owner, memory_budget) -> Attribution
     for start in range(0, n, step):
         part = slice(start, start + step)
         values[part], base[part] = frozen_margin(mixture, X[part], mean, owner)
-    return Attribution(
-        values, base, None, np.ones(n, dtype=bool), np.ones(n, dtype=np.int64)
-    )
+    return Attribution(values, base, None, np.ones(n, dtype=bool), np.ones(n, dtype=np.int64))
 
 
 def _key(random_state) -> int:

@@ -35,8 +35,8 @@ import numpy as np
 
 #: Degrees of freedom that a standard error has at least.
 MIN_DEGREES = 150
-#: States (places in a chain times pairs) that are evaluated at once: fewer leave NumPy's calls too
-#: little to do, more leave the cache.
+#: States (places in a chain times pairs) evaluated at once: with fewer, NumPy's calls have
+#: too little to do; with more, they leave the cache.
 CHAIN_BLOCK = 16384
 
 

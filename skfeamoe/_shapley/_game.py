@@ -67,9 +67,7 @@ class Mixture(NamedTuple):
 class MixtureGame:
     """What does not depend on the explained rows: the background's scores and the heads."""
 
-    def __init__(
-        self, mixture: Mixture, background, weight, owner, frozen, output, decompose
-    ):
+    def __init__(self, mixture: Mixture, background, weight, owner, frozen, output, decompose):
         self.mixture, self.owner, self.frozen, self.decompose = (
             mixture,
             owner,
@@ -104,9 +102,7 @@ class MixtureGame:
 
     def bytes_per_row(self) -> int:
         """Return what one row of a chunk keeps in memory, up to a small factor."""
-        return (
-            8 * 4 * self.weights.shape[1] * (self.n_players + len(self.background_weight))
-        )
+        return 8 * 4 * self.weights.shape[1] * (self.n_players + len(self.background_weight))
 
     def states_per_coalition(self) -> int:
         """Return how many numbers a coalition of a pair holds during enumeration."""
@@ -225,9 +221,7 @@ def _with_parts(total: np.ndarray, swap: np.ndarray) -> np.ndarray:
     return np.concatenate([total, expert, total - expert])
 
 
-def _merge_equal_rows(
-    weight: np.ndarray, scores: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _merge_equal_rows(weight: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return normalized weights and scores of the distinct background rows, (R, M, B)."""
     flat = scores.reshape(-1, scores.shape[2]).T
     _, first, which = np.unique(flat, axis=0, return_index=True, return_inverse=True)

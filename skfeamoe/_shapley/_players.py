@@ -23,11 +23,7 @@ def player_of_column(players: Sequence | None, n_features: int) -> np.ndarray:
         columns = np.atleast_1d(np.asarray(columns))
         if columns.size == 0:
             raise ValueError(f"players must not be empty, but player {j} has no columns")
-        if (
-            columns.dtype.kind not in "iu"
-            or columns.min() < 0
-            or columns.max() >= n_features
-        ):
+        if columns.dtype.kind not in "iu" or columns.min() < 0 or columns.max() >= n_features:
             raise ValueError(
                 f"players must hold column indices from 0 to {n_features - 1}, "
                 f"got {columns.tolist()} for player {j}"

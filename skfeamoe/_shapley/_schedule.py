@@ -105,9 +105,7 @@ def _enumerate(chunk, differs: np.ndarray, memory_budget: int) -> np.ndarray:
 def _as_attribution(game, values, error, base, exact, n_evals) -> Attribution:
     """Split channels into the fields of the result."""
     c = game.n_outputs
-    parts = [
-        np.ascontiguousarray(values[:, k : k + c].swapaxes(1, 2)) for k in (0, c, 2 * c)
-    ]
+    parts = [np.ascontiguousarray(values[:, k : k + c].swapaxes(1, 2)) for k in (0, c, 2 * c)]
     spread: list = [None] * 3
     if not exact.all():
         spread = [

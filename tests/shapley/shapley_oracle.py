@@ -56,9 +56,7 @@ def outputs(mixture: Mixture, X, output, gate_X=None):
 
 def margins(mixture: Mixture, X, gate_X):
     """Return the margins of X mixed by the gate of gate_X, (n, n_outputs)."""
-    gate = np.exp(
-        log_softmax(gate_X @ mixture.gate_coef.T + mixture.gate_intercept, axis=1)
-    )
+    gate = np.exp(log_softmax(gate_X @ mixture.gate_coef.T + mixture.gate_intercept, axis=1))
     margin = np.einsum("kcd,nd->nkc", mixture.expert_coef, X) + mixture.expert_intercept
     return np.einsum("nk,nkc->nc", gate, margin)
 

@@ -42,9 +42,7 @@ def test_dummy_gets_nothing(case, method):
     j = rng.integers(X.shape[1])
     mixture.gate_coef[:, j] = 0.0
     mixture.expert_coef[:, :, j] = 0.0
-    result = mixture_shapley(
-        mixture, X[:3], X[3:], method=method, random_state=0, **options
-    )
+    result = mixture_shapley(mixture, X[:3], X[3:], method=method, random_state=0, **options)
     close(result.values[:, j], np.zeros_like(result.values[:, j]))
 
 
@@ -89,9 +87,7 @@ def test_unused_gate_makes_interventional_and_frozen_games_agree(case):
     mixture.gate_coef[:] = 0.0
     options.pop("game")
     free = mixture_shapley(mixture, X[:3], X[3:], **options)
-    frozen = mixture_shapley(
-        mixture, X[:3], X[3:], game="gate_frozen_probability", **options
-    )
+    frozen = mixture_shapley(mixture, X[:3], X[3:], game="gate_frozen_probability", **options)
     close(frozen.values, free.values)
     close(frozen.base_values, free.base_values)
 

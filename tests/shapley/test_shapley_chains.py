@@ -76,9 +76,7 @@ def test_few_background_rows_get_more_rounds():
     exact = mixture_shapley(mixture, X[:1], X[1:], method="exact").values
     sampled = mixture_shapley(mixture, rows, X[1:], method="permutation", **options)
     assert (sampled.n_evals == 15 * 2 * 5 * 11).all()
-    assert (
-        0.93 <= np.mean(np.abs(sampled.values - exact) <= 1.96 * sampled.error_std) <= 0.97
-    )
+    assert 0.93 <= np.mean(np.abs(sampled.values - exact) <= 1.96 * sampled.error_std) <= 0.97
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -112,9 +110,7 @@ def test_tolerance_is_met_by_rows_that_stop_early():
     result = mixture_shapley(
         mixture, X[:20], X[20:], method="permutation", tol=0.02, random_state=0
     )
-    relative = np.linalg.norm(result.error_std, axis=1) / np.linalg.norm(
-        result.values, axis=1
-    )
+    relative = np.linalg.norm(result.error_std, axis=1) / np.linalg.norm(result.values, axis=1)
     per_round = 2 * 8 * 30
     assert (relative <= 0.02).all()
     assert len(np.unique(result.n_evals)) > 1

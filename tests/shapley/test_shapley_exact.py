@@ -64,9 +64,7 @@ def test_exact_equals_shap_exact_explainer(output, n_classes):
     mixture = random_mixture(rng, 3, n_classes, 7)
     result = mixture_shapley(mixture, X[:5], X[5:], output=output, method="exact")
     masker = shap.maskers.Independent(X[5:], max_samples=100)
-    explainer = shap.explainers.ExactExplainer(
-        lambda A: outputs(mixture, A, output), masker
-    )
+    explainer = shap.explainers.ExactExplainer(lambda A: outputs(mixture, A, output), masker)
     expected = explainer(X[:5])
     np.testing.assert_allclose(
         result.values.reshape(expected.values.shape), expected.values, rtol=0, atol=1e-10
@@ -137,9 +135,7 @@ def test_extreme_scores_agree_with_log_space(scale, game, output, n_classes):
     rng = np.random.default_rng(6)
     X, players = one_hot_data(rng, 12, widths=(3, 2))
     mixture = random_mixture(rng, 3, n_classes, X.shape[1], scale)
-    result = mixture_shapley(
-        mixture, X[:3], X[3:], game=game, output=output, players=players
-    )
+    result = mixture_shapley(mixture, X[:3], X[3:], game=game, output=output, players=players)
     assert np.isfinite(result.values).all()
     assert np.isfinite(result.base_values).all()
     value = value_function(mixture, game, output)
@@ -175,9 +171,7 @@ def test_product_and_log_space_meet_at_the_limit(monkeypatch):
                 with monkeypatch.context() as patch:
                     patch.setattr("skfeamoe._shapley._game.SAFE_SCORE", -1.0)
                     logs = mixture_shapley(mixture, X[:9], X[9:], **options)
-                np.testing.assert_allclose(
-                    products.values, logs.values, rtol=1e-10, atol=1e-11
-                )
+                np.testing.assert_allclose(products.values, logs.values, rtol=1e-10, atol=1e-11)
 
 
 @pytest.mark.parametrize("game", GAMES)
@@ -193,9 +187,7 @@ def test_memory_budget_changes_nothing(method, game):
         np.testing.assert_allclose(parts.values, whole.values, rtol=0, atol=1e-13)
         np.testing.assert_array_equal(parts.exact, whole.exact)
         if whole.error_std is not None:
-            np.testing.assert_allclose(
-                parts.error_std, whole.error_std, rtol=1e-9, atol=1e-14
-            )
+            np.testing.assert_allclose(parts.error_std, whole.error_std, rtol=1e-9, atol=1e-14)
 
 
 def test_many_coalitions_in_slabs_equal_few(monkeypatch):
@@ -236,9 +228,7 @@ def test_weights_equal_repeated_background_rows(method, game):
     weighted = mixture_shapley(mixture, X[:5], X[5:], background_weight=times, **options)
     repeated = mixture_shapley(mixture, X[:5], np.repeat(X[5:], times, axis=0), **options)
     np.testing.assert_allclose(weighted.values, repeated.values, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(
-        weighted.base_values, repeated.base_values, rtol=0, atol=1e-12
-    )
+    np.testing.assert_allclose(weighted.base_values, repeated.base_values, rtol=0, atol=1e-12)
 
 
 def test_inputs_are_left_alone():
