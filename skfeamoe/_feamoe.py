@@ -34,7 +34,7 @@ from skfeamoe._training.settings import (
     interval_for,
     passes_for,
 )
-from skfeamoe._training.state import init_state, layout_of, make_room_for_groups
+from skfeamoe._training.state import State, init_state, layout_of, make_room_for_groups
 from skfeamoe._training.step import boundary_distance
 from skfeamoe._training.trainer import (
     audit,
@@ -246,6 +246,12 @@ and (n_experts, n_outputs)
     4
     """
 
+    _state: State
+    _group_labels: list[str]
+    _audited_gaps: dict[str, float]
+    _gap_errors: dict[str, float]
+    _warned_inactive: bool
+
     # Sensitive features are what this estimator is about: routing passes them on without
     # a call to set_fit_request.
     __metadata_request__fit = {"sensitive_features": True}
@@ -405,9 +411,7 @@ default=None
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(
-        self, X, y, classes=None, *, sensitive_features=None, sample_weight=None
-    ):
+    def partial_fit(self, X, y, classes=None, *, sensitive_features=None, sample_weight=None):
         """Learn from the next rows of a stream, in their order.
 
         Parameters
@@ -471,7 +475,8 @@ default=None
                 batch.weight,
                 rescale=self.standardize,
             )
-        if (sensitive_features is None and self.sensitive_columns is None) or (not self._warned_inactive and self.n_samples_seen_ >= PATIENCE_ROWS):
+        told_nothing = sensitive_features is None and self.sensitive_columns is None
+        if told_nothing or self.n_samples_seen_ >= PATIENCE_ROWS:
             self._warn_if_inactive()
         return self
 
@@ -487,8 +492,8 @@ default=None
             raise ValueError(f"classes must have at least two labels, got {classes!r}")
         self._favorable = check_favorable(self.favorable_label, self.classes_)
         self._n_core_features = X.shape[1]
-        self._group_labels: list[str] = []
-        self._audited_gaps: dict[str, float] = {}
+        self._group_labels = []
+        self._audited_gaps = {}
         self._warned_inactive = False
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self._state = init_state(
@@ -510,9 +515,7 @@ default=None
                 f"constraints={self.constraints!r} differs from what this model was "
                 "started with; make a new model (clone) for other constraints"
             )
-        if classes is not None and not np.array_equal(
-            self.classes_, unique_labels(classes)
-        ):
+        if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, "
                 f"was: {self.classes_!r}"
@@ -611,11 +614,7 @@ default=None
         if not names or self._warned_inactive or self._comparable():
             return
         self._warned_inactive = True
-        seen = (
-            f"only the group {self._group_labels[0]!r}"
-            if self._group_labels
-            else "no group"
-        )
+        seen = f"only the group {self._group_labels[0]!r}" if self._group_labels else "no group"
         warnings.warn(
             f"constraints={list(names)} are inactive: {seen} has been seen. Pass "
             "sensitive_features with at least two groups, or name sensitive_columns of X, "
@@ -805,9 +804,7 @@ default=None
     def _map(self, X, read):
         """Apply ``read`` to forward passes over X, a bounded number of rows at a time."""
         check_is_fitted(self)
-        X, _ = check_features(
-            self, X, reset=False, sensitive_columns=self.sensitive_columns
-        )
+        X, _ = check_features(self, X, reset=False, sensitive_columns=self.sensitive_columns)
         layout = layout_of(self._state)
         folded = fold(self._state["average"], self._state["moments"])
         parts = [
@@ -856,9 +853,7 @@ default=None
     def _coefficients(self):
         """Gate and expert parameters in units of X."""
         state = self._state
-        return block_layout.split(
-            fold(state["average"], state["moments"]), layout_of(state)
-        )
+        return block_layout.split(fold(state["average"], state["moments"]), layout_of(state))
 
     @property
     def group_gaps_(self):

@@ -184,9 +184,7 @@ def check_favorable(favorable_label, classes: NDArray) -> int:
     return int(found[0])
 
 
-def check_per_constraint(
-    name: str, value, highest: Mapping[str, float]
-) -> dict[str, float]:
+def check_per_constraint(name: str, value, highest: Mapping[str, float]) -> dict[str, float]:
     """A number per constraint, at most ``highest``, from a number or a mapping."""
     if isinstance(value, Mapping):
         missing = [c for c in highest if c not in value]

@@ -146,9 +146,7 @@ class Slots:
 
     def rows(self, outcome: Outcome) -> NDArray:
         """1 where a row belongs to a slot's event, else 0, (n_slots, n_samples)."""
-        return np.stack([EVENTS[event](outcome) for event in self.events]).astype(
-            np.float64
-        )
+        return np.stack([EVENTS[event](outcome) for event in self.events]).astype(np.float64)
 
     def measured(self, outcome: Outcome) -> NDArray:
         """Measured quantity of every row in every slot, (n_slots, n_samples)."""

@@ -75,9 +75,7 @@ def add_expert(state: State, max_experts: int) -> None:
     state["samples_at_growth"] = state["n_samples_seen"]
 
 
-def _split(
-    block: NDArray, layout: block_layout.Layout, parent: int, noise: NDArray
-) -> NDArray:
+def _split(block: NDArray, layout: block_layout.Layout, parent: int, noise: NDArray) -> NDArray:
     """Block in which a perturbed copy of ``parent`` has taken half of its gate share."""
     rows = block_layout.expert_rows(layout, parent)
     halved = block.copy()

@@ -88,14 +88,10 @@ def train_batch(
     fwd = forward(Z, state["block"], layout)
     d_gate, d_expert = settings.loss.slopes(fwd, y, layout)
     if len(settings.slots) and state["multipliers"].shape[1]:
-        outcome = observe(
-            Z, state["average"], y, settings.slots, settings.favorable, layout
-        )
+        outcome = observe(Z, state["average"], y, settings.slots, settings.favorable, layout)
         _measure(state, settings, outcome, groups, weight)
         q, q_gate, q_expert = favorable_slopes(fwd, settings.favorable, layout)
-        t = _fairness_slope(
-            state, settings, outcome, groups, q, score_slopes(q_gate, q_expert)
-        )
+        t = _fairness_slope(state, settings, outcome, groups, q, score_slopes(q_gate, q_expert))
         d_gate += t[:, None] * q_gate
         d_expert += t[:, None, None] * q_expert
     slopes = score_slopes(d_gate, d_expert)
@@ -153,9 +149,7 @@ def _fairness_slope(
     return np.clip(t, -MAX_SLOPE, MAX_SLOPE) if settings.clip_slopes else t
 
 
-def _publish(
-    state: State, settings: Settings, fwd: Forward, y: NDArray, part: float
-) -> None:
+def _publish(state: State, settings: Settings, fwd: Forward, y: NDArray, part: float) -> None:
     """Move the averages: the parameters that predict, gate usage and loss."""
     state["n_samples_seen"] += len(y)
     state["n_steps"] += part
