@@ -95,9 +95,7 @@ def burden(
             "distance must be finite and not negative for every refused row, "
             f"got {far[bad][0]}; pass the absolute distance to the boundary"
         )
-    weight = (
-        np.ones(far.size) if sample_weight is None else np.asarray(sample_weight)[refused]
-    )
+    weight = np.ones(far.size) if sample_weight is None else np.asarray(sample_weight)[refused]
     total = weight.sum()
     return float(weight @ far / total) if total > 0 else float(zero_division)
 
@@ -319,10 +317,7 @@ def counterfactual_predict(
             "are needed to compare predictions: pass values="
         )
     return np.column_stack(
-        [
-            estimator.predict(_replaced(X, names, combination))
-            for combination in combinations
-        ]
+        [estimator.predict(_replaced(X, names, combination)) for combination in combinations]
     )
 
 

@@ -101,9 +101,7 @@ def _file_at(table, path):
         if candidate.is_file():
             return candidate
     missing = " or ".join(str(candidate) for candidate in candidates)
-    raise OSError(
-        f"path leads to no file: {missing} does not exist. {_how_to_supply(table)}"
-    )
+    raise OSError(f"path leads to no file: {missing} does not exist. {_how_to_supply(table)}")
 
 
 def _how_to_supply(table):
@@ -136,9 +134,7 @@ def select_groups(table: Table, frame: pd.DataFrame, sensitive, groups):
     """The sensitive columns as a list, and frame with only the rows of the given groups."""
     columns = [sensitive] if isinstance(sensitive, str) else list(sensitive)
     if not columns:
-        raise ValueError(
-            f"sensitive must name one or more of {list(table.sensitive)}, got []"
-        )
+        raise ValueError(f"sensitive must name one or more of {list(table.sensitive)}, got []")
     for column in columns:
         if column not in table.sensitive:
             raise ValueError(

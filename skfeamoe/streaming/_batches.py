@@ -154,13 +154,9 @@ def iter_batches(
     """
     for name, value, least in (("batch_size", batch_size, 1), ("start_row", start_row, 0)):
         if not isinstance(value, (int, np.integer)) or value < least:
-            raise ValueError(
-                f"{name} must be an integer of at least {least}, got {value!r}"
-            )
+            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
     if missing_target not in ("raise", "skip"):
-        raise ValueError(
-            f"missing_target must be 'raise' or 'skip', got {missing_target!r}"
-        )
+        raise ValueError(f"missing_target must be 'raise' or 'skip', got {missing_target!r}")
     roles = _Roles(
         target=target,
         sensitive=[sensitive] if isinstance(sensitive, str) else list(sensitive),
@@ -175,9 +171,7 @@ def iter_batches(
     return _batches(_checked(frames, roles), roles, int(batch_size), int(start_row))
 
 
-def _batches(
-    frames, roles: _Roles, batch_size: int, start_row: int
-) -> Iterator[StreamBatch]:
+def _batches(frames, roles: _Roles, batch_size: int, start_row: int) -> Iterator[StreamBatch]:
     """Give the rows of exactly sized frames their parts."""
     dtype = None
     for first_row, frame in _resized(frames, batch_size, start_row):

@@ -112,9 +112,7 @@ def _in_order(proba: np.ndarray, known: np.ndarray, classes: np.ndarray) -> np.n
     return full
 
 
-def _decision_score(
-    estimator: Any, X: Any, classes: np.ndarray, favorable: int
-) -> np.ndarray:
+def _decision_score(estimator: Any, X: Any, classes: np.ndarray, favorable: int) -> np.ndarray:
     """Score of the favorable class from ``decision_function``."""
     score = np.asarray(estimator.decision_function(X), dtype=float)
     known = label_codes(estimator.classes_, classes, "classes_ of the estimator").tolist()

@@ -250,9 +250,7 @@ class PrequentialEvaluator:
     def _check_begun(self) -> None:
         """There is nothing to report before the first batch."""
         if self.classes_ is None:
-            raise ValueError(
-                "the stream has no rows; update the evaluator with a batch first"
-            )
+            raise ValueError("the stream has no rows; update the evaluator with a batch first")
 
     def _settle_classes(self, y) -> None:
         """Fix the labels and the favorable one before the first prediction."""
@@ -300,9 +298,7 @@ class PrequentialEvaluator:
             self._groups[label] = len(self._groups)
             self._group_values.append(list(new[label]))
         codes = {row: self._groups[SEPARATOR.join(row)] for row in new.values()}
-        return np.array(
-            [-1 if row is None else codes[row] for row in labels], dtype=np.intp
-        )
+        return np.array([-1 if row is None else codes[row] for row in labels], dtype=np.intp)
 
     def _transformed(self, X) -> Any:
         """Features as the models see them."""

@@ -94,9 +94,7 @@ def check_numbers(
             "remembers about 1000 rows"
         )
     if not whole(label_delay, 0):
-        raise ValueError(
-            f"label_delay must be a number of batches from 0, got {label_delay!r}"
-        )
+        raise ValueError(f"label_delay must be a number of batches from 0, got {label_delay!r}")
     if evaluate_every != "auto" and not whole(evaluate_every, 1):
         raise ValueError(
             f"evaluate_every must be 'auto' or a number of rows, got {evaluate_every!r}"
@@ -106,9 +104,7 @@ def check_numbers(
             f"pretrain_rows must be a number of rows from 0, got {pretrain_rows!r}"
         )
     if not whole(group_size, 1):
-        raise ValueError(
-            f"min_group_size must be a number of rows from 1, got {group_size!r}"
-        )
+        raise ValueError(f"min_group_size must be a number of rows from 1, got {group_size!r}")
 
 
 def check_lengths(batch: StreamBatch) -> None:

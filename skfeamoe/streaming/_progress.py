@@ -7,9 +7,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(
-    show: bool, total_rows: int | None
-) -> Iterator[Callable[[int, str], None]]:
+def progress_bar(show: bool, total_rows: int | None) -> Iterator[Callable[[int, str], None]]:
     """Yield a function of (rows so far, text) that draws, or does nothing."""
     if not show:
         yield lambda rows, text: None

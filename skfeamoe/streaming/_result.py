@@ -206,9 +206,7 @@ class PrequentialResult:
             raise ValueError(f"view must be one of {list(views)}, got {view!r}")
         group, y_true, y_pred = np.nonzero(views[view]["cells"])
         if not len(group):
-            raise ValueError(
-                "no row with a known group was scored; pass sensitive_features"
-            )
+            raise ValueError("no row with a known group was scored; pass sensitive_features")
         weight = {"sample_weight": views[view]["cells"][group, y_true, y_pred]}
         metrics = {
             "selection_rate": selection_rate,

@@ -93,9 +93,7 @@ def _csv_frames(path: Path, kind: str, read_options: dict[str, Any]) -> Iterator
         if not isinstance(options.get("dtype", {}), Mapping):
             dtype = options["dtype"]
         else:
-            begin = pandas.read_csv(
-                path, **{**options, "chunksize": None, "nrows": READ_ROWS}
-            )
+            begin = pandas.read_csv(path, **{**options, "chunksize": None, "nrows": READ_ROWS})
             text = [name for name in begin if _kind(begin[name]) == "text"]
             dtype = {**dict.fromkeys(text, str), **dict(options.get("dtype") or {})}
             del begin
@@ -212,8 +210,7 @@ def _import(module: str) -> Any:
     except ImportError as error:
         package = module.partition(".")[0]
         raise ImportError(
-            f"this source needs {package}, which is not installed; "
-            'pip install "skfeamoe[demo]"'
+            f'this source needs {package}, which is not installed; pip install "skfeamoe[demo]"'
         ) from error
 
 

@@ -170,17 +170,13 @@ def group_gaps(tally: Tally, min_group_size: int) -> dict[str, float]:
     """Gaps between the groups that have at least `min_group_size` rows in the event."""
     rates = group_rates(tally)
     counts = tally["counts"]
-    true_positive = _gap(
-        rates["true_positive_rate"], counts[:, 1].sum(axis=1), min_group_size
-    )
+    true_positive = _gap(rates["true_positive_rate"], counts[:, 1].sum(axis=1), min_group_size)
     false_positive = _gap(
         rates["false_positive_rate"], counts[:, 0].sum(axis=1), min_group_size
     )
     values = (
         _gap(rates["selection_rate"], rates["n_rows"], min_group_size),
-        float(
-            np.maximum(true_positive, false_positive)
-        ),  # nan if either cannot be compared
+        float(np.maximum(true_positive, false_positive)),  # nan if either cannot be compared
         true_positive,
         _gap(rates["burden"], counts[:, :, 0].sum(axis=1), min_group_size),
     )
