@@ -146,12 +146,15 @@ class Slots:
 
     def rows(self, outcome: Outcome) -> NDArray:
         """1 where a row belongs to a slot's event, else 0, (n_slots, n_samples)."""
-        return np.stack([EVENTS[event](outcome) for event in self.events]).astype(np.float64)
+        rows = np.empty((len(self), len(outcome.decided)))
+        for s, event in enumerate(self.events):
+            rows[s] = EVENTS[event](outcome)
+        return rows
 
     def measured(self, outcome: Outcome) -> NDArray:
         """Measured quantity of every row in every slot, (n_slots, n_samples)."""
-        return np.stack([owner.measured(outcome) for owner in self.owners])
+        return np.array([owner.measured(outcome) for owner in self.owners])
 
     def slopes(self, q: NDArray, norm: NDArray) -> NDArray:
         """Slope of every slot's quantity on q, (n_slots, n_samples)."""
-        return np.stack([owner.slope(q, norm) for owner in self.owners])
+        return np.array([owner.slope(q, norm) for owner in self.owners])

@@ -19,6 +19,9 @@ from skfeamoe._fairness.moments import GroupMoments, cell_means
 ROWS_PER_STEP = 32.0
 """The rates of the controls are per this many rows, whatever the size of the batches."""
 
+TINY = 1e-300
+"""Keeps a total of nothing from dividing by zero."""
+
 MAX_SLOPE = 1.8
 """Largest slope of all constraints together on q.
 
@@ -31,13 +34,14 @@ conflicting constraints, can turn a row against its label.
 class Control(Protocol):
     """What the trainer asks of a control."""
 
-    def update(
+    def decide(
         self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int
-    ) -> NDArray:
-        """Multipliers after a batch of ``n_rows`` with ``n_added`` experts added so far."""
+    ) -> tuple[NDArray, NDArray]:
+        """Multipliers and weights after a batch of ``n_rows``, ``n_added`` experts so far.
 
-    def weights(self, multipliers: NDArray, moments: GroupMoments) -> NDArray:
-        """Weight of every cell for refused and granted rows, (n_slots, 2, n_groups)."""
+        Multipliers are (n_slots, n_groups). Weights, for refused and granted rows of every
+        cell, are (n_slots, 2, n_groups).
+        """
 
 
 def row_slopes(
@@ -45,8 +49,9 @@ def row_slopes(
 ) -> NDArray:
     """Slope t of all constraints on q, (n_samples,), 0 where the group is unknown."""
     picked = weights[:, decided.astype(np.intp), groups]
-    t = np.einsum("sn,sn,sn->n", picked, slopes, rows)
-    return np.where(groups >= 0, t, 0.0)
+    picked *= slopes
+    picked *= rows
+    return picked.sum(axis=0) * (groups >= 0)
 
 
 class BoundControl:
@@ -81,33 +86,32 @@ class BoundControl:
     def __init__(self, bounds: NDArray) -> None:
         self.bounds = bounds
 
-    def update(
+    def decide(
         self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int
-    ) -> NDArray:
-        """Multipliers after a batch of ``n_rows``."""
+    ) -> tuple[NDArray, NDArray]:
+        """Multipliers and weights after a batch; the same for refused and granted rows."""
         step = self.rate * n_rows / ROWS_PER_STEP
+        shares = _shares(moments)
         excess, slack = self._excess_and_slack(moments)
         moved = multipliers + step * excess
         moved -= np.sign(moved) * np.minimum(np.abs(moved), step * slack)
-        return _balanced(moved, _shares(moments))
-
-    def weights(self, multipliers: NDArray, moments: GroupMoments) -> NDArray:
-        """Weight of every cell, the same for refused and granted rows."""
-        shares = _shares(moments)
-        excess, _ = self._excess_and_slack(moments)
+        multipliers = _balanced(moved, shares)
         pressure = _balanced(multipliers + self.gain * excess, shares)
-        return np.repeat((pressure / (4.0 * shares))[:, None, :], 2, axis=1)
+        pressure /= 4.0 * shares
+        return multipliers, np.stack([pressure, pressure], axis=1)
 
     def _excess_and_slack(self, moments: GroupMoments) -> tuple[NDArray, NDArray]:
         """How far each cell is outside its half of the bound, signed, or inside it."""
         mu, known = cell_means(moments)
-        known &= (known.sum(axis=1) >= 2)[:, None]
-        highest = np.where(known, mu, -np.inf).max(axis=1, keepdims=True, initial=-1e300)
-        lowest = np.where(known, mu, np.inf).min(axis=1, keepdims=True, initial=1e300)
+        highest = np.where(known, mu, -np.inf).max(axis=1, keepdims=True)
+        lowest = np.where(known, mu, np.inf).min(axis=1, keepdims=True)
+        if np.any(highest <= lowest):  # fewer than two known groups, or no gap at all
+            known = known & (highest > lowest)
+            highest, lowest = np.where(highest > lowest, (highest, lowest), 0.0)
         deviation = np.where(known, mu - 0.5 * (highest + lowest), 0.0)
-        margin = np.abs(deviation) - 0.5 * self.aim * self.bounds[:, None]
-        excess = 2.0 * np.sign(deviation) * np.maximum(margin, 0.0)
-        return excess, 2.0 * np.maximum(-margin, 0.0) * known
+        margin = 2.0 * np.abs(deviation) - self.aim * self.bounds[:, None]
+        excess = np.copysign(np.maximum(margin, 0.0), deviation)
+        return excess, np.maximum(-margin, 0.0) * known
 
 
 def _shares(moments: GroupMoments) -> NDArray:
@@ -117,13 +121,13 @@ def _shares(moments: GroupMoments) -> NDArray:
 
 def _balanced(pressure: NDArray, shares: NDArray) -> NDArray:
     """Pressure with every weight within `MAX_SLOPE` and the same total up and down."""
-    limit = 4.0 * MAX_SLOPE * shares
-    capped = np.clip(pressure, -limit, limit)
-    up = np.maximum(capped, 0.0).sum(axis=1, keepdims=True)
-    down = np.maximum(-capped, 0.0).sum(axis=1, keepdims=True)
-    target = np.minimum(up, down)
-    scale = np.where(capped > 0, target / np.maximum(up, 1e-300), 1.0)
-    return capped * np.where(capped < 0, target / np.maximum(down, 1e-300), scale)
+    limit = (4.0 * MAX_SLOPE) * shares
+    up = np.minimum(np.maximum(pressure, 0.0), limit)
+    down = np.minimum(np.maximum(-pressure, 0.0), limit)
+    total_up = up.sum(axis=1, keepdims=True) + TINY
+    total_down = down.sum(axis=1, keepdims=True) + TINY
+    target = np.minimum(total_up, total_down)
+    return up * (target / total_up) - down * (target / total_down)
 
 
 class ScheduleControl:
@@ -156,14 +160,15 @@ class ScheduleControl:
         self.slots = slots
         self.privileged = privileged
 
-    def update(
+    def decide(
         self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int
-    ) -> NDArray:
-        """The scheduled weight of every slot, the same for all groups."""
-        return np.broadcast_to(self.increments[:, None] * n_added, multipliers.shape).copy()
+    ) -> tuple[NDArray, NDArray]:
+        """The scheduled strength of every slot, and its weights."""
+        strengths = np.broadcast_to(self.increments[:, None] * n_added, multipliers.shape)
+        return strengths.copy(), self._weights(strengths, moments)
 
-    def weights(self, multipliers: NDArray, moments: GroupMoments) -> NDArray:
-        """Weight of every cell for refused and granted rows."""
+    def _weights(self, multipliers: NDArray, moments: GroupMoments) -> NDArray:
+        """Weight of every cell for refused and granted rows, (n_slots, 2, n_groups)."""
         n_slots, n_groups = multipliers.shape
         weights = np.zeros((n_slots, 2, n_groups))
         privileged = self.privileged

@@ -26,13 +26,6 @@ class Forward(NamedTuple):
     expert_proba: NDArray  # (n_samples, n_experts, n_classes)
 
 
-def log_softmax(scores: NDArray) -> NDArray:
-    """Logarithm of the softmax over the last axis, without overflow."""
-    shifted = scores - scores.max(axis=-1, keepdims=True)
-    shifted -= np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-    return shifted
-
-
 def linear_scores(Z, block: NDArray) -> NDArray:
     """Scores of all gate and expert rows, (n_samples, n_rows); Z dense or CSR."""
     scores = Z @ block[:, :-1].T
@@ -46,29 +39,48 @@ def forward(Z, block: NDArray, layout: Layout) -> Forward:
 
 
 def from_scores(scores: NDArray, layout: Layout) -> Forward:
-    """Gate and expert probabilities from the linear scores of a batch."""
+    """Gate and expert probabilities from the linear scores of a batch.
+
+    The classes of the expert arrays are contiguous planes in memory, which the products of
+    the backward pass read one at a time.
+    """
     n, k = len(scores), layout.n_experts
     if k == 1:
         log_gate, gate_proba = np.zeros((n, 1)), np.ones((n, 1))
     else:
-        log_gate = log_softmax(scores[:, :k])
-        gate_proba = np.exp(log_gate)
+        log_gate, gate_proba = _log_softmax_and_softmax(scores[:, :k])
     logit = scores[:, k:]
     if layout.n_classes == 2:
-        log_expert_proba = np.empty((n, k, 2))
-        expert_proba = np.empty((n, k, 2))
-        for c, signed in enumerate((-logit, logit)):
-            log_expit(signed, out=log_expert_proba[..., c])
-            expit(signed, out=expert_proba[..., c])
-    else:
-        log_expert_proba = log_softmax(logit.reshape(n, k, layout.n_outputs))
-        expert_proba = np.exp(log_expert_proba)
-    return Forward(log_gate, gate_proba, log_expert_proba, expert_proba)
+        planes = np.empty((2, 2, n, k))
+        log_expit(logit, out=planes[0, 1])
+        np.subtract(planes[0, 1], logit, out=planes[0, 0])
+        expit(logit, out=planes[1, 1])
+        np.exp(planes[0, 0], out=planes[1, 0])
+        log_proba, proba = planes
+        return Forward(
+            log_gate, gate_proba, log_proba.transpose(1, 2, 0), proba.transpose(1, 2, 0)
+        )
+    log_proba, proba = _log_softmax_and_softmax(logit.reshape(n, k, layout.n_outputs))
+    return Forward(log_gate, gate_proba, log_proba, proba)
+
+
+def _log_softmax_and_softmax(scores: NDArray) -> tuple[NDArray, NDArray]:
+    """Logarithm of the softmax over the last axis and the softmax, without overflow."""
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    softmax = np.exp(shifted)
+    total = softmax.sum(axis=-1, keepdims=True)
+    softmax /= total
+    shifted -= np.log(total)
+    return shifted, softmax
 
 
 def mixture_proba(fwd: Forward) -> NDArray:
     """f(x) = sum_k g_k(x) o_k(x), shape (n_samples, n_classes)."""
-    return np.matmul(fwd.gate_proba[:, None, :], fwd.expert_proba)[:, 0, :]
+    planes = [
+        np.einsum("nk,nk->n", fwd.gate_proba, fwd.expert_proba[:, :, c])
+        for c in range(fwd.expert_proba.shape[2])
+    ]
+    return np.stack(planes, axis=1)
 
 
 def mixture_log_proba(fwd: Forward) -> NDArray:

@@ -1,7 +1,7 @@
 r"""Losses of the mixture: value and slopes stand next to each other.
 
-A loss is a class with ``value(fwd, y)``, one number per row, and ``slopes(fwd, y, layout)``,
-its derivatives by the gate scores, (n_samples, n_experts), and by the expert scores,
+A loss is a class with ``value_and_slopes(fwd, y, layout)``: one number per row, its
+derivatives by the gate scores, (n_samples, n_experts), and those by the expert scores,
 (n_samples, n_experts, n_outputs). Register it in `LOSSES` and every gradient test finds it.
 
 Both losses share the responsibilities :math:`h_k = g_k\,l_k / \sum_j g_j\,l_j`, where
@@ -26,26 +26,29 @@ from skfeamoe._mixture.layout import Layout
 class Loss(Protocol):
     """What the trainer asks of a loss."""
 
-    def value(self, fwd: Forward, y: NDArray, layout: Layout) -> NDArray:
-        """Loss of each row, (n_samples,)."""
-
-    def slopes(self, fwd: Forward, y: NDArray, layout: Layout) -> tuple[NDArray, NDArray]:
-        """Derivatives by gate scores and by expert scores."""
+    def value_and_slopes(
+        self, fwd: Forward, y: NDArray, layout: Layout
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Loss of each row, and its derivatives by gate scores and by expert scores."""
 
 
 def _residual(fwd: Forward, y: NDArray, layout: Layout) -> NDArray:
     """o_k - y over the expert's outputs, (n_samples, n_experts, n_outputs)."""
     first = layout.n_classes - layout.n_outputs
-    residual = fwd.expert_proba[:, :, first:].copy()
-    rows = np.flatnonzero(y >= first)
-    residual[rows, :, y[rows] - first] -= 1.0
+    if layout.n_outputs == 1:
+        return fwd.expert_proba[:, :, first:] - (y == 1)[:, None, None]
+    residual = fwd.expert_proba.copy()
+    residual[np.arange(len(y)), :, y] -= 1.0
     return residual
 
 
-def _log_sum(log_joint: NDArray) -> NDArray:
-    """Logarithm of the sum over experts, without overflow, (n_samples, 1)."""
+def _responsibilities(log_joint: NDArray) -> tuple[NDArray, NDArray]:
+    """log sum_k exp(log_joint), (n_samples,), and the share of each expert in it."""
     top = log_joint.max(axis=1, keepdims=True)
-    return top + np.log(np.exp(log_joint - top).sum(axis=1, keepdims=True))
+    share = np.exp(log_joint - top)
+    total = share.sum(axis=1, keepdims=True)
+    share /= total
+    return (top + np.log(total))[:, 0], share
 
 
 class LogLoss:
@@ -54,22 +57,15 @@ class LogLoss:
     Slope on expert score c: :math:`h_k (o_{kc} - 1[c = y])`.
     """
 
-    def value(self, fwd: Forward, y: NDArray, layout: Layout) -> NDArray:
-        """Loss of each row, (n_samples,)."""
-        return -_log_sum(self._log_joint(fwd, y))[:, 0]
-
-    def slopes(self, fwd: Forward, y: NDArray, layout: Layout) -> tuple[NDArray, NDArray]:
-        """Derivatives by gate scores and by expert scores."""
-        log_joint = self._log_joint(fwd, y)
-        responsibility = np.exp(log_joint - _log_sum(log_joint))
+    def value_and_slopes(
+        self, fwd: Forward, y: NDArray, layout: Layout
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Loss of each row, and its derivatives by gate scores and by expert scores."""
+        log_joint = fwd.log_gate + fwd.log_expert_proba[np.arange(len(y)), :, y]
+        log_likelihood, responsibility = _responsibilities(log_joint)
         d_expert = _residual(fwd, y, layout)
         d_expert *= responsibility[:, :, None]
-        return fwd.gate_proba - responsibility, d_expert
-
-    @staticmethod
-    def _log_joint(fwd: Forward, y: NDArray) -> NDArray:
-        """log g_k + log o_{k,y}, (n_samples, n_experts)."""
-        return fwd.log_gate + fwd.log_expert_proba[np.arange(len(y)), :, y]
+        return -log_likelihood, fwd.gate_proba - responsibility, d_expert
 
 
 class JacobsLoss:
@@ -80,25 +76,17 @@ class JacobsLoss:
     score c is :math:`h_k\,o_{kc}(r_c - \sum_{c'} r_{c'}\,o_{kc'})`.
     """
 
-    def value(self, fwd: Forward, y: NDArray, layout: Layout) -> NDArray:
-        """Loss of each row, (n_samples,)."""
-        log_joint = self._log_joint(fwd, _residual(fwd, y, layout))
-        return -_log_sum(log_joint)[:, 0]
-
-    def slopes(self, fwd: Forward, y: NDArray, layout: Layout) -> tuple[NDArray, NDArray]:
-        """Derivatives by gate scores and by expert scores."""
+    def value_and_slopes(
+        self, fwd: Forward, y: NDArray, layout: Layout
+    ) -> tuple[NDArray, NDArray, NDArray]:
+        """Loss of each row, and its derivatives by gate scores and by expert scores."""
         residual = _residual(fwd, y, layout)
-        log_joint = self._log_joint(fwd, residual)
-        responsibility = np.exp(log_joint - _log_sum(log_joint))
+        log_joint = fwd.log_gate - 0.5 * (residual * residual).sum(axis=2)
+        log_sum, responsibility = _responsibilities(log_joint)
         proba = fwd.expert_proba[:, :, layout.n_classes - layout.n_outputs :]
         inner = (residual * proba).sum(axis=2, keepdims=True)
         d_expert = responsibility[:, :, None] * proba * (residual - inner)
-        return fwd.gate_proba - responsibility, d_expert
-
-    @staticmethod
-    def _log_joint(fwd: Forward, residual: NDArray) -> NDArray:
-        """log g_k - |y - o_k|^2 / 2, (n_samples, n_experts)."""
-        return fwd.log_gate - 0.5 * (residual * residual).sum(axis=2)
+        return -log_sum, fwd.gate_proba - responsibility, d_expert
 
 
 LOSSES: dict[str, type[Loss]] = {"log_loss": LogLoss, "jacobs": JacobsLoss}

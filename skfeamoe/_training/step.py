@@ -80,18 +80,20 @@ def observe(
     return Outcome(y == favorable, decided, distance)
 
 
+def one_hot_groups(groups: NDArray, n_groups: int, weight: NDArray) -> NDArray:
+    """Every row's weight in the column of its group, (n_samples, n_groups)."""
+    return (groups[:, None] == np.arange(n_groups)) * weight[:, None]
+
+
 def train_batch(
     state: State, settings: Settings, Z, y: NDArray, groups: NDArray, weight: NDArray
 ) -> None:
     """One step of descent on the standardized rows Z, and all the running means."""
     layout = layout_of(state)
     fwd = forward(Z, state["block"], layout)
-    d_gate, d_expert = settings.loss.slopes(fwd, y, layout)
+    loss, d_gate, d_expert = settings.loss.value_and_slopes(fwd, y, layout)
     if len(settings.slots) and state["multipliers"].shape[1]:
-        outcome = observe(Z, state["average"], y, settings.slots, settings.favorable, layout)
-        _measure(state, settings, outcome, groups, weight)
-        q, q_gate, q_expert = favorable_slopes(fwd, settings.favorable, layout)
-        t = _fairness_slope(state, settings, outcome, groups, q, score_slopes(q_gate, q_expert))
+        t, q_gate, q_expert = _fairness_slopes(state, settings, fwd, Z, y, groups, weight)
         d_gate += t[:, None] * q_gate
         d_expert += t[:, None, None] * q_expert
     slopes = score_slopes(d_gate, d_expert)
@@ -100,64 +102,61 @@ def train_batch(
     part = len(y) / settings.batch_size
     gradient[:, :-1] += (settings.alpha * part) * state["block"][:, :-1]
     settings.optimizer.step(state["block"], gradient, state["memory"])
-    _publish(state, settings, fwd, y, part)
+    _publish(state, settings, fwd, loss, part)
 
 
-def one_hot_groups(groups: NDArray, n_groups: int, weight: NDArray) -> NDArray:
-    """Every row's weight in the column of its group, (n_samples, n_groups)."""
-    return (groups[:, None] == np.arange(n_groups)) * weight[:, None]
-
-
-def _measure(
-    state: State, settings: Settings, outcome: Outcome, groups: NDArray, weight: NDArray
-) -> None:
-    """Update group means and multipliers by what the deployed model decided."""
-    n_groups = state["multipliers"].shape[1]
-    state["groups"] = update_group_moments(
-        state["groups"],
-        settings.slots.rows(outcome),
-        settings.slots.measured(outcome),
-        one_hot_groups(groups, n_groups, weight),
-        outcome.favored,
-        half_life=settings.half_life,
-        n_events=settings.slots.n_events,
-    )
-    state["multipliers"] = settings.control.update(
-        state["multipliers"], state["groups"], len(groups), state["n_added"]
-    )
-
-
-def _fairness_slope(
+def _fairness_slopes(
     state: State,
     settings: Settings,
-    outcome: Outcome,
+    fwd: Forward,
+    Z,
+    y: NDArray,
     groups: NDArray,
-    q: NDArray,
-    d_scores: NDArray,
-) -> NDArray:
-    """Slope of all constraints on q, (n_samples,)."""
-    norm = np.ones(len(q))
-    if settings.slots.uses_distance:
-        norm = log_odds_gradient_norm(q, d_scores, state["block"][:, :-1])
-    t = row_slopes(
-        settings.control.weights(state["multipliers"], state["groups"]),
-        settings.slots.slopes(q, norm),
-        settings.slots.rows(outcome),
-        outcome.decided,
-        groups,
+    weight: NDArray,
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Slope of all constraints on q, (n_samples,), and those of q on all scores.
+
+    The gaps are those of the model that predicts, the moving average; the push goes to the
+    iterate that descends.
+    """
+    slots, favorable, layout = settings.slots, settings.favorable, layout_of(state)
+    outcome = observe(Z, state["average"], y, slots, favorable, layout)
+    rows = slots.rows(outcome)
+    state["groups"] = update_group_moments(
+        state["groups"],
+        rows,
+        slots.measured(outcome),
+        one_hot_groups(groups, state["multipliers"].shape[1], weight),
+        outcome.favored,
+        half_life=settings.half_life,
+        n_events=slots.n_events,
     )
-    return np.clip(t, -MAX_SLOPE, MAX_SLOPE) if settings.clip_slopes else t
+    state["multipliers"], weights = settings.control.decide(
+        state["multipliers"], state["groups"], len(y), state["n_added"]
+    )
+    q, q_gate, q_expert = favorable_slopes(fwd, favorable, layout)
+    norm = q
+    if slots.uses_distance:
+        d_scores = score_slopes(q_gate, q_expert)
+        norm = log_odds_gradient_norm(q, d_scores, state["block"][:, :-1])
+    t = row_slopes(weights, slots.slopes(q, norm), rows, outcome.decided, groups)
+    if settings.clip_slopes:
+        np.clip(t, -MAX_SLOPE, MAX_SLOPE, out=t)
+    return t, q_gate, q_expert
 
 
-def _publish(state: State, settings: Settings, fwd: Forward, y: NDArray, part: float) -> None:
+def _publish(
+    state: State, settings: Settings, fwd: Forward, loss: NDArray, part: float
+) -> None:
     """Move the averages: the parameters that predict, gate usage and loss."""
-    state["n_samples_seen"] += len(y)
+    state["n_samples_seen"] += len(loss)
     state["n_steps"] += part
     warmup = (AVERAGE_WARMUP + 1.0) * part / (state["n_steps"] + AVERAGE_WARMUP)
     rate = min(max(AVERAGE_RATE * settings.batch_size / 32 * part, warmup), 1.0)
     state["average"] += rate * (state["block"] - state["average"])
     rate = min(USAGE_RATE * part, 1.0)
-    state["usage"] += rate * (fwd.gate_proba.mean(axis=0) - state["usage"])
-    loss = float(settings.loss.value(fwd, y, layout_of(state)).mean())
-    previous = state["loss"] if state["loss"] == state["loss"] else loss
-    state["loss"] = previous + rate * (loss - previous)
+    state["usage"] += rate * (fwd.gate_proba.sum(axis=0) / len(loss) - state["usage"])
+    mean_loss = float(loss.sum()) / len(loss)
+    if np.isnan(state["loss"]):
+        state["loss"] = mean_loss
+    state["loss"] += rate * (mean_loss - state["loss"])
