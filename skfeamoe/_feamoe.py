@@ -2,6 +2,7 @@
 
 import warnings
 from contextlib import contextmanager
+from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -60,6 +61,9 @@ from skfeamoe.exceptions import FairnessWarning
 
 PREDICT_ROWS = 8192
 """Rows that a prediction works on at a time, so that memory stays bounded."""
+
+CALLBACK_ATTRIBUTES = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+"""Attributes by which scikit-learn tears down the callbacks of a fit that fails."""
 
 PATIENCE_ROWS = 1000
 """Rows of a stream after which a constraint that compares no groups is reported."""
@@ -247,6 +251,7 @@ and (n_experts, n_outputs)
     """
 
     _state: State
+    _design: dict
     _group_labels: list[str]
     _audited_gaps: dict[str, float]
     _gap_errors: dict[str, float]
@@ -381,9 +386,11 @@ default=None
             n_passes = passes_for(n_samples) if self.max_iter == "auto" else self.max_iter
             self._absorb_groups(batch)
             progress = self._init_callback_context(max_subtasks=n_passes)
-            progress.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            given = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+            metadata = {name: value for name, value in given.items() if value is not None}
+            progress.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
             task = progress.subcontext(task_name="pass")
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+            task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
             for done in train_epochs(
                 self._state,
                 settings,
@@ -396,15 +403,23 @@ default=None
             ):
                 self.n_iter_ = done + 1
                 stop = task.call_on_fit_task_end(
-                    estimator=self, X=X, y=y, reconstruction_attributes=self._snapshot()
+                    estimator=self,
+                    X=X,
+                    y=y,
+                    metadata=metadata,
+                    reconstruction_attributes=self._snapshot,
                 )
                 if stop or self.n_iter_ == n_passes:
                     break
                 task = progress.subcontext(task_name="pass")
-                task.call_on_fit_task_begin(estimator=self, X=X, y=y)
+                task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
             self._audit(settings, batch)
             progress.call_on_fit_task_end(
-                estimator=self, X=X, y=y, reconstruction_attributes=self._snapshot()
+                estimator=self,
+                X=X,
+                y=y,
+                metadata=metadata,
+                reconstruction_attributes=self._snapshot,
             )
         self._warn_if_inactive()
         self._warn_if_unmet()
@@ -491,6 +506,7 @@ default=None
         if classes is not None and len(self.classes_) < 2:
             raise ValueError(f"classes must have at least two labels, got {classes!r}")
         self._favorable = check_favorable(self.favorable_label, self.classes_)
+        self._design = self._design_parameters()
         self._n_core_features = X.shape[1]
         self._group_labels = []
         self._audited_gaps = {}
@@ -509,12 +525,12 @@ default=None
 
     def _continue(self, X, y, classes, sensitive_features, sample_weight) -> Batch:
         """Check further input against what is known."""
-        n_slots = len(Slots(self._checked_constraints()))
-        if n_slots != len(self._state["multipliers"]):
-            raise ValueError(
-                f"constraints={self.constraints!r} differs from what this model was "
-                "started with; make a new model (clone) for other constraints"
-            )
+        for name, value in self._design_parameters().items():
+            if value != self._design[name]:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} differs from what this model was "
+                    f"started with; make a new model (clone) for another {name}"
+                )
         if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, "
@@ -523,7 +539,7 @@ default=None
         X, columns = check_features(
             self, X, reset=False, sensitive_columns=self.sensitive_columns
         )
-        y = check_target(y, X.shape[0])
+        y = check_target(y, X.shape[0], self.classes_)
         return self._batch(X, y, columns, sensitive_features, sample_weight)
 
     def _batch(self, X, y, columns, sensitive_features, sample_weight) -> Batch:
@@ -552,6 +568,18 @@ default=None
         self._group_labels = batch.group_labels
         if self._checked_constraints():
             make_room_for_groups(self._state, len(batch.group_labels))
+
+    def _design_parameters(self) -> dict:
+        """The parameters that a stream must not change, in a form that compares."""
+        columns = self.sensitive_columns
+        if columns is not None:
+            columns = [columns] if isinstance(columns, (str, Integral)) else list(columns)
+        return {
+            "constraints": list(self._checked_constraints()),
+            "favorable_label": check_favorable(self.favorable_label, self.classes_),
+            "sensitive_columns": columns,
+            "standardize": bool(self.standardize),
+        }
 
     def _checked_constraints(self) -> tuple[str, ...]:
         """Names of the constraints."""
@@ -645,12 +673,7 @@ default=None
 
     def _snapshot(self) -> dict:
         """Fitted attributes for callbacks that want a usable model in mid-fit."""
-        if not getattr(self, "_skl_callbacks", None):
-            return {}
-        state = {**self._state, "average": self._state["average"].copy()}
-        fitted = {k: v for k, v in vars(self).items() if k.endswith("_") and k[0] != "_"}
-        hidden = ("_favorable", "_n_core_features", "_group_labels", "_audited_gaps")
-        return fitted | {k: getattr(self, k) for k in hidden} | {"_state": state}
+        return {"_state": deepcopy(self._state), "_audited_gaps": dict(self._audited_gaps)}
 
     # ---------------------------------------------------------------- predicting
 
@@ -860,12 +883,16 @@ default=None
         """Largest difference between two groups, by constraint."""
         if self._audited_gaps:
             return dict(self._audited_gaps)
-        return constraint_gaps(Slots(self._checked_constraints()), self._state["groups"])
+        return constraint_gaps(self._trained_slots(), self._state["groups"])
+
+    def _trained_slots(self) -> Slots:
+        """The slots that the state has, whatever `constraints` has been set to since."""
+        return Slots(tuple(self._design["constraints"]))
 
     @property
     def multipliers_(self):
         """Signed pressure on every group, by constraint."""
-        slots = Slots(self._checked_constraints())
+        slots = self._trained_slots()
         multipliers = self._state["multipliers"]
         return {c.name: multipliers[slots.of(c.name)].copy() for c in slots.constraints}
 
@@ -882,11 +909,16 @@ default=None
 
 @contextmanager
 def _unchanged_on_error(estimator):
-    """Put the estimator's attributes back if the block fails."""
+    """Put the estimator's attributes back if the block fails.
+
+    What scikit-learn needs to tear callbacks down stays.
+    """
     before = dict(vars(estimator))
     try:
         yield
     except Exception:
-        vars(estimator).clear()
-        vars(estimator).update(before)
+        now = vars(estimator)
+        callbacks = {name: now[name] for name in CALLBACK_ATTRIBUTES if name in now}
+        now.clear()
+        now.update(before | callbacks)
         raise
