@@ -83,6 +83,21 @@ def mixture_proba(fwd: Forward) -> NDArray:
     return np.stack(planes, axis=1)
 
 
+def proba(Z, block: NDArray, layout: Layout) -> NDArray:
+    """f(x) alone, (n_samples, n_classes), at half the cost of a full forward pass."""
+    scores = linear_scores(Z, block)
+    n, k = len(scores), layout.n_experts
+    gate = scores[:, :k]
+    gate = np.exp(gate - gate.max(axis=1, keepdims=True))
+    gate /= gate.sum(axis=1, keepdims=True)
+    logit = scores[:, k:]
+    if layout.n_classes == 2:
+        planes = [np.einsum("nk,nk->n", gate, expit(signed)) for signed in (-logit, logit)]
+        return np.stack(planes, axis=1)
+    _, experts = _log_softmax_and_softmax(logit.reshape(n, k, layout.n_outputs))
+    return np.einsum("nk,nkc->nc", gate, experts)
+
+
 def mixture_log_proba(fwd: Forward) -> NDArray:
     """log f(x), accurate where f underflows, shape (n_samples, n_classes)."""
     joint = fwd.log_gate[:, :, None] + fwd.log_expert_proba

@@ -16,6 +16,7 @@ from skfeamoe._mixture import layout as block_layout
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.moments import Moments, init_moments
 from skfeamoe._training.history import History, init_history
+from skfeamoe._training.reservoir import Reservoir, init_reservoir
 
 
 class State(TypedDict):
@@ -31,16 +32,25 @@ class State(TypedDict):
     moments: Moments
     groups: GroupMoments
     multipliers: NDArray  # (n_slots, n_groups)
+    weights: NDArray  # (n_slots, 2, n_groups), the control's last decision
+    rows_since_decision: int
     loss: float  # running mean of the training loss, nan before the first row
     n_samples_seen: int
     n_steps: float  # in units of a full batch
     n_added: int  # experts added so far, removed ones included
     samples_at_growth: int
     history: History
+    background: Reservoir
 
 
 def init_state(
-    n_features: int, n_classes: int, n_slots: int, *, seed: int, centered: bool
+    n_features: int,
+    n_classes: int,
+    n_slots: int,
+    *,
+    seed: int,
+    centered: bool,
+    background_size: int = 0,
 ) -> State:
     """A mixture of one expert that has seen nothing."""
     layout = Layout(1, n_classes, n_features)
@@ -55,12 +65,15 @@ def init_state(
         "moments": init_moments(n_features, centered=centered),
         "groups": init_group_moments(n_slots, 0),
         "multipliers": np.zeros((n_slots, 0)),
+        "weights": np.zeros((n_slots, 2, 0)),
+        "rows_since_decision": 0,
         "loss": float("nan"),
         "n_samples_seen": 0,
         "n_steps": 0.0,
         "n_added": 0,
         "samples_at_growth": 0,
         "history": init_history(),
+        "background": init_reservoir(n_features, size=background_size, sparse=not centered),
     }
 
 
@@ -76,6 +89,7 @@ def make_room_for_groups(state: State, n_groups: int) -> None:
         return
     state["groups"] = with_groups(state["groups"], n_groups)
     state["multipliers"] = np.pad(state["multipliers"], ((0, 0), (0, missing)))
+    state["weights"] = np.pad(state["weights"], ((0, 0), (0, 0), (0, missing)))
 
 
 def generator(state: State, purpose: int) -> np.random.Generator:

@@ -15,6 +15,7 @@ from skfeamoe._mixture.forward import (
     forward,
     mixture_proba,
     parameter_gradient,
+    proba,
     score_slopes,
 )
 from skfeamoe._mixture.layout import Layout
@@ -32,6 +33,9 @@ AVERAGE_WARMUP = 4.0
 Shamir and Zhang (2013), "Stochastic gradient descent for non-smooth optimization", ICML,
 polynomial-decay averaging.
 """
+
+ROWS_PER_DECISION = 64
+"""The control decides anew every so many rows: the running means move little in between."""
 
 USAGE_RATE = 0.01
 """Rate per full batch of the running means of gate weights and loss."""
@@ -72,11 +76,12 @@ def observe(
     Z, block: NDArray, y: NDArray, slots: Slots, favorable: int, layout: Layout
 ) -> Outcome:
     """What a model with the parameters ``block`` decides on a batch."""
+    if not slots.uses_distance:
+        decided = decided_favorable(proba(Z, block, layout), favorable)
+        return Outcome(y == favorable, decided, np.zeros(len(y)))
     fwd = forward(Z, block, layout)
     decided = decided_favorable(mixture_proba(fwd), favorable)
-    distance = np.zeros(len(y))
-    if slots.uses_distance:
-        distance, _ = boundary_distance(fwd, block[:, :-1], favorable, layout)
+    distance, _ = boundary_distance(fwd, block[:, :-1], favorable, layout)
     return Outcome(y == favorable, decided, distance)
 
 
@@ -131,15 +136,21 @@ def _fairness_slopes(
         half_life=settings.half_life,
         n_events=slots.n_events,
     )
-    state["multipliers"], weights = settings.control.decide(
-        state["multipliers"], state["groups"], len(y), state["n_added"]
-    )
+    state["rows_since_decision"] += len(y)
+    if state["rows_since_decision"] >= ROWS_PER_DECISION:
+        state["multipliers"], state["weights"] = settings.control.decide(
+            state["multipliers"],
+            state["groups"],
+            state["rows_since_decision"],
+            state["n_added"],
+        )
+        state["rows_since_decision"] = 0
     q, q_gate, q_expert = favorable_slopes(fwd, favorable, layout)
     norm = q
     if slots.uses_distance:
         d_scores = score_slopes(q_gate, q_expert)
         norm = log_odds_gradient_norm(q, d_scores, state["block"][:, :-1])
-    t = row_slopes(weights, slots.slopes(q, norm), rows, outcome.decided, groups)
+    t = row_slopes(state["weights"], slots.slopes(q, norm), rows, outcome.decided, groups)
     if settings.clip_slopes:
         np.clip(t, -MAX_SLOPE, MAX_SLOPE, out=t)
     return t, q_gate, q_expert
