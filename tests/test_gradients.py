@@ -1,0 +1,201 @@
+"""Every gradient against central differences, found through the registries."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from skfeamoe._fairness.constraints import CONSTRAINTS, Outcome, Slots
+from skfeamoe._fairness.controls import row_slopes
+from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
+from skfeamoe._mixture.forward import (
+    favorable_slopes,
+    forward,
+    mixture_log_proba,
+    mixture_proba,
+    parameter_gradient,
+    score_slopes,
+)
+from skfeamoe._mixture.layout import Layout, split
+from skfeamoe._mixture.losses import LOSSES
+
+N_SAMPLES, N_FEATURES, N_GROUPS = 24, 4, 3
+EMPTY_GROUP = 1
+
+
+def central_differences(function, block, step=1e-5):
+    gradient = np.empty_like(block)
+    for index in np.ndindex(*block.shape):
+        up, down = block.copy(), block.copy()
+        up[index] += step
+        down[index] -= step
+        gradient[index] = (function(up) - function(down)) / (2 * step)
+    return gradient
+
+
+def problem(n_experts, n_classes, weighted, seed=0):
+    """A random mixture and batch; one group has no rows, some groups are unknown."""
+    rng = np.random.default_rng(seed)
+    layout = Layout(n_experts, n_classes, N_FEATURES)
+    block = rng.normal(size=(layout.n_rows, N_FEATURES + 1))
+    Z = rng.normal(size=(N_SAMPLES, N_FEATURES))
+    y = rng.integers(n_classes, size=N_SAMPLES)
+    groups = rng.choice([-1, 0, 2], size=N_SAMPLES)
+    assert not np.any(groups == EMPTY_GROUP)
+    weight = rng.integers(0, 4, size=N_SAMPLES) / 2.0 if weighted else np.ones(N_SAMPLES)
+    return layout, block, Z, y, groups, weight
+
+
+shapes = pytest.mark.parametrize(
+    ("n_experts", "n_classes"), [(1, 2), (1, 3), (3, 2), (3, 3)], ids=str
+)
+weights = pytest.mark.parametrize("weighted", [False, True], ids=["even", "weighted"])
+
+
+@shapes
+@weights
+@pytest.mark.parametrize("loss", LOSSES)
+def test_loss_slopes_are_its_derivative(loss, n_experts, n_classes, weighted):
+    layout, block, Z, y, _, weight = problem(n_experts, n_classes, weighted)
+    loss = LOSSES[loss]()
+
+    def value(block):
+        return weight @ loss.value_and_slopes(forward(Z, block, layout), y, layout)[0]
+
+    _, *slopes = loss.value_and_slopes(forward(Z, block, layout), y, layout)
+    slopes = score_slopes(*slopes)
+    gradient = parameter_gradient(Z, slopes * weight[:, None])
+    np.testing.assert_allclose(
+        gradient, central_differences(value, block), rtol=1e-5, atol=1e-8
+    )
+
+
+@shapes
+@pytest.mark.parametrize("favorable", [0, 1])
+def test_favorable_slopes_are_the_derivative_of_q(n_experts, n_classes, favorable):
+    layout, block, Z, _, _, _ = problem(n_experts, n_classes, weighted=False)
+    mix = np.random.default_rng(1).normal(size=N_SAMPLES)
+
+    def value(block):
+        return mix @ mixture_proba(forward(Z, block, layout))[:, favorable]
+
+    q, d_gate, d_expert = favorable_slopes(forward(Z, block, layout), favorable, layout)
+    np.testing.assert_allclose(
+        q, mixture_proba(forward(Z, block, layout))[:, favorable], rtol=1e-12
+    )
+    gradient = parameter_gradient(Z, score_slopes(d_gate, d_expert) * mix[:, None])
+    np.testing.assert_allclose(
+        gradient, central_differences(value, block), rtol=1e-5, atol=1e-8
+    )
+
+
+def fairness_problem(names, n_experts, n_classes, weighted):
+    """Everything that a penalty holds fixed: outcome, cell weights, gradient norms."""
+    layout, block, Z, y, groups, weight = problem(n_experts, n_classes, weighted)
+    favorable = n_classes - 1
+    slots = Slots(names)
+    fwd = forward(Z, block, layout)
+    q, d_gate, d_expert = favorable_slopes(fwd, favorable, layout)
+    norm = log_odds_gradient_norm(q, score_slopes(d_gate, d_expert), block[:, :-1])
+    decided = mixture_proba(fwd).argmax(axis=1) == favorable
+    assert 0 < decided.sum() < N_SAMPLES
+    outcome = Outcome(y == favorable, decided, np.abs(log_odds(q)) / norm)
+    cells = np.random.default_rng(2).normal(size=(len(slots), 2, N_GROUPS))
+    return layout, block, Z, y, groups, weight, favorable, slots, norm, outcome, cells
+
+
+@shapes
+@weights
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    "names", [*((name,) for name in CONSTRAINTS), tuple(CONSTRAINTS)], ids="+".join
+)
+def test_gradient_of_loss_and_penalty(loss, names, n_experts, n_classes, weighted):
+    (layout, block, Z, y, groups, weight, favorable, slots, norm, outcome, cells) = (
+        fairness_problem(names, n_experts, n_classes, weighted)
+    )
+    loss = LOSSES[loss]()
+    rows, decided = slots.rows(outcome), outcome.decided.astype(int)
+
+    def value(block):
+        fwd = forward(Z, block, layout)
+        q = mixture_proba(fwd)[:, favorable]
+        penalty = np.zeros(N_SAMPLES)
+        for s, owner in enumerate(slots.owners):
+            for i in np.flatnonzero(groups >= 0):
+                cell = cells[s, decided[i], groups[i]]
+                penalty[i] += cell * rows[s, i] * owner.value(q, norm)[i]
+        return weight @ (loss.value_and_slopes(fwd, y, layout)[0] + penalty)
+
+    fwd = forward(Z, block, layout)
+    q, q_gate, q_expert = favorable_slopes(fwd, favorable, layout)
+    t = row_slopes(cells, slots.slopes(q, norm), rows, outcome.decided, groups)
+    _, d_gate, d_expert = loss.value_and_slopes(fwd, y, layout)
+    slopes = score_slopes(d_gate + t[:, None] * q_gate, d_expert + t[:, None, None] * q_expert)
+    gradient = parameter_gradient(Z, slopes * weight[:, None])
+    np.testing.assert_allclose(
+        gradient, central_differences(value, block), rtol=1e-5, atol=1e-7
+    )
+
+
+def test_rows_of_unknown_groups_have_no_fairness_slope():
+    (_, _, _, _, groups, _, _, slots, norm, outcome, cells) = fairness_problem(
+        tuple(CONSTRAINTS), 3, 2, weighted=False
+    )
+    slopes = np.ones((len(slots), N_SAMPLES))
+    t = row_slopes(cells, slopes, slots.rows(outcome), outcome.decided, groups)
+    assert np.all(t[groups < 0] == 0.0)
+    assert np.any(t[groups >= 0] != 0.0)
+    assert np.all(norm > 0)
+
+
+@shapes
+def test_gradient_norm_of_log_odds_against_central_differences(n_experts, n_classes):
+    layout, block, Z, _, _, _ = problem(n_experts, n_classes, weighted=False)
+    fwd = forward(Z, block, layout)
+    q, d_gate, d_expert = favorable_slopes(fwd, n_classes - 1, layout)
+    norm = log_odds_gradient_norm(q, score_slopes(d_gate, d_expert), block[:, :-1])
+    step = 1e-5
+    gradient = np.empty_like(Z)
+    for j in range(N_FEATURES):
+        shift = step * (np.arange(N_FEATURES) == j)
+        up, down = (
+            log_odds(mixture_proba(forward(moved, block, layout))[:, -1])
+            for moved in (Z + shift, Z - shift)
+        )
+        gradient[:, j] = (up - down) / (2 * step)
+    np.testing.assert_allclose(norm, np.linalg.norm(gradient, axis=1), rtol=1e-5)
+
+
+@shapes
+def test_sparse_and_dense_passes_agree(n_experts, n_classes):
+    layout, block, Z, y, _, _ = problem(n_experts, n_classes, weighted=False)
+    Z[np.abs(Z) < 0.7] = 0.0
+    dense, sparse = forward(Z, block, layout), forward(sp.csr_array(Z), block, layout)
+    for a, b in zip(dense, sparse, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15)
+    _, *slopes = LOSSES["log_loss"]().value_and_slopes(dense, y, layout)
+    slopes = score_slopes(*slopes)
+    np.testing.assert_allclose(
+        parameter_gradient(Z, slopes),
+        parameter_gradient(sp.csr_array(Z), slopes),
+        rtol=1e-12,
+        atol=1e-14,
+    )
+
+
+@shapes
+def test_forward_pass_against_loops(n_experts, n_classes):
+    layout, block, Z, _, _, _ = problem(n_experts, n_classes, weighted=False)
+    gate_coef, gate_intercept, coef, intercept = split(block, layout)
+    fwd = forward(Z, block, layout)
+    for i, z in enumerate(Z):
+        gate = np.exp(gate_coef @ z + gate_intercept)
+        gate /= gate.sum()
+        f = np.zeros(n_classes)
+        for k in range(n_experts):
+            scores = coef[k] @ z + intercept[k]
+            scores = np.append(0.0, scores) if n_classes == 2 else scores
+            o = np.exp(scores) / np.exp(scores).sum()
+            f += gate[k] * o
+        np.testing.assert_allclose(mixture_proba(fwd)[i], f, rtol=1e-10)
+        np.testing.assert_allclose(mixture_log_proba(fwd)[i], np.log(f), rtol=1e-10)
