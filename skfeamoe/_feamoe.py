@@ -23,6 +23,7 @@ from skfeamoe._mixture.forward import (
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.moments import fold, init_moments
 from skfeamoe._mixture.optimizers import OPTIMIZERS
+from skfeamoe._training.reservoir import sample
 from skfeamoe._training.settings import (
     CONTROLS,
     GROWTH,
@@ -154,8 +155,13 @@ class FEAMOEClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         features, and may be missing from `X` when predicting. A way to use the classifier
         where `sensitive_features` cannot be passed.
 
+    background_size : int, default=1000
+        Rows of the training data that the classifier keeps as the background of `explain`:
+        a weighted random sample of all rows so far. The model holds copies of these rows,
+        also when it is saved; 0 keeps none, and `explain` then needs its `background`.
+
     random_state : int, RandomState instance or None, default=None
-        Shuffles the passes of `fit` and perturbs new experts.
+        Shuffles the passes of `fit`, perturbs new experts and chooses the background.
 
     Attributes
     ----------
@@ -195,6 +201,13 @@ and (n_experts, n_outputs)
     history_ : dict of str to ndarray of shape (n_records,)
         Bounded record of training: ``n_samples_seen``, ``n_experts``, ``loss`` and
         ``gap_<constraint>``.
+
+    background_ : {ndarray, sparse array} of shape (n_background, n_features)
+        The sample of rows that `explain` compares with, at most `background_size` of them,
+        in order of arrival.
+
+    background_weight_ : ndarray of shape (n_background,)
+        Their weights, 1 on average: all equal without `sample_weight`.
 
     n_features_in_ : int
         Number of columns of `X`, sensitive ones included.
@@ -285,6 +298,7 @@ and (n_experts, n_outputs)
         "favorable_label": "no_validation",
         "privileged_group": "no_validation",
         "sensitive_columns": [str, Integral, "array-like", tuple, None],
+        "background_size": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
     }
 
@@ -309,6 +323,7 @@ and (n_experts, n_outputs)
         favorable_label=None,
         privileged_group=None,
         sensitive_columns=None,
+        background_size=1000,
         random_state=None,
     ):
         self.constraints = constraints
@@ -329,6 +344,7 @@ and (n_experts, n_outputs)
         self.favorable_label = favorable_label
         self.privileged_group = privileged_group
         self.sensitive_columns = sensitive_columns
+        self.background_size = background_size
         self.random_state = random_state
 
     # ------------------------------------------------------------------ learning
@@ -518,6 +534,7 @@ default=None
             len(Slots(constraints)),
             seed=seed,
             centered=not hasattr(X, "tocsr"),
+            background_size=int(self.background_size),
         )
         if not self.standardize:
             self._state["moments"] = init_moments(X.shape[1], centered=False)
@@ -579,6 +596,7 @@ default=None
             "favorable_label": check_favorable(self.favorable_label, self.classes_),
             "sensitive_columns": columns,
             "standardize": bool(self.standardize),
+            "background_size": int(self.background_size),
         }
 
     def _checked_constraints(self) -> tuple[str, ...]:
@@ -895,6 +913,16 @@ default=None
         slots = self._trained_slots()
         multipliers = self._state["multipliers"]
         return {c.name: multipliers[slots.of(c.name)].copy() for c in slots.constraints}
+
+    @property
+    def background_(self):
+        """Rows that explanations compare with."""
+        return sample(self._state["background"])[0]
+
+    @property
+    def background_weight_(self):
+        """Weights of these rows."""
+        return sample(self._state["background"])[1]
 
     @property
     def history_(self):

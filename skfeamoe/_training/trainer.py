@@ -18,6 +18,7 @@ from skfeamoe._fairness.moments import (
 from skfeamoe._mixture.moments import standardize, update_moments
 from skfeamoe._training.growth import NoGrowth, add_expert
 from skfeamoe._training.history import is_due, record
+from skfeamoe._training.reservoir import offer
 from skfeamoe._training.state import State, generator, layout_of
 from skfeamoe._training.step import Settings, observe, one_hot_groups, train_batch
 
@@ -51,6 +52,7 @@ def train_stream(
     rescale: bool,
 ) -> None:
     """Train on the rows of X in their order, batch by batch."""
+    offer(state["background"], X, weight, state["seed"])
     for start in range(0, len(y), settings.batch_size):
         part = slice(start, start + settings.batch_size)
         rows = X[part] if len(y) > settings.batch_size else X
@@ -75,6 +77,7 @@ def train_epochs(
 
     Experts are added in the first pass only, as in a stream; later passes refine them.
     """
+    offer(state["background"], X, weight, state["seed"])
     if rescale:
         state["moments"] = update_moments(state["moments"], X, weight)
         X = standardize(X, state["moments"])
