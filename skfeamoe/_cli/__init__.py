@@ -1,0 +1,5 @@
+"""The command line: `demo` and `stream`."""
+
+from ._parser import main
+
+__all__ = ["main"]

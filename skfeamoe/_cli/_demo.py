@@ -1,0 +1,99 @@
+"""`demo`: a lender's stream of applications through a crisis and after it."""
+
+from __future__ import annotations
+
+from sklearn.preprocessing import StandardScaler
+
+from skfeamoe.datasets import make_credit_stream
+from skfeamoe.streaming import iter_batches
+
+from ._errors import InputError, needs
+from ._models import three_models
+from ._picture import check_picture_path, draw
+from ._run import new_evaluator, run
+from ._verdict import gap_of, print_wrapped, result_table, verdict
+
+BATCH_ROWS = 50
+GAP = gap_of("demographic_parity")
+
+
+def run_demo(arguments) -> None:
+    """Stream, then show table, verdict and picture."""
+    if arguments.bound > 1:
+        raise InputError(
+            f"--bound must be in (0, 1], got {arguments.bound:g}; a gap of 5 points is 0.05"
+        )
+    console = needs("rich.console").Console(highlight=False)
+    path = None if arguments.no_plot else check_picture_path(arguments.output)
+    drift = None if arguments.drift == "none" else arguments.drift
+    stream = make_credit_stream(arguments.rows, drift=drift, random_state=arguments.seed)
+    worlds = _worlds(stream)
+    _introduce(console, stream, worlds, arguments.bound)
+
+    first_tenth = arguments.rows // 10
+    evaluator = new_evaluator(
+        three_models(bound=arguments.bound, seed=arguments.seed),
+        n_rows=arguments.rows,
+        favorable_label=stream.favorable_label,
+        classes=[0, 1],
+        pretrain_rows=first_tenth,
+        preprocessor=StandardScaler().fit(stream.data[:first_tenth]),
+    )
+    batches = iter_batches(
+        stream.frame,
+        target="repaid",
+        sensitive="group",
+        time="applied_on",
+        batch_size=BATCH_ROWS,
+    )
+    result, messages = run(evaluator, batches, console, n_rows=arguments.rows)
+    console.print()
+    console.print(result_table(result, GAP))
+    for line in verdict(result, GAP, arguments.bound, stream.change_points, worlds):
+        print_wrapped(console, f"- {line}", "  ")
+    for message in messages:
+        print_wrapped(console, f"- Note: {message}", "  ")
+    if path is not None:
+        draw(
+            result,
+            GAP,
+            arguments.bound,
+            path,
+            title="Loan decisions while the world changes",
+            change_points=stream.change_points,
+            change_widths=stream.change_widths,
+            world_names=worlds,
+        )
+        console.print(f"Picture of accuracy and gap over time: {path}", soft_wrap=True)
+
+
+def _worlds(stream) -> list[str]:
+    """Name of the world that each stretch of the stream ends in."""
+    ends = [*(stream.change_points - 1), len(stream.world) - 1]
+    return [stream.world_names[stream.world[end]] for end in ends]
+
+
+def _introduce(console, stream, worlds: list[str], bound: float) -> None:
+    """Tell a newcomer what is about to happen, in three lines."""
+    print_wrapped(
+        console,
+        f"{len(stream.target):,} loan applications arrive in order of time; three models "
+        "decide on each batch first and learn from it afterwards.",
+    )
+    changes = ", ".join(
+        f"{world} from row {point:,}"
+        for point, world in zip(stream.change_points, worlds[1:], strict=True)
+    )
+    print_wrapped(
+        console,
+        f"The world changes on the way ({changes}): old rules fail, and the minority's "
+        "incomes change."
+        if changes
+        else "The world stays as it is: nothing changes on the way.",
+    )
+    print_wrapped(
+        console,
+        f"FEAMOE must keep the groups' approval rates within {bound:g} of each other; the "
+        "other two know nothing of groups. No model sees the group to decide.",
+    )
+    console.print()

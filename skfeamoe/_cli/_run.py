@@ -1,0 +1,97 @@
+"""The loop over the batches, with a progress bar; both commands run through here."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from skfeamoe.streaming import PrequentialEvaluator, PrequentialResult, StreamBatch
+
+from ._errors import as_input_error, needs
+from ._models import STATIC
+
+MIN_GROUP_SIZE = 30
+"""Rows a group needs in an event before its rate counts in a gap."""
+
+METRICS = (
+    "accuracy",
+    "demographic_parity_difference",
+    "equalized_odds_difference",
+    "equal_opportunity_difference",
+    "burden_difference",
+)
+
+
+def new_evaluator(models: dict[str, Any], *, n_rows: int, **options) -> PrequentialEvaluator:
+    """Evaluator of a stream of known length: 200 points, and windows of a twentieth."""
+    return PrequentialEvaluator(
+        models,
+        window=max(n_rows // 20, min(1000, n_rows // 5)),
+        fading_factor=None,
+        evaluate_every=max(n_rows // 200, 1),
+        metrics=METRICS,
+        train={STATIC: False},
+        min_group_size=MIN_GROUP_SIZE,
+        **options,
+    )
+
+
+def run(
+    evaluator: PrequentialEvaluator,
+    batches: Iterable[StreamBatch],
+    console,
+    *,
+    n_rows: int,
+    after_batch: Callable[[PrequentialEvaluator], Any] | None = None,
+) -> tuple[PrequentialResult, list[str]]:
+    """Test, then train on every batch; return the result and what was warned of.
+
+    `after_batch` sees the evaluator between two batches, when its state is whole: the place
+    to save it.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with _progress(console, n_rows) as bar:
+            task = bar.add_task("test, then train", total=n_rows, text="")
+            for batch in batches:
+                try:
+                    point = evaluator.update(batch)
+                except ValueError as error:
+                    raise as_input_error(_with_rows(error, batch)) from error
+                if after_batch is not None:
+                    after_batch(evaluator)
+                bar.update(task, completed=evaluator.rows_arrived_)
+                if point is not None:
+                    bar.update(task, text=_progress_text(point))
+            result = evaluator.finish()
+    messages = [" ".join(str(warning.message).split()) for warning in caught]
+    return result, list(dict.fromkeys(messages))
+
+
+def _with_rows(error: ValueError, batch: StreamBatch) -> ValueError:
+    """Say in which rows of the source an error came up."""
+    if batch.row_numbers is None or not len(batch.row_numbers):
+        return error
+    first, last = batch.row_numbers[0], batch.row_numbers[-1]
+    return ValueError(f"rows {first:,} to {last:,}: {error}")
+
+
+def _progress(console, n_rows: int):
+    """Return a progress bar that shows what has been reached so far."""
+    progress = needs("rich.progress")
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(bar_width=24),
+        progress.TextColumn("{task.completed:,} of {task.total:,} rows"),
+        progress.TextColumn("{task.fields[text]}"),
+        progress.TimeElapsedColumn(),
+        console=console,
+    )
+
+
+def _progress_text(point: dict[str, Any]) -> str:
+    """Accuracy of the first model so far."""
+    name, model = next(iter(point["models"].items()))
+    accuracy = model["views"]["cumulative"]["accuracy"]
+    return f"{name} {accuracy:.3f}" if accuracy == accuracy else "warming up"

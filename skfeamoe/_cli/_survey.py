@@ -1,0 +1,222 @@
+"""First reading of a file: rows, classes, groups and gaps, before any model learns.
+
+Only what a person who sets up the task knows anyway is taken from rows to come: which
+labels and groups exist, how many rows there are, and whether they are in order.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from skfeamoe.streaming import iter_batches
+from skfeamoe.streaming._groups import SEPARATOR, group_labels, sensitive_columns
+
+from ._errors import InputError, as_input_error
+
+SURVEY_ROWS = 16_384
+LEAST_ROWS = 50
+MOST_CLASSES = 50
+MOST_GROUPS = 200
+
+
+@dataclass
+class Survey:
+    """What a file holds."""
+
+    n_rows: int = 0
+    n_skipped: int = 0
+    labels: Counter = field(default_factory=Counter)
+    label_order: list = field(default_factory=list)
+    second_class_row: int | None = None
+    groups: list[Counter] = field(default_factory=list)
+    intersections: Counter = field(default_factory=Counter)
+    n_unknown_group: int = 0
+    time_breaks: int = 0
+    first_time_break: str | None = None
+
+    @property
+    def classes(self) -> list:
+        """Labels in sorted order."""
+        return np.unique(np.array(list(self.labels))).tolist()
+
+
+def survey(path: str, roles: dict[str, Any]) -> Survey:
+    """Read a file once; every reading error becomes one line."""
+    found = Survey(groups=[Counter() for _ in roles["sensitive"]])
+    last_time = None
+    next_row = 0
+    try:
+        for batch in iter_batches(path, **roles, missing_target="skip", batch_size=SURVEY_ROWS):
+            _count_labels(found, batch.y)
+            _count_groups(found, batch.sensitive_features)
+            if batch.time is not None:
+                last_time = _check_order(found, batch, last_time, roles["time"])
+            found.n_rows += len(batch)
+            next_row = batch.next_row or 0
+            if len(found.labels) > MOST_CLASSES:
+                break
+    except (ValueError, OSError, ImportError) as error:
+        raise as_input_error(error) from error
+    found.n_skipped = next_row - found.n_rows
+    return found
+
+
+def check_survey(found: Survey, path: str, roles: dict[str, Any]) -> None:
+    """Refuse what cannot be learned from."""
+    target = roles["target"]
+    if not found.n_rows:
+        raise InputError(f"target {target!r} is missing in every row of {path!r}")
+    if len(found.labels) > MOST_CLASSES:
+        raise InputError(
+            f"target {target!r} has more than {MOST_CLASSES} different values, such as "
+            f"{found.label_order[0]!r} and {found.label_order[1]!r}; it must hold classes, "
+            "so cut numbers into classes first"
+        )
+    if len(found.labels) < 2:
+        raise InputError(
+            f"target {target!r} has one class, {found.label_order[0]!r}, in all "
+            f"{found.n_rows:,} rows; at least two are needed to learn"
+        )
+    for name, counts in zip(roles["sensitive"], found.groups, strict=True):
+        if len(counts) < 2:
+            only = f"one group, {next(iter(counts))!r}" if counts else "no value"
+            raise InputError(
+                f"sensitive column {name!r} has {only}, in all {found.n_rows:,} rows; "
+                "at least two groups are needed to compare"
+            )
+    if len(found.intersections) > MOST_GROUPS:
+        raise InputError(
+            f"sensitive columns {', '.join(roles['sensitive'])} make "
+            f"{len(found.intersections):,} groups; at most {MOST_GROUPS} can be compared, "
+            "so cut numbers into ranges first"
+        )
+    if found.n_rows < LEAST_ROWS:
+        raise InputError(
+            f"{path!r} has {found.n_rows} rows with a target; at least {LEAST_ROWS} are needed"
+        )
+    if found.second_class_row is None or found.second_class_row >= found.n_rows // 2:
+        raise InputError(
+            f"target {target!r} is {found.label_order[0]!r} in the first half of the rows: "
+            "the file seems sorted by it; sort it by time, or shuffle it"
+        )
+
+
+def favorable_label(found: Survey, text: str | None, target: str) -> Any:
+    """Return the class that a text names; the last one by default."""
+    classes = found.classes
+    if text is None:
+        return classes[-1]
+    for label in classes:
+        if str(label) == text or (
+            _number(label) is not None and _number(label) == _number(text)
+        ):
+            return label
+    raise InputError(
+        f"--favorable {text!r} is not a value of target {target!r}; its values are "
+        + ", ".join(repr(str(label)) for label in classes)
+    )
+
+
+def survey_notes(found: Survey, roles: dict[str, Any], min_group_size: int) -> list[str]:
+    """Say what a reader of the results has to know about labels, groups and order."""
+    shares = ", ".join(
+        f"{label} {found.labels[label] / found.n_rows:.1%}" for label in found.classes
+    )
+    groups = ", ".join(
+        f"{SEPARATOR.join(group)} {count:,}"
+        for group, count in found.intersections.most_common(12)
+    )
+    more = len(found.intersections) - 12
+    notes = [
+        f"{found.n_rows:,} rows; {roles['target']}: {shares}",
+        f"groups by {' and '.join(roles['sensitive'])}: {groups}"
+        + (f" and {more} more" if more > 0 else ""),
+    ]
+    if found.n_skipped:
+        notes.append(f"{found.n_skipped:,} rows without {roles['target']} are left out")
+    if found.n_unknown_group:
+        notes.append(
+            f"{found.n_unknown_group:,} rows have an unknown group: they count in accuracy, "
+            "not in gaps"
+        )
+    small = [g for g, count in found.intersections.items() if count < min_group_size]
+    if small:
+        named = ", ".join(SEPARATOR.join(group) for group in small[:5])
+        notes.append(
+            f"{len(small)} groups have fewer than {min_group_size} rows and never count in a "
+            f"gap: {named}" + (", ..." if len(small) > 5 else "")
+        )
+    if found.time_breaks:
+        notes.append(
+            f"NOT in order of {roles['time']}: {found.first_time_break}, and "
+            f"{found.time_breaks - 1:,} more steps back; the rows are learned in the order "
+            "of the file"
+        )
+    return notes
+
+
+def _count_labels(found: Survey, y: np.ndarray) -> None:
+    """Count labels, and remember where the second class appears."""
+    labels = y.tolist()
+    if found.second_class_row is None:
+        first = found.label_order[0] if found.label_order else labels[0]
+        other = next((i for i, label in enumerate(labels) if label != first), None)
+        if other is not None:
+            found.second_class_row = found.n_rows + other
+    found.labels.update(labels)
+    found.label_order = list(found.labels)[:3]
+
+
+def _count_groups(found: Survey, sensitive_features) -> None:
+    """Count the groups of every sensitive column and of their intersections."""
+    _, columns = sensitive_columns(sensitive_features)
+    for counts, values in zip(found.groups, columns, strict=True):
+        counts.update(row[0] for row in group_labels([values]) if row is not None)
+    rows = group_labels(columns)
+    known = [row for row in rows if row is not None]
+    found.n_unknown_group += len(rows) - len(known)
+    found.intersections.update(known)
+    if len(found.intersections) > 20 * MOST_GROUPS:
+        raise ValueError(
+            f"the sensitive columns make more than {20 * MOST_GROUPS:,} groups; at most "
+            f"{MOST_GROUPS} can be compared, so cut numbers into ranges first"
+        )
+
+
+def _check_order(found: Survey, batch, last_time: Any, name: str) -> Any:
+    """Count steps back in time; return the last time of the batch."""
+    import pandas as pd
+
+    time = pd.Series(batch.time)
+    rows = batch.row_numbers[time.notna().to_numpy()]
+    time = time.dropna()
+    if not len(time):
+        return last_time
+    before = time.shift(1)
+    before.iloc[0] = time.iloc[0] if last_time is None else last_time
+    try:
+        back = (time < before).to_numpy()
+    except TypeError:
+        raise ValueError(
+            f"time column {name!r} mixes texts and numbers; bring it to one type"
+        ) from None
+    if back.any():
+        if found.first_time_break is None:
+            place = int(back.argmax())
+            found.first_time_break = (
+                f"row {rows[place]:,} has {time.iloc[place]} after {before.iloc[place]}"
+            )
+        found.time_breaks += int(back.sum())
+    return time.iloc[-1]
+
+
+def _number(value: Any) -> float | None:
+    """Return the number that a value or text is, if any."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None
