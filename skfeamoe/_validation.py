@@ -166,6 +166,18 @@ def _check_reduced_names(estimator, names) -> None:
         )
 
 
+def feature_columns(estimator) -> tuple[list[int], list[str], bool]:
+    """Positions in X of the columns that are features, their names, and if these are known."""
+    width = estimator.n_features_in_
+    known = getattr(estimator, "feature_names_in_", None)
+    dropped: list[int] = []
+    if estimator.sensitive_columns is not None:
+        dropped = _column_numbers(estimator.sensitive_columns, known, width)
+    kept = [j for j in range(width) if j not in dropped]
+    names = [f"x{j}" if known is None else str(known[j]) for j in kept]
+    return kept, names, known is not None
+
+
 def check_target(y, n_samples: int, classes: NDArray | None = None) -> NDArray:
     """y as a 1-D array of class labels.
 
@@ -201,7 +213,9 @@ def check_weight(sample_weight, X) -> NDArray:
     """Non-negative float64 weights, one per row."""
     if sample_weight is None:
         return np.ones(X.shape[0])
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    weight = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, allow_all_zero_weights=True
+    )
     if np.any(weight < 0):
         raise ValueError(
             f"sample_weight must not be negative, got {weight.min()}; drop rows that "

@@ -1,0 +1,174 @@
+"""From an estimator and rows to a shap.Explanation; the mathematics is in `_shapley`."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.utils import check_random_state
+
+from skfeamoe._feature_groups import Players, resolve_players
+from skfeamoe._shapley import Attribution, Mixture, mixture_shapley
+from skfeamoe._validation import check_features, feature_columns
+
+if TYPE_CHECKING:
+    from shap import Explanation
+
+MOST_NAMED = 3
+"""Columns of a group that its cell in a plot names."""
+
+
+def explain_estimator(
+    estimator, X, *, background, feature_groups, random_state, **options
+) -> Explanation:
+    """Shapley values of a fitted estimator's mixture; `options` are those of the core."""
+    started = time.perf_counter()
+    X = _checked(estimator, X)
+    rows, weight = _background(estimator, background)
+    kept, names, known = feature_columns(estimator)
+    players = resolve_players(feature_groups, names, known, kept, rows)
+    if not isinstance(random_state, np.random.Generator):
+        random_state = int(check_random_state(random_state).randint(2**31 - 1))
+    attribution = mixture_shapley(
+        Mixture(
+            gate_coef=estimator.gate_coef_,
+            gate_intercept=estimator.gate_intercept_,
+            expert_coef=estimator.expert_coef_,
+            expert_intercept=estimator.expert_intercept_,
+        ),
+        X,
+        rows,
+        players=players.columns,
+        background_weight=weight,
+        random_state=random_state,
+        **options,
+    )
+    codes, shown = player_data(X, players, names)
+    return _as_explanation(
+        attribution,
+        players.names,
+        codes,
+        shown,
+        [str(label) for label in estimator.classes_],
+        time.perf_counter() - started,
+    )
+
+
+def _checked(estimator, X):
+    """X as the estimator's core sees it."""
+    return check_features(
+        estimator, X, reset=False, sensitive_columns=estimator.sensitive_columns
+    )[0]
+
+
+def _background(estimator, background):
+    """The user's background, or the rows that the estimator kept, with weights."""
+    if background is not None:
+        return _checked(estimator, background), None
+    rows = estimator.background_
+    if rows.shape[0] == 0:
+        reason = (
+            "background_size=0"
+            if estimator.background_size == 0
+            else "all rows had sample_weight 0"
+        )
+        raise ValueError(
+            f"background must be given, since this model kept no rows ({reason}); pass rows "
+            "that stand for the population to compare with"
+        )
+    return rows, estimator.background_weight_
+
+
+def player_data(X, players: Players, names: Sequence[str]):
+    """Numbers for color scales and what to show people, both (n_samples, n_players).
+
+    A column shows its value. Columns of which each row has at most one 1 show the name of
+    that column: its number in the group is the code, -1 for none. Other groups show their
+    columns that are not zero, and have no code unless a single column of them is no flag.
+    """
+    n = X.shape[0]
+    codes = np.full((n, len(players.names)), np.nan)
+    shown = None
+    for j, columns in enumerate(players.columns):
+        part = X[:, columns]
+        part = part.toarray() if issparse(part) else np.asarray(part)
+        if len(columns) == 1:
+            codes[:, j] = part[:, 0]
+            continue
+        if shown is None:
+            shown = np.empty(codes.shape, dtype=object)
+        codes[:, j], shown[:, j] = _group_data(part, [names[c] for c in columns])
+    if shown is not None:
+        single = [j for j, columns in enumerate(players.columns) if len(columns) == 1]
+        shown[:, single] = codes[:, single]
+    return codes, shown
+
+
+def _group_data(part: NDArray, names: Sequence[str]):
+    """Codes and texts of one group of columns."""
+    flag = np.isin(part, (0.0, 1.0))
+    if flag.all() and (part.sum(axis=1) <= 1).all():
+        active = np.where(part.any(axis=1), part.argmax(axis=1), -1)
+        return active, np.array([*_categories(names), "(none)"], dtype=object)[active]
+    numbers = np.flatnonzero(~flag.all(axis=0))
+    codes = part[:, numbers[0]] if len(numbers) == 1 else np.full(len(part), np.nan)
+    return codes, np.array([_nonzeros(row, names) for row in part], dtype=object)
+
+
+def _categories(names: Sequence[str]) -> list[str]:
+    """What is left of names after the beginning that they share."""
+    first, last = min(names), max(names)
+    n_same = next((i for i, c in enumerate(first) if c != last[i]), len(first))
+    return [name[first.rfind("_", 0, n_same) + 1 :] for name in names]
+
+
+def _nonzeros(row: NDArray, names: Sequence[str]) -> str:
+    """Text of the nonzero columns of a group in one row."""
+    found = np.flatnonzero(row)
+    texts = [f"{names[j]}={row[j]:.4g}" for j in found[:MOST_NAMED]]
+    more = [f"{len(found) - MOST_NAMED} more"] if len(found) > MOST_NAMED else []
+    return ", ".join(texts + more) or "all 0"
+
+
+def _explanation_class():
+    """Import shap, which warns of matplotlib's plans when it makes its color maps."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        from shap import Explanation
+    return Explanation
+
+
+def _as_explanation(
+    attribution: Attribution, names, codes, shown, classes, seconds: float
+) -> Explanation:
+    """Put arrays and names where shap's plots look for them."""
+    values, error = attribution.values, attribution.error_std
+    if attribution.expert_values is not None:
+        values = np.concatenate([attribution.expert_values, attribution.routing_values], axis=1)
+        names = [f"{name} ({part})" for part in ("expert", "routing") for name in names]
+        codes = np.concatenate([codes, codes], axis=1)
+        shown = None if shown is None else np.concatenate([shown, shown], axis=1)
+        if error is not None:
+            error = np.concatenate(
+                [attribution.expert_error_std, attribution.routing_error_std], axis=1
+            )
+    base = attribution.base_values
+    output_names: Any = classes
+    if values.shape[2] == 1:
+        values, base, output_names = values[:, :, 0], base[:, 0], classes[1]
+        error = None if error is None else error[:, :, 0]
+    return _explanation_class()(
+        values,
+        base_values=np.array(base),
+        data=codes,
+        display_data=shown,
+        feature_names=names,
+        output_names=output_names,
+        error_std=error,
+        compute_time=seconds,
+    )
