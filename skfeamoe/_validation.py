@@ -20,9 +20,9 @@ from sklearn.utils.validation import (
     _check_feature_names,
     _check_n_features,
     _check_sample_weight,
+    _check_y,
     _get_feature_names,
     check_array,
-    column_or_1d,
     validate_data,
 )
 
@@ -186,7 +186,7 @@ def check_target(y, n_samples: int, classes: NDArray | None = None) -> NDArray:
     """
     plain = isinstance(y, np.ndarray) and y.ndim == 1
     if not (plain and classes is not None and y.dtype.kind == classes.dtype.kind):
-        y = column_or_1d(y, warn=True)
+        y = _check_y(y)
         check_classification_targets(y)
     if len(y) != n_samples:
         raise ValueError(
