@@ -280,9 +280,7 @@ def test_education_of_the_gss_is_ordered(tmp_path):
 )
 def test_shared_files_have_their_documented_sizes(fetch, options, n_samples, base_rate):
     bunch = fetch(path=SHARED, **options)
-    assert (
-        len(bunch.data) == len(bunch.target) == len(bunch.sensitive_features) == n_samples
-    )
+    assert len(bunch.data) == len(bunch.target) == len(bunch.sensitive_features) == n_samples
     assert bunch.target.mean() == pytest.approx(base_rate, abs=6e-4)
     assert not set(bunch.feature_names) & {
         *LEAKS,

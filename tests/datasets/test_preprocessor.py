@@ -73,9 +73,7 @@ def test_frames_of_one_kind(loans):
 
 
 def test_errors_name_the_column(loans):
-    with pytest.raises(
-        ValueError, match=r"log_columns .* got 'incom' \(close to 'income'\)"
-    ):
+    with pytest.raises(ValueError, match=r"log_columns .* got 'incom' \(close to 'income'\)"):
         make_preprocessor(loans, log_columns=["incom"])
     with pytest.raises(ValueError, match="log_columns must name numeric columns"):
         make_preprocessor(loans, log_columns=["branch"])

@@ -13,9 +13,7 @@ class Recorder(ClassifierMixin, BaseEstimator):
     def __init__(self, log=None):
         self.log = log
 
-    def partial_fit(
-        self, X, y, classes=None, *, sensitive_features=None, sample_weight=None
-    ):
+    def partial_fit(self, X, y, classes=None, *, sensitive_features=None, sample_weight=None):
         if not hasattr(self, "model_"):
             self.model_ = GaussianNB()
         self.log.append(("train", X[:, 0].tolist(), sensitive_features, sample_weight))
@@ -39,17 +37,13 @@ class Recorder(ClassifierMixin, BaseEstimator):
         return 3
 
 
-def make_stream(
-    n_rows=1200, batch_size=40, n_classes=2, seed=0, weighted=False, unknown=0.0
-):
+def make_stream(n_rows=1200, batch_size=40, n_classes=2, seed=0, weighted=False, unknown=0.0):
     """Rows whose first feature is the row number, drifting, with groups of unequal size."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_rows, 4))
     X[:, 0] = np.arange(n_rows) / n_rows
     race = rng.choice(["a", "b", "c"], n_rows, p=[0.6, 0.3, 0.1]).astype(object)
-    score = (
-        X[:, 1] * np.where(np.arange(n_rows) < n_rows / 2, 1, -0.5) + (race == "a") * 0.7
-    )
+    score = X[:, 1] * np.where(np.arange(n_rows) < n_rows / 2, 1, -0.5) + (race == "a") * 0.7
     edges = np.quantile(score, np.arange(1, n_classes) / n_classes)
     y = np.digitize(score + rng.normal(scale=0.7, size=n_rows), edges)
     race[rng.random(n_rows) < unknown] = None

@@ -76,9 +76,7 @@ KINDS = [
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("small_pieces", [False, True])
-def test_every_source_gives_the_same_batches(
-    kind, small_pieces, frame, tmp_path, monkeypatch
-):
+def test_every_source_gives_the_same_batches(kind, small_pieces, frame, tmp_path, monkeypatch):
     if small_pieces:
         monkeypatch.setattr(sources, "READ_ROWS", 11)
     source = make_source(kind, frame, tmp_path)
@@ -157,9 +155,7 @@ def test_csv_is_never_materialized(tmp_path):
         y=rng.integers(0, 2, rows)
     ).to_csv(tmp_path / "a.csv", index=False)
     tracemalloc.start()
-    count = sum(
-        len(b) for b in iter_batches(tmp_path / "a.csv", target="y", batch_size=4096)
-    )
+    count = sum(len(b) for b in iter_batches(tmp_path / "a.csv", target="y", batch_size=4096))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == rows

@@ -98,9 +98,7 @@ def test_table_matches_sklearn_and_fairlearn(n_classes, weighted, label_delay):
             rows = scored[-window:] if view == "window" else scored
             age = fading ** (seen - 1.0 - rows) if view == "faded" else np.ones(len(rows))
             there = rows - unscored
-            want = expected_row(
-                stream, predicted[there], proba[there], rows, age, favorable
-            )
+            want = expected_row(stream, predicted[there], proba[there], rows, age, favorable)
             got = table.loc[(view, seen)]
             exact = [name for name in want if name != "roc_auc" or view == "window"]
             np.testing.assert_allclose(
@@ -181,9 +179,7 @@ def test_models_side_by_side_equal_models_alone():
     fixed = prequential(static, stream["batches"], train=False).table
     for name, other in (("online", alone), ("static", fixed)):
         part = together[together["model"] == name].reset_index(drop=True)
-        pd.testing.assert_frame_equal(
-            part.drop(columns="model"), other.drop(columns="model")
-        )
+        pd.testing.assert_frame_equal(part.drop(columns="model"), other.drop(columns="model"))
     assert set(fixed["rows_scored"]) == {520, 1000, 1200}
     last = fixed[(fixed["view"] == "cumulative")].iloc[-1]
     assert last["accuracy"] == static.score(stream["X"], stream["y"])
@@ -254,18 +250,14 @@ def test_gaps_of_a_long_stream_equal_fairlearn(n):
     auc = roc_auc_score(y, model.predict_proba(X)[:, 1])
     assert row["roc_auc"] == pytest.approx(auc, abs=1e-3)
     difference = result.metric_frame().difference()
-    assert difference["selection_rate"] == pytest.approx(
-        row["demographic_parity_difference"]
-    )
+    assert difference["selection_rate"] == pytest.approx(row["demographic_parity_difference"])
     assert difference["true_positive_rate"] == pytest.approx(
         row["equal_opportunity_difference"]
     )
 
 
 def test_memory_and_state_stay_fixed():
-    evaluator = PrequentialEvaluator(
-        GaussianNB(), classes=[0, 1], window=200, label_delay=2
-    )
+    evaluator = PrequentialEvaluator(GaussianNB(), classes=[0, 1], window=200, label_delay=2)
     rng = np.random.default_rng(0)
 
     X = rng.normal(size=(500, 2))

@@ -92,9 +92,7 @@ def test_text_labels_favorable_label_and_scores_without_probabilities():
     assert table["log_loss"].isna().all()
     last = table.loc["cumulative"].iloc[-1]
     assert 0.6 < last["roc_auc"] < 1
-    assert last["roc_auc"] == pytest.approx(
-        table.loc["window"].iloc[-1]["roc_auc"], abs=1e-3
-    )
+    assert last["roc_auc"] == pytest.approx(table.loc["window"].iloc[-1]["roc_auc"], abs=1e-3)
     other = prequential(SGDClassifier(random_state=0), batches, favorable_label="denied")
     rates = [r.group_table.iloc[-1]["selection_rate"] for r in (result, other)]
     assert sum(rates) == pytest.approx(1)
