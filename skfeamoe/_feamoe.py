@@ -27,9 +27,11 @@ from skfeamoe._mixture.optimizers import OPTIMIZERS
 from skfeamoe._training.reservoir import sample
 from skfeamoe._training.settings import (
     CONTROLS,
+    FIT_RATE,
     GROWTH,
     STREAM_HALF_LIFE,
     STREAM_INTERVAL,
+    STREAM_RATE,
     batch_size_for,
     build_settings,
     half_life_for,
@@ -125,12 +127,12 @@ class FEAMOEClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Step size of the optimizer.
 
     batch_size : int or "auto", default="auto"
-        Rows per step. "auto": in `partial_fit` 8 for the first 4,000 rows, then 32; in
+        Rows per step. "auto": in `partial_fit` 8 for the first 12,000 rows, then 32; in
         `fit` 32 to 256, by the size of the data.
 
     max_iter : int or "auto", default="auto"
-        Passes of `fit` over the data. "auto": as many as visit about 120,000 rows,
-        between 1 and 20.
+        Passes of `fit` over the data. "auto": as many as visit about 160,000 rows,
+        between 1 and 15.
 
     alpha : float, default=1e-4
         Strength of the L2 penalty on all coefficients.
@@ -403,12 +405,12 @@ default=None
                 batch_size=batch_size_for(n_samples),
                 interval=interval_for(n_samples),
                 half_life=half_life_for(n_samples),
+                control_rate=FIT_RATE,
             )
             n_passes = passes_for(n_samples) if self.max_iter == "auto" else self.max_iter
             self._absorb_groups(batch)
             progress = self._init_callback_context(max_subtasks=n_passes)
-            given = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
-            metadata = {name: value for name, value in given.items() if value is not None}
+            metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
             progress.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
             task = progress.subcontext(task_name="pass")
             task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
@@ -499,6 +501,7 @@ default=None
                 batch_size=None,
                 interval=STREAM_INTERVAL,
                 half_life=STREAM_HALF_LIFE,
+                control_rate=STREAM_RATE,
             )
             self._absorb_groups(batch)
             self._audited_gaps = {}
@@ -619,7 +622,9 @@ default=None
             highest = dict.fromkeys(names, np.inf)
         return check_per_constraint(name, value, highest)
 
-    def _settings(self, *, batch_size: int | None, interval: int, half_life: float):
+    def _settings(
+        self, *, batch_size: int | None, interval: int, half_life: float, control_rate: float
+    ):
         """Settings of the core, with the given values where the user said "auto"."""
         return build_settings(
             loss=self.loss,
@@ -628,6 +633,7 @@ default=None
             slots=Slots(self._checked_constraints()),
             control=self.control,
             strength=self._strength(),
+            control_rate=control_rate,
             privileged=self._privileged(),
             growth=self.growth,
             growth_interval=(

@@ -77,6 +77,6 @@ def sign_of_first(X):
     """Group of every row; None where X is not a table of numbers, which X's check reports."""
     try:
         first = X.tocsr()[:, [0]].toarray() if hasattr(X, "tocsr") else np.asarray(X)[:, [0]]
-        return np.where(first.astype(float).ravel() > 0, "up", "down")
+        return np.where(first.real.astype(float).ravel() > 0, "up", "down")
     except (IndexError, TypeError, ValueError):
         return None
