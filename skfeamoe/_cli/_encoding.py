@@ -137,7 +137,7 @@ def encoder_notes(encoder: Pipeline, n_rows: int) -> list[str]:
                 )
             elif rare is not None:
                 notes.append(
-                    f"{name}: {len(rare):,} rare values of {len(values):,} share one column"
+                    f"{name}: rare values ({len(rare):,} of {len(values):,}) share one column"
                 )
     return notes
 

@@ -119,7 +119,8 @@ def _accuracy_sentence(last: dict[str, dict]) -> str:
             continue
         points = 100 * (own - view["accuracy"])
         side = "above" if points > 0 else "below"
-        parts.append(f"{abs(points):.1f} points {side} {name}'s {view['accuracy']:.3f}")
+        apart = f"{abs(points):.1f} points {side}" if abs(points) >= 0.05 else "level with"
+        parts.append(f"{apart} {name}'s {view['accuracy']:.3f}")
     return f"Its accuracy was {own:.3f}: {', '.join(parts)}."
 
 
