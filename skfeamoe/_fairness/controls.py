@@ -79,12 +79,12 @@ class BoundControl:
     tried and measured.
     """
 
-    rate = 0.06
-    gain = 10.0
+    gain = 20.0
     aim = 0.9
 
-    def __init__(self, bounds: NDArray) -> None:
+    def __init__(self, bounds: NDArray, rate: float) -> None:
         self.bounds = bounds
+        self.rate = rate
 
     def decide(
         self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int

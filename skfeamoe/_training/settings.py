@@ -16,21 +16,26 @@ CONTROLS = ("bound", "schedule")
 GROWTH = ("interval",)
 
 STREAM_BATCH = 32
-"""Rows per step in a stream."""
+EARLY_BATCH = 8
+"""Rows per step in a stream, and while it is young and every row tells something new."""
 
-MOST_FIT_BATCH = 128
-STEPS_PER_PASS = 400
-"""`fit` takes about this many steps per pass, with batches of 32 to 128 rows."""
+MOST_FIT_BATCH = 256
+STEPS_PER_PASS = 160
+"""`fit` takes about this many steps per pass, with batches of 32 to 256 rows."""
 
-ROW_VISITS = 120_000
-MOST_PASSES = 20
-"""`fit` visits about this many rows in 1 to 20 passes."""
+ROW_VISITS = 160_000
+MOST_PASSES = 15
+"""`fit` visits about this many rows in 1 to 15 passes."""
 
 STREAM_INTERVAL = 4000
 PARTS_OF_FIT = 10
 """An expert every tenth of the data in `fit`, every 4,000 rows in a stream (paper)."""
 
 STREAM_HALF_LIFE = 2000.0
+
+STREAM_RATE = 0.1
+FIT_RATE = 0.05
+"""Rate of the multipliers: a stream has to be fast, several passes have time to be calm."""
 
 
 def batch_size_for(n_samples: int) -> int:
@@ -40,7 +45,7 @@ def batch_size_for(n_samples: int) -> int:
 
 def passes_for(n_samples: int) -> int:
     """Passes of a `fit` over ``n_samples`` rows."""
-    return int(np.clip(ROW_VISITS // n_samples, 1, MOST_PASSES))
+    return int(np.clip(round(ROW_VISITS / n_samples), 1, MOST_PASSES))
 
 
 def half_life_for(n_samples: int) -> float:
@@ -54,12 +59,16 @@ def interval_for(n_samples: int) -> int:
 
 
 def build_control(
-    control: str, slots: Slots, strength: Mapping[str, float], privileged: int | None
+    control: str,
+    slots: Slots,
+    strength: Mapping[str, float],
+    rate: float,
+    privileged: int | None,
 ) -> Control:
     """The control of a name; ``strength`` is its bound or increment per constraint."""
     per_slot: NDArray = np.array([strength[name] for name in slots.names])
     if control == "bound":
-        return BoundControl(per_slot)
+        return BoundControl(per_slot, rate)
     return ScheduleControl(per_slot, slots, privileged)
 
 
@@ -76,11 +85,12 @@ def build_settings(
     slots: Slots,
     control: str,
     strength: Mapping[str, float],
+    control_rate: float,
     privileged: int | None,
     growth: str | None,
     growth_interval: int,
     max_experts: int,
-    batch_size: int,
+    batch_size: int | None,
     alpha: float,
     half_life: float,
     favorable: int,
@@ -90,10 +100,11 @@ def build_settings(
         loss=LOSSES[loss](),
         optimizer=OPTIMIZERS[solver](learning_rate),
         slots=slots,
-        control=build_control(control, slots, strength, privileged),
+        control=build_control(control, slots, strength, control_rate, privileged),
         growth=build_growth(growth, growth_interval),
         max_experts=max_experts,
-        batch_size=batch_size,
+        batch_size=batch_size or STREAM_BATCH,
+        early_batch_size=batch_size or EARLY_BATCH,
         alpha=alpha,
         half_life=half_life,
         favorable=favorable,

@@ -36,7 +36,7 @@ class State(TypedDict):
     rows_since_decision: int
     loss: float  # running mean of the training loss, nan before the first row
     n_samples_seen: int
-    n_steps: float  # in units of a full batch
+    n_steps: float  # in units of the reference batch
     n_added: int  # experts added so far, removed ones included
     samples_at_growth: int
     history: History

@@ -24,8 +24,14 @@ from skfeamoe._mixture.optimizers import Optimizer
 from skfeamoe._training.growth import Growth
 from skfeamoe._training.state import State, layout_of
 
+REFERENCE_ROWS = 32.0
+"""All rates are per this many rows, and the loss of a batch is its sum over this number.
+
+With Adagrad a stream then learns the same, whether it comes in large or in small batches.
+"""
+
 AVERAGE_RATE = 0.003
-"""Rate per full batch of the moving average that predicts."""
+"""Rate of the moving average that predicts."""
 
 AVERAGE_WARMUP = 4.0
 """Early on the rate is (w + 1) / (step + w): a mean that forgets the first iterates fast.
@@ -38,7 +44,7 @@ ROWS_PER_DECISION = 64
 """The control decides anew every so many rows: the running means move little in between."""
 
 USAGE_RATE = 0.01
-"""Rate per full batch of the running means of gate weights and loss."""
+"""Rate of the running means of gate weights and loss."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Settings:
     growth: Growth
     max_experts: int
     batch_size: int
+    early_batch_size: int
     alpha: float
     half_life: float
     favorable: int
@@ -102,12 +109,12 @@ def train_batch(
         d_gate += t[:, None] * q_gate
         d_expert += t[:, None, None] * q_expert
     slopes = score_slopes(d_gate, d_expert)
-    slopes *= (weight / settings.batch_size)[:, None]
+    slopes *= (weight / REFERENCE_ROWS)[:, None]
     gradient = parameter_gradient(Z, slopes)
-    part = len(y) / settings.batch_size
+    part = len(y) / REFERENCE_ROWS
     gradient[:, :-1] += (settings.alpha * part) * state["block"][:, :-1]
     settings.optimizer.step(state["block"], gradient, state["memory"])
-    _publish(state, settings, fwd, loss, part)
+    _publish(state, fwd, loss, part)
 
 
 def _fairness_slopes(
@@ -156,14 +163,12 @@ def _fairness_slopes(
     return t, q_gate, q_expert
 
 
-def _publish(
-    state: State, settings: Settings, fwd: Forward, loss: NDArray, part: float
-) -> None:
+def _publish(state: State, fwd: Forward, loss: NDArray, part: float) -> None:
     """Move the averages: the parameters that predict, gate usage and loss."""
     state["n_samples_seen"] += len(loss)
     state["n_steps"] += part
     warmup = (AVERAGE_WARMUP + 1.0) * part / (state["n_steps"] + AVERAGE_WARMUP)
-    rate = min(max(AVERAGE_RATE * settings.batch_size / 32 * part, warmup), 1.0)
+    rate = min(max(AVERAGE_RATE * part, warmup), 1.0)
     state["average"] += rate * (state["block"] - state["average"])
     rate = min(USAGE_RATE * part, 1.0)
     state["usage"] += rate * (fwd.gate_proba.sum(axis=0) / len(loss) - state["usage"])

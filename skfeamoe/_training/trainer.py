@@ -25,6 +25,9 @@ from skfeamoe._training.step import Settings, observe, one_hot_groups, train_bat
 SHUFFLE_DRAWS = 2
 """Purpose number of the generator that shuffles epochs."""
 
+EARLY_ROWS = 12_000
+"""A stream is young for this many rows."""
+
 AUDIT_ROWS = 20_000
 """Most rows that `audit` looks at: enough for a standard error of half a point."""
 
@@ -53,9 +56,13 @@ def train_stream(
 ) -> None:
     """Train on the rows of X in their order, batch by batch."""
     offer(state["background"], X, weight, state["seed"])
-    for start in range(0, len(y), settings.batch_size):
-        part = slice(start, start + settings.batch_size)
-        rows = X[part] if len(y) > settings.batch_size else X
+    start = 0
+    while start < len(y):
+        early = state["n_samples_seen"] < EARLY_ROWS
+        size = settings.early_batch_size if early else settings.batch_size
+        part = slice(start, start + size)
+        start += size
+        rows = X[part] if len(y) > size else X
         if rescale:
             state["moments"] = update_moments(state["moments"], rows, weight[part])
         Z = standardize(rows, state["moments"]) if rescale else rows
