@@ -1,0 +1,20 @@
+"""What people look at: one decision, the gap between groups, experts and coefficients."""
+
+from skfeamoe.inspection._coefficients import CoefficientsDisplay
+from skfeamoe.inspection._decision import DecisionDisplay
+from skfeamoe.inspection._decision_plot import decision_plot
+from skfeamoe.inspection._gap import GapExplanation, explain_gap
+from skfeamoe.inspection._gap_display import GroupComparisonDisplay
+from skfeamoe.inspection._regions import ExpertRegionsDisplay
+from skfeamoe.inspection._views import onehot_groups
+
+__all__ = [
+    "CoefficientsDisplay",
+    "DecisionDisplay",
+    "ExpertRegionsDisplay",
+    "GapExplanation",
+    "GroupComparisonDisplay",
+    "decision_plot",
+    "explain_gap",
+    "onehot_groups",
+]
