@@ -38,7 +38,13 @@ from skfeamoe._training.settings import (
     interval_for,
     passes_for,
 )
-from skfeamoe._training.state import State, init_state, layout_of, make_room_for_groups
+from skfeamoe._training.state import (
+    State,
+    init_state,
+    layout_of,
+    make_room_for_groups,
+    published_block,
+)
 from skfeamoe._training.step import boundary_distance
 from skfeamoe._training.trainer import (
     audit,
@@ -267,6 +273,7 @@ and (n_experts, n_outputs)
 
     _state: State
     _design: dict
+    _checked_parameters: str
     _group_labels: list[str]
     _audited_gaps: dict[str, float]
     _gap_errors: dict[str, float]
@@ -531,6 +538,7 @@ default=None
             raise ValueError(f"classes must have at least two labels, got {classes!r}")
         self._favorable = check_favorable(self.favorable_label, self.classes_)
         self._design = self._design_parameters()
+        self._checked_parameters = self._parameter_text()
         self._n_core_features = X.shape[1]
         self._group_labels = []
         self._audited_gaps = {}
@@ -550,6 +558,7 @@ default=None
 
     def _continue(self, X, y, classes, sensitive_features, sample_weight) -> Batch:
         """Check further input against what is known."""
+        self._check_changed_parameters()
         for name, value in self._design_parameters().items():
             if value != self._design[name]:
                 raise ValueError(
@@ -593,6 +602,17 @@ default=None
         self._group_labels = batch.group_labels
         if self._checked_constraints():
             make_room_for_groups(self._state, len(batch.group_labels))
+
+    def _parameter_text(self) -> str:
+        """All parameters as text, to tell cheaply whether one was set."""
+        return repr([getattr(self, name) for name in self._parameter_constraints])
+
+    def _check_changed_parameters(self) -> None:
+        """Check parameters that were set in mid-stream, which scikit-learn does not."""
+        text = self._parameter_text()
+        if text != self._checked_parameters:
+            self._validate_params()
+            self._checked_parameters = text
 
     def _design_parameters(self) -> dict:
         """The parameters that a stream must not change, in a form that compares."""
@@ -840,6 +860,7 @@ default=None
         max_evals=None,
         tol=None,
         decompose=False,
+        engine="numpy",
         random_state=None,
     ):
         """Shapley values of the mixture: what each feature adds to f(x).
@@ -899,6 +920,11 @@ default="interventional"
             all expert parts, then all routing parts; a feature's two parts sum to its
             value. ``game="interventional"`` only.
 
+        engine : {"numpy", "numba"}, default="numpy"
+            ``"numba"`` samples permutations in compiled loops: the same values up to
+            rounding in about half the time, after three seconds of compilation in every
+            process. Nothing changes where a row is exact or with ``decompose=True``.
+
         random_state : int, RandomState instance, Generator or None, default=None
             Order of the sampled permutations.
 
@@ -957,6 +983,7 @@ default="interventional"
             max_evals=max_evals,
             tol=tol,
             decompose=decompose,
+            engine=engine,
             random_state=random_state,
         )
 
@@ -990,7 +1017,7 @@ default="interventional"
         check_is_fitted(self)
         X, _ = check_features(self, X, reset=False, sensitive_columns=self.sensitive_columns)
         layout = layout_of(self._state)
-        folded = fold(self._state["average"], self._state["moments"])
+        folded = fold(published_block(self._state), self._state["moments"])
         parts = [
             read(forward(X[start : start + PREDICT_ROWS], folded, layout))
             for start in range(0, X.shape[0], PREDICT_ROWS)
@@ -1037,7 +1064,8 @@ default="interventional"
     def _coefficients(self):
         """Gate and expert parameters in units of X."""
         state = self._state
-        return block_layout.split(fold(state["average"], state["moments"]), layout_of(state))
+        folded = fold(published_block(state), state["moments"])
+        return block_layout.split(folded, layout_of(state))
 
     @property
     def group_gaps_(self):

@@ -16,12 +16,13 @@ game                         v(S) for one row x
 
 from ._api import mixture_shapley, model_shapley
 from ._exact import MAX_EXACT_PLAYERS
-from ._game import GAMES, OUTPUTS, Mixture
+from ._game import ENGINES, GAMES, OUTPUTS, Mixture
 from ._result import Attribution
 from ._schedule import DEFAULT_EVALS, MEMORY_BUDGET, METHODS
 
 __all__ = [
     "DEFAULT_EVALS",
+    "ENGINES",
     "GAMES",
     "MAX_EXACT_PLAYERS",
     "MEMORY_BUDGET",

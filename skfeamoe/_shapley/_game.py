@@ -16,12 +16,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._compiled import compiled_chains
 from ._exact import enumerate_parts, enumerate_values, fold
 from ._heads import LogHead, ProductHead
 from ._players import contributions
 
 GAMES = ("interventional", "gate_frozen_margin", "gate_frozen_probability")
 OUTPUTS = ("probability", "log_odds")
+ENGINES = ("numpy", "numba")
 #: Beyond exp(+-300), products of a gate and an expert term could leave float64.
 SAFE_SCORE = 300.0
 
@@ -67,13 +69,17 @@ class Mixture(NamedTuple):
 class MixtureGame:
     """What does not depend on the explained rows: the background's scores and the heads."""
 
-    def __init__(self, mixture: Mixture, background, weight, owner, frozen, output, decompose):
+    def __init__(
+        self, mixture: Mixture, background, weight, owner, frozen, output, decompose, engine
+    ):
         self.mixture, self.owner, self.frozen, self.decompose = (
             mixture,
             owner,
             frozen,
             decompose,
         )
+        self.compiled = engine == "numba" and not decompose
+        self.log_odds = output == "log_odds"
         self.n_experts, self.n_outputs, _ = mixture.expert_coef.shape
         self.weights, intercept = mixture.scores()
         if frozen:
@@ -191,6 +197,8 @@ class MixtureChunk:
         pair = (rows[:, None], np.arange(others.start, others.stop)[None])
         width = others.stop - others.start
         head = self._head(*pair)
+        if game.compiled and head is game.product_head:
+            return self._compiled_block(rows, others, order)
         steps = self._scratch("steps", (*self.scores.shape[:2], len(rows), width))
         own, other = self._encoded(head)
         head.combine(own[:, :, rows, None], other[:, :, None, others], out=steps)
@@ -213,6 +221,28 @@ class MixtureChunk:
         swap -= head.join(gate[:, :, 1:], expert[:, :, :, :-1])
         steps = 0.5 * np.diff(values[:, 0] - values[:, 1], axis=1)
         return _with_parts(steps, 0.5 * (swap[:, 0] - swap[:, 1]))
+
+    def _compiled_block(self, rows, others, order) -> np.ndarray:
+        """Return the same as `chain_block`, from the compiled loops."""
+        game, width = self.game, others.stop - others.start
+        if "own by row" not in self._memory:
+            own, other = self._encoded(game.product_head)
+            self._memory["own by row"] = np.ascontiguousarray(own.transpose(2, 1, 0))
+            self._memory["other by row"] = np.ascontiguousarray(other.transpose(2, 1, 0))
+        none = self.offset[:, rows, None] + game.offset[:, None, others]
+        none = np.exp(none.reshape(len(game.center), -1).T, order="C")
+        return compiled_chains()(
+            self._memory["own by row"],
+            self._memory["other by row"],
+            none,
+            rows,
+            others.start,
+            width,
+            order,
+            game.n_experts,
+            game.n_outputs,
+            game.log_odds,
+        )
 
 
 def _with_parts(total: np.ndarray, swap: np.ndarray) -> np.ndarray:
