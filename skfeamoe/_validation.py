@@ -55,7 +55,8 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns):
     if sensitive_columns is None:
         if not reset and _is_ready(estimator, X):
             return X, None
-        return validate_data(estimator, X, reset=reset, **options), None
+        with _huge_values_allowed():
+            return validate_data(estimator, X, reset=reset, **options), None
     names = _get_feature_names(X)
     if not reset and _lacks_sensitive_columns(estimator, X, names):
         _check_reduced_names(estimator, names)
@@ -97,7 +98,13 @@ def _is_ready(estimator, X) -> bool:
 
 def _check_core(estimator, X, options):
     """X as float64 ndarray or CSR, with the estimator's name in errors."""
-    return check_array(X, estimator=estimator, input_name="X", **options)
+    with _huge_values_allowed():
+        return check_array(X, estimator=estimator, input_name="X", **options)
+
+
+def _huge_values_allowed():
+    """Silence for the sum by which scikit-learn looks for NaN: it may overflow both ways."""
+    return np.errstate(invalid="ignore")
 
 
 def _dense_column(column) -> NDArray:
