@@ -98,7 +98,10 @@ def fairness_problem(names, n_experts, n_classes, weighted):
     norm = log_odds_gradient_norm(q, score_slopes(d_gate, d_expert), block[:, :-1])
     decided = mixture_proba(fwd).argmax(axis=1) == favorable
     assert 0 < decided.sum() < N_SAMPLES
-    outcome = Outcome(y == favorable, decided, np.abs(log_odds(q)) / norm)
+    read = {"favored": y == favorable, "decided": decided}
+    read["distance"] = np.abs(log_odds(q)) / norm
+    unread = dict.fromkeys(Outcome._fields, np.zeros(N_SAMPLES))
+    outcome = Outcome(**(unread | read))
     cells = np.random.default_rng(2).normal(size=(len(slots), 2, N_GROUPS))
     return layout, block, Z, y, groups, weight, favorable, slots, norm, outcome, cells
 
