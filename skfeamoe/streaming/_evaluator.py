@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import clone
 
-from . import _calls, _tally
+from . import _alarms, _calls, _tally
 from ._batches import StreamBatch, stacked
 from ._groups import SEPARATOR, group_labels, sensitive_columns
 from ._parameters import (
@@ -67,6 +67,10 @@ class PrequentialEvaluator:
         First rows, which only train.
     min_group_size : int, default=1
         Rows that a group needs to count in a gap.
+    detector : str, default=None
+        Change detector that raises alarms; None watches nothing.
+    detector_params : mapping, default=None
+        Its parameters.
 
     Attributes
     ----------
@@ -115,6 +119,8 @@ class PrequentialEvaluator:
         train: bool | Mapping[str, bool] = True,
         pretrain_rows: int = 0,
         min_group_size: int = 1,
+        detector: str | None = None,
+        detector_params: Mapping[str, Any] | None = None,
     ):
         check_numbers(
             window,
@@ -131,6 +137,11 @@ class PrequentialEvaluator:
             for name, model in self.estimators_.items()
         }
         check_train_names(train, self.estimators_)
+        if detector is not None:
+            for model in self._models.values():
+                model["watch"] = _alarms.new_watch(
+                    detector, dict(detector_params or {}), self.metrics
+                )
         self.classes = classes
         self.favorable_label = favorable_label
         self.window = window
@@ -138,6 +149,7 @@ class PrequentialEvaluator:
         self.label_delay = label_delay
         self.pretrain_rows = pretrain_rows
         self.min_group_size = min_group_size
+        self.detector = detector
         self.thin_points = evaluate_every == "auto"
         self.evaluate_every = FIRST_INTERVAL if evaluate_every == "auto" else evaluate_every
         self.use_preprocessor(preprocessor)
@@ -242,10 +254,31 @@ class PrequentialEvaluator:
                 "fading_factor": self.fading_factor,
                 "label_delay": self.label_delay,
                 "pretrain_rows": self.pretrain_rows,
+                "detector": self.detector,
+            },
+            alarm_records={
+                name: [dict(alarm) for alarm in model["watch"]["alarms"]]
+                for name, model in self._models.items()
+                if "watch" in model
             },
             timings={name: dict(m["seconds"]) for name, m in self._models.items()},
             estimators=dict(self.estimators_),
         )
+
+    def watch_of(self, name: str) -> _alarms.Watch:
+        """Return the change detectors of a model, and the alarms that they raised.
+
+        Parameters
+        ----------
+        name : str
+            Name of the model.
+        """
+        return self._models[name]["watch"]
+
+    @property
+    def group_names_(self) -> list[str]:
+        """Names of the groups that have appeared so far."""
+        return list(self._groups)
 
     def _check_begun(self) -> None:
         """There is nothing to report before the first batch."""
@@ -326,7 +359,7 @@ class PrequentialEvaluator:
             "y": np.asarray(batch.y),
             "sensitive_features": batch.sensitive_features,
             "sample_weight": weight,
-            "time": None if batch.time is None else np.asarray(batch.time)[-1],
+            "times": None if batch.time is None else np.asarray(batch.time),
             "true": true,
             "weight": np.ones(len(true)) if weight is None else np.asarray(weight, float),
             "predictions": predictions,
@@ -347,7 +380,7 @@ class PrequentialEvaluator:
         before = self.rows_labeled_
         self.rows_labeled_ += len(item["true"])
         self.rows_unknown_group_ += int((item["group"] < 0).sum())
-        self._time = item["time"]
+        self._time = None if item["times"] is None else item["times"][-1]
         if before // self.evaluate_every < self.rows_labeled_ // self.evaluate_every:
             return self._add_point()
         return None
@@ -370,6 +403,15 @@ class PrequentialEvaluator:
             _tally.add_rows(model["faded"], rows, self._favorable, age, bins)
         if self.window is not None:
             _tally.push_rows(model["ring"], rows)
+        if "watch" in model:
+            _alarms.watch_rows(
+                model["watch"],
+                rows,
+                self._favorable,
+                len(self._groups),
+                self.rows_labeled_,
+                item["times"],
+            )
 
     def _train(
         self, name: str, model: dict[str, Any], item: dict[str, Any], pretraining: bool

@@ -31,6 +31,8 @@ def prequential(
     train: bool | Mapping[str, bool] = True,
     pretrain_rows: int = 0,
     min_group_size: int = 1,
+    detector: str | None = None,
+    detector_params: Mapping[str, Any] | None = None,
     progress: bool = False,
     total_rows: int | None = None,
     callback: Callable[[dict[str, Any]], Any] | None = None,
@@ -87,6 +89,12 @@ def prequential(
     min_group_size : int, default=1
         Rows that a group needs, in the event that a gap is about (say, favorable truths),
         to count in it. Small groups make noisy gaps, above all in windows.
+    detector : {"adwin", "page_hinkley", "kswin"} or None, default=None
+        Change detector of river that watches the accuracy and every gap in `metrics` but
+        the burden gap; its alarms are ``result.alarms``, see :func:`monitor`. None watches
+        nothing.
+    detector_params : mapping, default=None
+        Parameters of river's class, for instance ``{"delta": 0.01}``.
     progress : bool, default=False
         Whether to draw a progress bar (needs rich).
     total_rows : int, default=None
@@ -105,7 +113,8 @@ def prequential(
         For parameters out of range, a model without ``partial_fit`` that is to be trained,
         labels outside `classes`, parts of a batch of different lengths, an empty stream.
     ImportError
-        If a progress bar is asked for and rich is not installed.
+        If a progress bar is asked for and rich is not installed, or a detector and river
+        is not.
 
     See Also
     --------
@@ -166,6 +175,8 @@ def prequential(
         train=train,
         pretrain_rows=pretrain_rows,
         min_group_size=min_group_size,
+        detector=detector,
+        detector_params=detector_params,
     )
     if preprocessor is not None and not is_fitted(preprocessor):
         preprocessor, batches = _fitted(preprocessor, batches, preprocessor_rows)

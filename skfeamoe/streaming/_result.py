@@ -20,6 +20,18 @@ from ._tally import GAPS, group_rates
 if TYPE_CHECKING:
     import pandas as pd
 
+ALARM_COLUMNS = [
+    "model",
+    "row",
+    "time",
+    "since_row",
+    "cause",
+    "group",
+    "before",
+    "after",
+    "change",
+]
+
 
 @dataclass(frozen=True)
 class PrequentialResult:
@@ -52,6 +64,8 @@ class PrequentialResult:
         Seconds of ``predict`` and ``train`` of each model.
     estimators : dict
         The models as the run left them.
+    alarm_records : dict
+        Alarms of each model that was watched, as plain data; see `alarms`.
 
     Examples
     --------
@@ -83,6 +97,7 @@ class PrequentialResult:
     settings: dict[str, Any]
     timings: dict[str, dict[str, float]] = field(repr=False)
     estimators: dict[str, Any] = field(repr=False)
+    alarm_records: dict[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
 
     @property
     def group_names(self) -> list[str]:
@@ -142,6 +157,34 @@ class PrequentialResult:
                 }
                 rows.append(row | {key: float(rate[g]) for key, rate in rates.items()})
         return pd.DataFrame(rows)
+
+    @property
+    def alarms(self) -> pd.DataFrame:
+        """One row per alarm of the change detectors, in the order of the stream.
+
+        Columns: ``model``; ``row``, the row of the stream (from 0) at which the alarm was
+        raised, and its ``time``; ``since_row``, where the change probably began; ``cause``,
+        "accuracy", "selection_rate_gap", "true_positive_rate_gap" or
+        "false_positive_rate_gap"; ``group``, whose rate is compared with that of all others
+        (None for accuracy); ``before`` and ``after`` the change, the accuracy or the
+        group's rate minus the others'; ``change``, "worse" or "better". The newest 1,000
+        of each model are kept.
+        """
+        import pandas as pd
+
+        names = self.group_names
+        rows = [
+            {
+                "model": model,
+                **{key: alarm[key] for key in ("row", "time", "since_row", "cause")},
+                "group": None if alarm["group"] is None else names[alarm["group"]],
+                **{key: alarm[key] for key in ("before", "after", "change")},
+            }
+            for model, records in self.alarm_records.items()
+            for alarm in records
+        ]
+        rows.sort(key=lambda row: row["row"])
+        return pd.DataFrame(rows, columns=ALARM_COLUMNS)
 
     def summary(self) -> pd.DataFrame:
         """Whole-stream measures of each model, one row a model.

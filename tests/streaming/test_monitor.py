@@ -1,0 +1,186 @@
+"""Alarms against streams whose changes are known, and the monitor's promises."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skfeamoe.streaming import (
+    PrequentialEvaluator,
+    StreamMonitor,
+    iter_batches,
+    monitor,
+    prequential,
+)
+
+pytest.importorskip("river", reason="needs river, of the extra `drift`")
+
+
+def decisions(n=20_000, *, at=10_000, errors=(0.15, 0.15), refused=(0.0, 0.0), seed=0):
+    """Labels, decisions and groups; from row `at` on errors and refusals of "f" change."""
+    rng = np.random.default_rng(seed)
+    late = np.arange(n) >= at
+    sex, y = rng.choice(["f", "m"], n, p=[0.3, 0.7]), rng.integers(2, size=n)
+    granted = np.where(rng.random(n) < np.where(late, *errors[::-1]), 1 - y, y)
+    turned = (sex == "f") & (rng.random(n) < np.where(late, *refused[::-1]))
+    return y, np.where(turned, 0, granted), sex
+
+
+def test_a_world_that_stays_raises_at_most_one_alarm_in_100_000_rows():
+    n_alarms = 0
+    for seed in range(3):
+        y, decided, _ = decisions(100_000, seed=seed)
+        rng = np.random.default_rng(seed + 100)
+        race = rng.choice(list("abcde"), len(y), p=[0.5, 0.3, 0.1, 0.07, 0.03])
+        n_alarms += len(monitor(y, decided, sensitive_features=race).alarms)
+    assert n_alarms <= 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_more_errors_are_told_as_accuracy_and_dated(seed):
+    y, decided, sex = decisions(errors=(0.15, 0.35), seed=seed)
+    alarms = monitor(y, decided, sensitive_features=sex).alarms
+    first = alarms.iloc[0]
+    assert (first["cause"], first["group"], first["change"]) == ("accuracy", None, "worse")
+    assert 10_000 <= first["row"] < 10_300
+    assert abs(first["since_row"] - 10_000) < 300
+    assert first["before"] == pytest.approx(0.85, abs=0.02)
+    assert first["after"] < 0.77
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_unfair_turn_is_told_by_gap_and_group(seed):
+    y, decided, sex = decisions(refused=(0.0, 0.5), seed=seed)
+    alarms = monitor(y, decided, sensitive_features=sex, time=np.arange(len(y)) / 10).alarms
+    gap = alarms[alarms["cause"] == "selection_rate_gap"].iloc[0]
+    assert 10_000 <= gap["row"] < 11_200
+    assert gap["time"] == gap["row"] / 10
+    assert abs(gap["since_row"] - 10_000) < 300
+    side = 1 if gap["group"] == "f" else -1
+    assert gap["before"] == pytest.approx(0.0, abs=0.03)
+    assert side * gap["after"] == pytest.approx(-0.25, abs=0.12)
+    assert "true_positive_rate_gap" in set(alarms["cause"])
+
+
+def test_a_shift_of_the_groups_shares_alone_is_no_alarm():
+    rng = np.random.default_rng(0)
+    share = np.where(np.arange(60_000) < 30_000, 0.5, 0.1)
+    sex = np.where(rng.random(60_000) < share, "f", "m")
+    rate = np.where(sex == "f", 0.3, 0.6)
+    decided = (rng.random(60_000) < rate).astype(int)
+    alarms = monitor(decided, decided, sensitive_features=sex).alarms
+    assert set(alarms["cause"]) <= {"accuracy"}
+    assert not len(alarms)
+
+
+def test_counts_are_those_of_the_rows_and_unknown_groups_count_in_accuracy_only():
+    y, decided, sex = decisions(3_000)
+    sex = sex.astype(object)
+    sex[::10] = None
+    result = monitor(y, decided, sensitive_features=pd.Series(sex, name="sex"))
+    last = result.summary().loc["decisions"]
+    assert last["accuracy"] == pytest.approx((y == decided).mean())
+    known = sex != None  # noqa: E711
+    rates = [decided[known & (sex == group)].mean() for group in ("f", "m")]
+    assert last["demographic_parity_difference"] == pytest.approx(abs(rates[0] - rates[1]))
+    assert result.rows_unknown_group == 300
+
+
+def test_monitor_is_one_piece_or_many_and_survives_a_pickle():
+    y, decided, sex = decisions(errors=(0.1, 0.4), refused=(0.0, 0.6))
+    whole = monitor(y, decided, sensitive_features=sex, evaluate_every=500)
+    watch, seen = StreamMonitor(classes=[0, 1], evaluate_every=500), []
+    for start in range(0, len(y), 250):
+        rows = slice(start, start + 250)
+        seen += watch.update(y[rows], decided[rows], sex[rows])
+        watch = pickle.loads(pickle.dumps(watch))
+    pd.testing.assert_frame_equal(watch.result().alarms, whole.alarms)
+    assert [alarm["row"] for alarm in seen] == whole.alarms["row"].tolist()
+    pd.testing.assert_frame_equal(watch.result().table, whole.table)
+
+
+def test_monitor_memory_is_constant():
+    sizes = []
+    for n in (60_000, 120_000):
+        watch = StreamMonitor(classes=[0, 1])
+        y, decided, sex = decisions(n, at=n)
+        for start in range(0, n, 100):
+            rows = slice(start, start + 100)
+            watch.update(y[rows], decided[rows], sex[rows])
+        sizes.append(len(pickle.dumps(watch)))
+    assert sizes[1] < 1.6 * sizes[0]
+    assert sizes[1] < 500_000
+
+
+def test_text_labels_and_a_favorable_one():
+    y, decided, sex = decisions(refused=(0.0, 0.5))
+    names = np.array(["repaid", "default"])
+    result = monitor(
+        names[1 - y], names[1 - decided], sensitive_features=sex, favorable_label="repaid"
+    )
+    plain = monitor(y, decided, sensitive_features=sex)
+    pd.testing.assert_frame_equal(result.alarms, plain.alarms)
+
+
+def test_wrong_lengths_and_detectors_are_refused():
+    with pytest.raises(ValueError, match="same number of rows"):
+        monitor([0, 1], [0])
+    with pytest.raises(ValueError, match="sensitive_features has 1 rows"):
+        monitor([0, 1], [0, 1], sensitive_features=["a"])
+    with pytest.raises(ValueError, match="detector must be one of"):
+        monitor([0, 1], [0, 1], detector="psychic")
+
+
+def test_prequential_watches_every_model_by_itself():
+    y, decided, sex = decisions(4_000, at=2_000, errors=(0.05, 0.45))
+
+    class Fixed:
+        """Says what it is told."""
+
+        classes_ = np.array([0, 1])
+
+        def __init__(self, column):
+            self.column = column
+
+        def predict(self, X):
+            return X[:, self.column]
+
+    X = np.column_stack([y, decided])
+    batches = [(X[i : i + 50], y[i : i + 50], sex[i : i + 50]) for i in range(0, len(y), 50)]
+    models = {"right": Fixed(0), "drifting": Fixed(1)}
+    result = prequential(models, batches, train=False, detector="adwin")
+    assert set(result.alarms["model"]) == {"drifting"}
+    alone = monitor(y, decided, sensitive_features=sex)
+    assert result.alarms["row"].tolist() == alone.alarms["row"].tolist()
+    assert not len(prequential(models, batches, train=False).alarms)
+
+
+def test_evaluator_with_detectors_resumes_bit_for_bit(tmp_path):
+    from skfeamoe import FEAMOEClassifier
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(3_000, 3)), columns=list("abc"))
+    flip = np.where(np.arange(3_000) < 1_500, 1, -1)
+    frame["y"] = (flip * frame["a"] > 0).astype(int)
+    frame["sex"] = rng.choice(["f", "m"], 3_000)
+    roles = {"target": "y", "sensitive": "sex", "batch_size": 64}
+
+    def evaluator():
+        return PrequentialEvaluator(FEAMOEClassifier(random_state=0), detector="adwin")
+
+    whole = evaluator()
+    for batch in iter_batches(frame, **roles):
+        whole.update(batch)
+    broken = evaluator()
+    for batch in iter_batches(frame, **roles):
+        if broken.next_row_ >= 1_600:
+            break
+        broken.update(batch)
+    broken = pickle.loads(pickle.dumps(broken))
+    for batch in iter_batches(frame, **roles, start_row=broken.next_row_):
+        broken.update(batch)
+    a, b = whole.finish(), broken.finish()
+    pd.testing.assert_frame_equal(a.alarms, b.alarms)
+    pd.testing.assert_frame_equal(a.table, b.table)
+    assert len(a.alarms)
