@@ -14,6 +14,11 @@ from numpy.typing import NDArray
 ADAGRAD_EPS = 1e-10
 """Smallest denominator of an Adagrad step."""
 
+ADAM_EPS = 1e-8
+ADAM_MEAN = 0.9
+ADAM_SQUARE = 0.999
+"""Smallest denominator of an Adam step, and the shares that its running means keep."""
+
 
 class Optimizer(Protocol):
     """What the trainer asks of an optimizer."""
@@ -53,6 +58,40 @@ class SGD:
     def step(self, block: NDArray, gradient: NDArray, memory: NDArray) -> None:
         """One descent step, in place."""
         block -= self.learning_rate * gradient
+
+
+class Adam:
+    r"""Steps :math:`-\eta\,\hat m/(\sqrt{\hat v} + \varepsilon)` along corrected running means.
+
+    The memory has one axis more than the block, of length 4: the running means of the
+    gradient, of its square, and of the number 1 with either rate, which correct the bias of
+    the first steps for every parameter by its own age. Hence not in `OPTIMIZERS`, whose
+    memories have the shape of the block.
+
+    References
+    ----------
+    Kingma and Ba (2015), "Adam: A method for stochastic optimization", ICLR.
+    """
+
+    def __init__(self, learning_rate: float) -> None:
+        self.learning_rate = learning_rate
+
+    @staticmethod
+    def init(shape: tuple[int, ...]) -> NDArray:
+        """Memory of a block that has not learned yet."""
+        return np.zeros((4, *shape))
+
+    def step(self, block: NDArray, gradient: NDArray, memory: NDArray) -> None:
+        """One descent step, in place."""
+        mean, square, mean_of_one, square_of_one = memory
+        mean += (1.0 - ADAM_MEAN) * (gradient - mean)
+        square += (1.0 - ADAM_SQUARE) * (gradient * gradient - square)
+        mean_of_one += (1.0 - ADAM_MEAN) * (1.0 - mean_of_one)
+        square_of_one += (1.0 - ADAM_SQUARE) * (1.0 - square_of_one)
+        denominator = np.sqrt(square / square_of_one)
+        denominator += ADAM_EPS
+        denominator *= mean_of_one
+        block -= self.learning_rate * mean / denominator
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": Adagrad, "sgd": SGD}

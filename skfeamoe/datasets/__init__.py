@@ -6,12 +6,14 @@ from ._credit import make_credit_stream
 from ._gss import fetch_gss_income
 from ._hmda import fetch_hmda
 from ._preprocessing import make_preprocessor
+from ._student import fetch_student_math
 
 __all__ = [
     "fetch_adult",
     "fetch_compas",
     "fetch_gss_income",
     "fetch_hmda",
+    "fetch_student_math",
     "make_credit_stream",
     "make_preprocessor",
 ]
