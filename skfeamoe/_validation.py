@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -33,6 +34,9 @@ UNKNOWN = -1
 
 GROUP_SEPARATOR = " & "
 """Stands between the values of several sensitive columns in the name of an intersection."""
+
+CALLBACK_ATTRIBUTES = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
+"""Attributes by which scikit-learn tears down the callbacks of a fit that fails."""
 
 
 class Batch(NamedTuple):
@@ -405,3 +409,20 @@ def _text(value) -> str:
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
+
+
+@contextmanager
+def unchanged_on_error(estimator):
+    """Put the estimator's attributes back if the block fails.
+
+    What scikit-learn needs to tear callbacks down stays.
+    """
+    before = dict(vars(estimator))
+    try:
+        yield
+    except Exception:
+        now = vars(estimator)
+        callbacks = {name: now[name] for name in CALLBACK_ATTRIBUTES if name in now}
+        now.clear()
+        now.update(before | callbacks)
+        raise
