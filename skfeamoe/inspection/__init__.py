@@ -3,8 +3,11 @@
 from skfeamoe.inspection._coefficients import CoefficientsDisplay
 from skfeamoe.inspection._decision import DecisionDisplay
 from skfeamoe.inspection._decision_plot import decision_plot
+from skfeamoe.inspection._expert_usage import ExpertUsageDisplay
+from skfeamoe.inspection._fairness_drift import FairnessDriftDisplay
 from skfeamoe.inspection._gap import GapExplanation, explain_gap
 from skfeamoe.inspection._gap_display import GroupComparisonDisplay
+from skfeamoe.inspection._prequential import PrequentialDisplay
 from skfeamoe.inspection._regions import ExpertRegionsDisplay
 from skfeamoe.inspection._views import onehot_groups
 
@@ -12,8 +15,11 @@ __all__ = [
     "CoefficientsDisplay",
     "DecisionDisplay",
     "ExpertRegionsDisplay",
+    "ExpertUsageDisplay",
+    "FairnessDriftDisplay",
     "GapExplanation",
     "GroupComparisonDisplay",
+    "PrequentialDisplay",
     "decision_plot",
     "explain_gap",
     "onehot_groups",

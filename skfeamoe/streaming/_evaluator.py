@@ -353,6 +353,8 @@ class PrequentialEvaluator:
                 self.estimators_[name], X, true, self.classes_, self._favorable, wanted
             )
             model["seconds"]["predict"] += clock.perf_counter() - begin
+            if hasattr(self.estimators_[name], "gate_proba"):
+                predictions[name]["gate"] = self.estimators_[name].gate_proba(X)
         weight = batch.sample_weight
         return {
             "X": X,
@@ -403,6 +405,10 @@ class PrequentialEvaluator:
             _tally.add_rows(model["faded"], rows, self._favorable, age, bins)
         if self.window is not None:
             _tally.push_rows(model["ring"], rows)
+        if "gate" in predicted:
+            model["usage"] = _tally.add_usage(
+                model["usage"], predicted["gate"], rows["group"], len(self._groups)
+            )
         if "watch" in model:
             _alarms.watch_rows(
                 model["watch"],
@@ -465,9 +471,13 @@ class PrequentialEvaluator:
             views["window"] = self._window_view(model["ring"])
         if self.fading_factor is not None:
             views["faded"] = self._view(model["faded"])
+        usage, model["usage"] = model["usage"], {}
+        ids = getattr(self.estimators_[name], "expert_ids_", None)
         return {
             "rows_scored": model["rows_scored"],
             "n_experts": getattr(self.estimators_[name], "n_experts_", None),
+            "expert_ids": None if ids is None else np.asarray(ids).tolist(),
+            "usage": usage,
             "views": views,
         }
 

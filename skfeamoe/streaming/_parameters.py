@@ -54,6 +54,7 @@ def new_model(name: str, estimator, train, pretrain_rows: int) -> dict[str, Any]
         "fitted": fitted,
         "accepts": _calls.accepted_metadata(estimator),
         "waiting": [],
+        "usage": {},
         "rows_scored": 0,
         "rows_unscored": 0,
         "seconds": {"predict": 0.0, "train": 0.0},

@@ -159,6 +159,38 @@ class PrequentialResult:
         return pd.DataFrame(rows)
 
     @property
+    def expert_table(self) -> pd.DataFrame:
+        """Who is served by which expert: one row per model, point, expert and group.
+
+        Columns: ``model``, ``rows_seen``, ``time``, ``expert`` (from 1, in the order of the
+        estimator's experts at that time; its ``expert_ids_`` plus 1 if it has them),
+        ``group`` (None for everyone), ``weight`` (mean gate weight since the last
+        evaluation point) and ``n_rows`` it was taken from. Empty for models without
+        ``gate_proba``.
+        """
+        import pandas as pd
+
+        columns = ["model", "rows_seen", "time", "expert", "group", "weight", "n_rows"]
+        rows: list[tuple] = []
+        for point in self.points:
+            for name, model in point["models"].items():
+                usage = model["usage"]
+                if not usage:
+                    continue
+                ids = model["expert_ids"] or range(len(usage["everyone"]))
+                sums: list[tuple[str | None, Any, Any]] = [
+                    (None, usage["everyone"], usage["n_rows"])
+                ]
+                sums += zip(self.group_names, usage["groups"], usage["rows"], strict=False)
+                rows += [
+                    (name, point["rows_seen"], point["time"], k + 1, group, weight / n, int(n))
+                    for group, total, n in sums
+                    if n
+                    for k, weight in zip(ids, total, strict=True)
+                ]
+        return pd.DataFrame(rows, columns=columns)
+
+    @property
     def alarms(self) -> pd.DataFrame:
         """One row per alarm of the change detectors, in the order of the stream.
 

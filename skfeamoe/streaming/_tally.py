@@ -227,3 +227,30 @@ def ring_rows(ring: dict[str, Any]) -> Rows:
     seen = ring["seen"]
     place = np.arange(max(seen - size, 0), seen) % size
     return {name: array[place] for name, array in ring["rows"].items()}
+
+
+def add_usage(usage: dict, gate: np.ndarray, group: np.ndarray, n_groups: int) -> dict:
+    """Add up gate weights, shape (n_groups, n_experts), everyone's in ``everyone``.
+
+    Begins anew when the number of experts has changed: weights of other experts would mix.
+    """
+    n_experts = gate.shape[1]
+    if not usage or usage["everyone"].shape != (n_experts,):
+        usage = {
+            "everyone": np.zeros(n_experts),
+            "groups": np.zeros((n_groups, n_experts)),
+            "rows": np.zeros(n_groups),
+            "n_rows": 0,
+        }
+    known = group >= 0
+    groups = np.zeros((n_groups, n_experts))
+    groups[: len(usage["groups"])] = usage["groups"]
+    rows = np.bincount(group[known], minlength=n_groups).astype(float)
+    rows[: len(usage["rows"])] += usage["rows"]
+    np.add.at(groups, group[known], gate[known])
+    return {
+        "everyone": usage["everyone"] + gate.sum(axis=0),
+        "groups": groups,
+        "rows": rows,
+        "n_rows": usage["n_rows"] + len(gate),
+    }
