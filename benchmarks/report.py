@@ -26,6 +26,13 @@ STYLES = {
     "SGDClassifier": ("C4", "v"),
     "river LogisticRegression": ("C5", "P"),
 }
+PANELS = {
+    "adult": "Adult",
+    "hmda": "HMDA, race not a feature",
+    "hmda_with_race": "HMDA, race a feature",
+    "gss": "GSS income",
+    "compas": "COMPAS",
+}
 COLUMNS = {
     "accuracy": "accuracy",
     "dp": "DP gap",
@@ -135,8 +142,8 @@ def draw_frontier(frame, file: Path) -> None:
             rows = rows[rows["constraint"].isna() | (rows["constraint"] == constraint)]
             _draw_panel(ax, rows, gap)
             ax.set_xlabel(f"{constraint.replace('_', ' ')} difference")
-            if row is axes[0]:
-                ax.set_title(TITLES[name].split(" (")[0], fontsize=10)
+            if gap == "dp":
+                ax.set_title(PANELS[name], fontsize=10)
         row[0].set_ylabel("test accuracy")
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
@@ -145,13 +152,13 @@ def draw_frontier(frame, file: Path) -> None:
 
 
 def _draw_panel(ax, rows, gap):
-    """Every method's mean points, joined in the order of their gaps."""
+    """Every method's mean points, joined from the tightest bound to none."""
     for method, (color, marker) in STYLES.items():
         own = rows[rows["method"] == method]
         if own.empty:
             continue
         points = own.groupby("bound", dropna=False)[[gap, "accuracy"]].agg(["mean", "std"])
-        points = points.sort_values((gap, "mean")).fillna(0)
+        points = points.sort_index(na_position="last").fillna(0)
         ax.errorbar(
             points[gap, "mean"],
             points["accuracy", "mean"],
