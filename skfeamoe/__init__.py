@@ -5,7 +5,8 @@ gaps under a stated bound while the world moves, and needs no sensitive attribut
 """
 
 from skfeamoe._feamoe import FEAMOEClassifier
+from skfeamoe._policy_gated import PolicyGatedMoEClassifier
 from skfeamoe.exceptions import FairnessWarning
 
-__all__ = ["FEAMOEClassifier", "FairnessWarning"]
+__all__ = ["FEAMOEClassifier", "FairnessWarning", "PolicyGatedMoEClassifier"]
 __version__ = "0.1.0"

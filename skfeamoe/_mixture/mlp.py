@@ -12,6 +12,7 @@ activation is a value and its slope side by side; register a new one in `ACTIVAT
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +73,7 @@ def init_layers(sizes: Sequence[int], n_networks: int, rng: np.random.Generator)
             rng.normal(0.0, np.sqrt(2.0 / n_in), (n_networks, n_out, n_in)),
             np.zeros((n_networks, n_out)),
         )
-        for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True)
+        for n_in, n_out in pairwise(sizes)
     ]
 
 
@@ -192,13 +193,13 @@ def log_softmax(scores: NDArray) -> NDArray:
 
 def n_parameters(sizes: Sequence[int], n_networks: int) -> int:
     """Number of parameters of all networks together."""
-    return n_networks * sum(a * b + b for a, b in zip(sizes[:-1], sizes[1:], strict=True))
+    return n_networks * sum(a * b + b for a, b in pairwise(sizes))
 
 
 def view_layers(vector: NDArray, sizes: Sequence[int], n_networks: int) -> list[Layer]:
     """Layers as views of one vector, so that an optimizer steps through all at once."""
     layers, start = [], 0
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         stop = start + n_networks * n_out * n_in
         weight = vector[start:stop].reshape(n_networks, n_out, n_in)
         start, stop = stop, stop + n_networks * n_out
