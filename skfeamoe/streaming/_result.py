@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -242,6 +243,81 @@ class PrequentialResult:
                 "train_seconds": self.timings[name]["train"],
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+    def to_html(
+        self,
+        path=None,
+        *,
+        model: str | None = None,
+        measure: str | None = None,
+        difference_bound: float | None = None,
+        title: str = "Decisions over time",
+        facts: Mapping[str, Any] | None = None,
+        X=None,
+        sensitive_features=None,
+        feature_groups=None,
+    ) -> str:
+        """Return a report for those who answer for the decisions, as one HTML file.
+
+        Accuracy and gap over time with bound and alarms, group sizes and rates with
+        bootstrap intervals, what changed at each alarm, experts and whom they serve,
+        features that drive the gap, and facts for the record. Nothing is loaded from
+        anywhere, no script runs, and it prints well.
+
+        Parameters
+        ----------
+        path : path-like, default=None
+            File to write, whole or not at all.
+        model : str, default=None
+            Which model it is about; the first by default. All are compared.
+        measure : str, default=None
+            Which gap it is about, of ``metrics``; by default the first that the model
+            constrains, else the first measured.
+        difference_bound : float, default=None
+            Bound on that gap; by default that of the model, if it has one.
+        title : str, default="Decisions over time"
+            Heading.
+        facts : mapping, default=None
+            Further facts for the record, such as the source of the data.
+        X : {array-like, sparse matrix, DataFrame}, default=None
+            Recent rows as the model sees them, of which the last 300 are explained; None
+            leaves features out.
+        sensitive_features : array-like, default=None
+            Groups of these rows.
+        feature_groups : mapping or "onehot", default=None
+            Columns that are one feature; see :meth:`~skfeamoe.FEAMOEClassifier.explain`.
+
+        Returns
+        -------
+        str
+            The HTML text.
+
+        Raises
+        ------
+        ValueError
+            If model or measure is not in the result, or X comes without groups.
+        ImportError
+            If jinja2 or matplotlib is not installed.
+        """
+        from . import _report
+
+        explanation = None
+        if X is not None:
+            if sensitive_features is None:
+                raise ValueError("sensitive_features must be given with X, one per row")
+            explanation = _report.explain(self, model, X, sensitive_features, feature_groups)
+        text = _report.render(
+            self,
+            model=model,
+            measure=measure,
+            difference_bound=difference_bound,
+            title=title,
+            facts=facts,
+            gap_explanation=explanation,
+        )
+        if path is not None:
+            _report.write(text, path)
+        return text
 
     def metric_frame(
         self, model: str | None = None, *, view: str = "cumulative", point: int = -1

@@ -1,0 +1,105 @@
+"""Numbers of a run as sentences and table cells for people."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+GAP_WORDS = {
+    "demographic_parity_difference": "demographic-parity gap",
+    "equalized_odds_difference": "equalized-odds gap",
+    "equal_opportunity_difference": "equal-opportunity gap",
+    "burden_difference": "burden gap",
+}
+GAP_MEANING = {
+    "demographic_parity_difference": "the largest difference between two groups' shares of "
+    "favorable decisions",
+    "equalized_odds_difference": "the largest difference between two groups' shares of "
+    "favorable decisions, among people with the same true label",
+    "equal_opportunity_difference": "the largest difference between two groups' shares of "
+    "favorable decisions, among people whose true label is the favorable one",
+    "burden_difference": "the largest difference between two groups' mean distances to the "
+    "decision boundary, among refused people",
+}
+CAUSE_WORDS = {
+    "accuracy": "Accuracy",
+    "selection_rate_gap": "Selection rate",
+    "true_positive_rate_gap": "True positive rate",
+    "false_positive_rate_gap": "False positive rate",
+}
+DASH = "\N{EN DASH}"
+
+
+def percent(value: Any, digits: int = 1) -> str:
+    """A share in percent; a dash where nothing could be measured."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{100 * value:.{digits}f} %"
+
+
+def between(ends) -> str:
+    """An interval in percent."""
+    low, high = ends
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"{100 * low:.1f} to {100 * high:.1f}"
+
+
+def points(value: float) -> str:
+    """A signed difference in percentage points."""
+    return f"{100 * value:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def decimal(value: Any, digits: int = 3) -> str:
+    """A number with some decimals, or a dash."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    return f"{value:.{digits}f}"
+
+
+def count(value: float) -> str:
+    """A number of rows."""
+    return f"{value:,.0f}"
+
+
+def when(time: Any) -> str:
+    """A short text of a time."""
+    if time is None:
+        return ""
+    if isinstance(time, (float, np.floating)) and float(time).is_integer():
+        return str(int(time))
+    return str(time)[:10]
+
+
+def alarm_sentence(alarm: dict[str, Any]) -> str:
+    """What an alarm says: which quantity went from where to where."""
+    what = CAUSE_WORDS[alarm["cause"]]
+    if alarm["cause"] == "accuracy":
+        verb = "fell" if alarm["after"] < alarm["before"] else "rose"
+        return f"{what} {verb} from {percent(alarm['before'])} to {percent(alarm['after'])}."
+    return (
+        f"{what} of {alarm['group']}, compared with all others: from "
+        f"{points(alarm['before'])} to {points(alarm['after'])} points."
+    )
+
+
+def facts_of_settings(result) -> list[tuple[str, str]]:
+    """How the run measured."""
+    settings = result.settings
+    facts = [
+        ("Favorable label", str(result.favorable_label)),
+        ("Labels", ", ".join(map(str, result.classes))),
+        ("Sensitive columns", ", ".join(result.sensitive_names) or "none"),
+        ("Rows with an unknown group", count(result.rows_unknown_group)),
+        ("Rows a group needs to count in a gap", count(result.min_group_size)),
+        ("Window", f"{count(settings['window'])} rows" if settings["window"] else "none"),
+        ("Rows that only trained", count(settings["pretrain_rows"])),
+        ("Labels arrive after", f"{settings['label_delay']} batches"),
+        ("Change detector", settings.get("detector") or "none"),
+    ]
+    times = [point["time"] for point in result.points if point["time"] is not None]
+    if times:
+        facts.insert(0, ("Period", f"{when(times[0])} to {when(times[-1])}"))
+    return facts

@@ -1,0 +1,159 @@
+"""The report: its numbers, its safety, and what a real browser makes of it."""
+
+import re
+
+import numpy as np
+import pytest
+from scipy.stats import bootstrap
+from webdriver import chromium
+
+from skfeamoe import FEAMOEClassifier
+from skfeamoe.streaming import monitor, prequential
+from skfeamoe.streaming._intervals import bootstrap_view
+
+pytest.importorskip("jinja2", reason="needs jinja2, of the extra `demo`")
+pytest.importorskip("matplotlib", reason="needs matplotlib, of the extra `demo`")
+pytest.importorskip("river", reason="needs river, of the extra `drift`")
+
+NASTY = "<script>alert('x')</script>"
+
+
+@pytest.fixture(scope="module")
+def stream():
+    """Rows of a world that turns, with a group whose name is an attack."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(4_000, 3))
+    turn = np.where(np.arange(4_000) < 2_000, 1, -1)
+    y = (turn * X[:, 0] + 0.3 * rng.normal(size=4_000) > 0).astype(int)
+    return X, y, rng.choice(["f", NASTY], 4_000)
+
+
+@pytest.fixture(scope="module")
+def result(stream):
+    """A run of FEAMOE and of one expert."""
+    X, y, sex = stream
+    batches = [(X[i : i + 50], y[i : i + 50], sex[i : i + 50]) for i in range(0, 4_000, 50)]
+    models = {
+        "mixture": FEAMOEClassifier(growth_interval=1_000, random_state=0),
+        "single": FEAMOEClassifier(growth=None, random_state=0),
+    }
+    return prequential(models, batches, window=500, evaluate_every=100, detector="adwin")
+
+
+@pytest.fixture(scope="module")
+def report(result, stream):
+    """The full report."""
+    X, _, sex = stream
+    return result.to_html(
+        title="Loans & leases",
+        facts={"Source": "made for a test"},
+        X=X[-100:],
+        sensitive_features=sex[-100:],
+    )
+
+
+def test_numbers_are_those_of_the_result(result, report):
+    last = result.summary().loc["mixture"]
+    assert f"{last['demographic_parity_difference']:.3f}" in report
+    assert f"{100 * last['accuracy']:.1f} %" in report
+    assert "bound 0.05" in report
+    alarms = result.alarms
+    for row in alarms["row"][alarms["model"] == "mixture"]:
+        assert f"row {row:,}" in report
+    assert "made for a test" in report
+    assert "growth_interval=1000" in report
+    assert "Features behind the gap" in report
+
+
+def test_names_from_the_data_are_never_markup(report):
+    assert NASTY not in report
+    assert "&lt;script&gt;alert(" in report
+    assert "Loans &amp; leases" in report
+    assert "<script" not in report
+
+
+def test_nothing_points_outside(report):
+    sources = re.findall(r'(?:src|href)="([^"]*)"', report)
+    assert sources
+    assert all(source.startswith(("data:", "#")) for source in sources)
+    assert "url(" not in report.replace("url(#", "")
+
+
+def test_a_browser_shows_every_picture_and_asks_for_nothing(report, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text(report, encoding="utf-8")
+    with chromium() as browser:
+        browser.open(path)
+        pictures = browser.run(
+            "return [...document.images].map(i => [i.complete, i.naturalWidth, i.alt.length])"
+        )
+        assert len(pictures) == 4
+        assert all(done and width > 300 and alt > 20 for done, width, alt in pictures)
+        assert browser.console() == []
+        asked = [url for url in browser.requests() if not url.startswith("data:")]
+        assert asked == [path.as_uri()]
+        headings = browser.run("return [...document.querySelectorAll('h2')].map(h => h.id)")
+        assert headings == ["time", "groups", "alarms", "experts", "features", "record"]
+        too_wide = "return document.documentElement.scrollWidth > window.innerWidth"
+        assert not browser.run(too_wide)
+        missing = (
+            "return [...document.querySelectorAll('nav a')]"
+            ".filter(a => !document.querySelector(a.getAttribute('href'))).length"
+        )
+        assert browser.run(missing) == 0
+
+
+def test_file_is_written_whole(result, tmp_path):
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    text = result.to_html(path)
+    assert path.read_text(encoding="utf-8") == text
+    assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
+    with pytest.raises(FileNotFoundError):
+        result.to_html(tmp_path / "nowhere" / "report.html")
+
+
+def test_report_of_a_monitor_without_groups_alarms_or_a_full_window():
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=300)
+    text = monitor(y, y).to_html()
+    assert "no alarm" in text
+    assert "100.0 %" in text
+    assert "not measured" in text
+    one_group = monitor(y, y, sensitive_features=["all"] * 300).to_html(difference_bound=0.1)
+    assert "not measured" in one_group
+
+
+def test_report_of_many_groups_names_what_it_leaves_out():
+    rng = np.random.default_rng(0)
+    y, town = rng.integers(2, size=6_000), rng.integers(100, size=6_000)
+    text = monitor(y, y, sensitive_features=town, min_group_size=10).to_html()
+    assert "40 smaller groups are not listed" in text
+
+
+def test_wrong_choices_are_refused(result, stream):
+    with pytest.raises(ValueError, match="model must be one of"):
+        result.to_html(model="none")
+    with pytest.raises(ValueError, match="measure must be a gap of the run"):
+        result.to_html(measure="accuracy")
+    with pytest.raises(ValueError, match="sensitive_features must be given with X"):
+        result.to_html(X=stream[0])
+
+
+def test_bootstrap_of_counts_agrees_with_scipy_on_rows(result):
+    view = result.points[-1]["models"]["mixture"]["views"]["cumulative"]
+    rates, gaps = bootstrap_view(view, min_group_size=1)
+    rows = []
+    for g in range(2):
+        n_selected, n = view["counts"][g, :, 1].sum(), view["counts"][g].sum()
+        rows.append(np.repeat([1.0, 0.0], [int(n_selected), int(n - n_selected)]))
+        plain = bootstrap((rows[g],), np.mean, method="percentile", n_resamples=2000, rng=0)
+        ends = rates["selection_rate"][g]
+        assert ends == pytest.approx(list(plain.confidence_interval), abs=0.003)
+
+    def gap(a, b, axis=-1):
+        return np.abs(a.mean(axis=axis) - b.mean(axis=axis))
+
+    plain = bootstrap(rows, gap, method="percentile", n_resamples=2000, rng=0)
+    ends = gaps["demographic_parity_difference"]
+    assert ends == pytest.approx(list(plain.confidence_interval), abs=0.004)
