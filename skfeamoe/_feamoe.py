@@ -1,7 +1,6 @@
 """FEAMOEClassifier: parameters, documentation and public methods."""
 
 import warnings
-from contextlib import contextmanager
 from copy import deepcopy
 from numbers import Integral, Real
 
@@ -24,14 +23,16 @@ from skfeamoe._mixture.forward import (
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.moments import fold, init_moments
 from skfeamoe._mixture.optimizers import OPTIMIZERS
+from skfeamoe._training.drift import DETECTORS
 from skfeamoe._training.reservoir import sample
 from skfeamoe._training.settings import (
     CONTROLS,
-    FIT_RATE,
+    FIT_PACE,
     GROWTH,
     STREAM_HALF_LIFE,
     STREAM_INTERVAL,
-    STREAM_RATE,
+    STREAM_PACE,
+    Pace,
     batch_size_for,
     build_settings,
     half_life_for,
@@ -65,14 +66,12 @@ from skfeamoe._validation import (
     check_weight,
     encode_groups,
     encode_target,
+    unchanged_on_error,
 )
 from skfeamoe.exceptions import FairnessWarning
 
 PREDICT_ROWS = 8192
 """Rows that a prediction works on at a time, so that memory stays bounded."""
-
-CALLBACK_ATTRIBUTES = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
-"""Attributes by which scikit-learn tears down the callbacks of a fit that fails."""
 
 PATIENCE_ROWS = 1000
 """Rows of a stream after which a constraint that compares no groups is reported."""
@@ -115,12 +114,19 @@ class FEAMOEClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The negative log-likelihood of the mixture, or the localized squared error of
         Jacobs et al. (1991), the form of the paper.
 
-    growth : {"interval"} or None, default="interval"
-        When experts are added: every `growth_interval` rows, or never.
+    growth : {"interval", "drift"} or None, default="interval"
+        When experts are added: every `growth_interval` rows, when a change detector raises
+        an alarm, or never. ``"drift"`` watches the errors and every constrained gap of the
+        decisions; after an alarm a copy of the experts in charge learns fast, and the old
+        ones are kept for the day their world returns. It needs river:
+        ``pip install "skfeamoe[drift]"``.
 
     growth_interval : int or "auto", default="auto"
         Rows between two experts. "auto": a tenth of the data in `fit`, 4,000 in
         `partial_fit`. In `fit` experts are added in the first pass only.
+
+    drift_detector : {"adwin", "page_hinkley", "kswin"}, default="adwin"
+        River's detector for ``growth="drift"``.
 
     max_experts : int, default=16
         Most experts at a time. When it is reached, a new expert takes the place of the
@@ -296,6 +302,7 @@ and (n_experts, n_outputs)
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),
         ],
+        "drift_detector": [StrOptions(set(DETECTORS))],
         "max_experts": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
@@ -321,6 +328,7 @@ and (n_experts, n_outputs)
         loss="log_loss",
         growth="interval",
         growth_interval="auto",
+        drift_detector="adwin",
         max_experts=16,
         solver="adagrad",
         learning_rate=0.1,
@@ -342,6 +350,7 @@ and (n_experts, n_outputs)
         self.loss = loss
         self.growth = growth
         self.growth_interval = growth_interval
+        self.drift_detector = drift_detector
         self.max_experts = max_experts
         self.solver = solver
         self.learning_rate = learning_rate
@@ -395,7 +404,7 @@ default=None
             If a constraint is inactive for want of groups, or its bound is not met on the
             training data by more than a standard error.
         """
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             batch = self._start(X, y, None, sensitive_features, sample_weight)
             n_samples = len(batch.y)
             if not np.any(batch.weight):
@@ -412,7 +421,7 @@ default=None
                 batch_size=batch_size_for(n_samples),
                 interval=interval_for(n_samples),
                 half_life=half_life_for(n_samples),
-                control_rate=FIT_RATE,
+                pace=FIT_PACE,
             )
             n_passes = passes_for(n_samples) if self.max_iter == "auto" else self.max_iter
             self._absorb_groups(batch)
@@ -493,7 +502,7 @@ default=None
         FairnessWarning
             Once, if constraints were asked for and no groups are there to compare.
         """
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self):
             if not hasattr(self, "_state"):
                 if classes is None:
                     raise ValueError(
@@ -508,7 +517,7 @@ default=None
                 batch_size=None,
                 interval=STREAM_INTERVAL,
                 half_life=STREAM_HALF_LIFE,
-                control_rate=STREAM_RATE,
+                pace=STREAM_PACE,
             )
             self._absorb_groups(batch)
             self._audited_gaps = {}
@@ -642,9 +651,7 @@ default=None
             highest = dict.fromkeys(names, np.inf)
         return check_per_constraint(name, value, highest)
 
-    def _settings(
-        self, *, batch_size: int | None, interval: int, half_life: float, control_rate: float
-    ):
+    def _settings(self, *, batch_size: int | None, interval: int, half_life: float, pace: Pace):
         """Settings of the core, with the given values where the user said "auto"."""
         return build_settings(
             loss=self.loss,
@@ -653,12 +660,13 @@ default=None
             slots=Slots(self._checked_constraints()),
             control=self.control,
             strength=self._strength(),
-            control_rate=control_rate,
+            pace=pace,
             privileged=self._privileged(),
             growth=self.growth,
             growth_interval=(
                 interval if self.growth_interval == "auto" else self.growth_interval
             ),
+            drift_detector=self.drift_detector,
             max_experts=self.max_experts,
             batch_size=batch_size if self.batch_size == "auto" else self.batch_size,
             alpha=self.alpha,
@@ -1098,26 +1106,25 @@ default="interventional"
     @property
     def history_(self):
         """Bounded record of training."""
-        return dict(self._state["history"]["series"])
+        series = dict(self._state["history"]["series"])
+        if self.growth == "drift":
+            series["alarm_n_samples_seen"] = np.array(self._state["alarm_rows"], dtype=int)
+            series["alarm_cause"] = np.array(self._alarm_causes(), dtype=object)
+        return series
+
+    def _alarm_causes(self):
+        """Causes of the alarms with the names of the groups."""
+        causes = []
+        for cause in self._state["alarm_causes"]:
+            constraint, _, code = cause.rpartition(": ")
+            causes.append(
+                f"{constraint}: {self._group_labels[int(code)]}"
+                if code and constraint
+                else cause
+            )
+        return causes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-@contextmanager
-def _unchanged_on_error(estimator):
-    """Put the estimator's attributes back if the block fails.
-
-    What scikit-learn needs to tear callbacks down stays.
-    """
-    before = dict(vars(estimator))
-    try:
-        yield
-    except Exception:
-        now = vars(estimator)
-        callbacks = {name: now[name] for name in CALLBACK_ATTRIBUTES if name in now}
-        now.clear()
-        now.update(before | callbacks)
-        raise

@@ -29,6 +29,9 @@ from sklearn.utils.validation import (
 
 __all__ = ["HasMethods", "Interval", "InvalidParameterError", "StrOptions"]
 
+LARGEST = 1e140
+"""Values of X are held within this: squares of larger ones would overflow."""
+
 UNKNOWN = -1
 """Group code of a row whose sensitive value is missing."""
 
@@ -60,7 +63,7 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns):
         if not reset and _is_ready(estimator, X):
             return X, None
         with _huge_values_allowed():
-            return validate_data(estimator, X, reset=reset, **options), None
+            return _in_range(validate_data(estimator, X, reset=reset, **options)), None
     names = _get_feature_names(X)
     if not reset and _lacks_sensitive_columns(estimator, X, names):
         _check_reduced_names(estimator, names)
@@ -83,6 +86,16 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns):
     return _check_core(estimator, _safe_indexing(X, rest, axis=1), options), parts
 
 
+def _in_range(X):
+    """X with values beyond `LARGEST` held there."""
+    values = X.data if issparse(X) else X
+    if values.size and np.abs(values).max() > LARGEST:
+        X = X.copy()
+        values = X.data if issparse(X) else X
+        np.clip(values, -LARGEST, LARGEST, out=values)
+    return X
+
+
 def _is_ready(estimator, X) -> bool:
     """Whether X is a finite float64 array of the right width, with no names to compare.
 
@@ -96,14 +109,14 @@ def _is_ready(estimator, X) -> bool:
         and X.shape[0] > 0
         and X.shape[1] == estimator.n_features_in_
         and not hasattr(estimator, "feature_names_in_")
-        and bool(np.isfinite(X).all())
+        and bool(np.abs(X).max() <= LARGEST)  # False for nan
     )
 
 
 def _check_core(estimator, X, options):
     """X as float64 ndarray or CSR, with the estimator's name in errors."""
     with _huge_values_allowed():
-        return check_array(X, estimator=estimator, input_name="X", **options)
+        return _in_range(check_array(X, estimator=estimator, input_name="X", **options))
 
 
 def _huge_values_allowed():

@@ -276,10 +276,6 @@ def test_privileged_group_by_its_value():
     assert np.abs(other.predict_proba(X) - given.predict_proba(X)).max() > 0.05
 
 
-@pytest.mark.xfail(
-    reason="ScheduleControl indexes with -1 while the privileged group has not appeared, "
-    "which takes favor from the last group seen"
-)
 def test_a_privileged_group_that_never_appears_is_not_another_one():
     X, y, group = make_lending(1500)
     base = {"control": "schedule", "penalty_increment": 0.3, "growth_interval": 300}

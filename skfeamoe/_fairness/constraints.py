@@ -37,6 +37,7 @@ class Outcome(NamedTuple):
     favored: NDArray  # (n_samples,) bool, the label is the favorable class
     decided: NDArray  # (n_samples,) bool, the decision is the favorable class
     distance: NDArray  # (n_samples,) distance to the boundary, zeros where nobody asked
+    wrong: NDArray  # (n_samples,) bool, the decision is not the label
 
 
 Event = Callable[[Outcome], NDArray]
@@ -55,6 +56,7 @@ class RateConstraint:
     name: str
     events: tuple[str, ...]
     uses_distance = False
+    max_slope = np.inf
 
     def measured(self, outcome: Outcome) -> NDArray:
         """1 where the decision is favorable, (n_samples,)."""
@@ -100,6 +102,9 @@ class Burden:
     events = ("refused",)
     uses_distance = True
 
+    max_slope = 1.8
+    """Below 2, where the log loss of the boundary is: a distance must not change decisions."""
+
     def measured(self, outcome: Outcome) -> NDArray:
         """Distance to the boundary, (n_samples,)."""
         return outcome.distance
@@ -130,6 +135,7 @@ class Slots:
         self.owners = tuple(constraint for constraint, _ in pairs)
         self.names = tuple(constraint.name for constraint, _ in pairs)
         self.events = tuple(event for _, event in pairs)
+        self.max_slopes = np.array([[owner.max_slope] for owner in self.owners])
         self.uses_distance = any(c.uses_distance for c in self.constraints)
 
     def __len__(self) -> int:

@@ -93,6 +93,17 @@ def update_group_moments(
     }
 
 
+def fade(moments: GroupMoments, most_rows: float) -> GroupMoments:
+    """The same means with no cell counting for more than ``most_rows`` rows."""
+    keep = np.minimum(1.0, most_rows / np.maximum(moments["count"], 1.0))
+    return {
+        **moments,
+        "count": moments["count"] * keep,
+        "total": moments["total"] * keep,
+        "square": moments["square"] * keep,
+    }
+
+
 def cell_means(moments: GroupMoments) -> tuple[NDArray, NDArray]:
     """Means mu and a mask of the cells that have seen enough rows, (n_slots, n_groups)."""
     known = moments["count"] >= MIN_CELL_ROWS
@@ -100,10 +111,11 @@ def cell_means(moments: GroupMoments) -> tuple[NDArray, NDArray]:
 
 
 def slot_gaps(mu: NDArray, known: NDArray) -> NDArray:
-    """Largest minus smallest mean of every slot, 0 with fewer than two known groups."""
+    """Largest minus smallest mean of every slot, nan with fewer than two known groups."""
     highest = np.where(known, mu, -np.inf).max(axis=1, initial=-np.inf)
     lowest = np.where(known, mu, np.inf).min(axis=1, initial=np.inf)
-    return np.where(known.sum(axis=1) >= 2, highest - lowest, 0.0)
+    comparable = known.sum(axis=1) >= 2
+    return np.subtract(highest, lowest, where=comparable, out=np.full(len(mu), np.nan))
 
 
 def gap_standard_errors(moments: GroupMoments) -> NDArray:

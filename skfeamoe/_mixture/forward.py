@@ -26,16 +26,21 @@ class Forward(NamedTuple):
     expert_proba: NDArray  # (n_samples, n_experts, n_classes)
 
 
-def linear_scores(Z, block: NDArray) -> NDArray:
-    """Scores of all gate and expert rows, (n_samples, n_rows); Z dense or CSR."""
+def linear_scores(Z, block: NDArray, prior: NDArray | None = None) -> NDArray:
+    """Scores of all gate and expert rows, (n_samples, n_rows); Z dense or CSR.
+
+    ``prior``, (n_experts,), is added to the scores of the gate.
+    """
     scores = Z @ block[:, :-1].T
     scores += block[:, -1]
+    if prior is not None:
+        scores[:, : len(prior)] += prior
     return scores
 
 
-def forward(Z, block: NDArray, layout: Layout) -> Forward:
+def forward(Z, block: NDArray, layout: Layout, prior: NDArray | None = None) -> Forward:
     """Gate and expert probabilities of every row of Z."""
-    return from_scores(linear_scores(Z, block), layout)
+    return from_scores(linear_scores(Z, block, prior), layout)
 
 
 def from_scores(scores: NDArray, layout: Layout) -> Forward:
@@ -83,9 +88,9 @@ def mixture_proba(fwd: Forward) -> NDArray:
     return np.stack(planes, axis=1)
 
 
-def proba(Z, block: NDArray, layout: Layout) -> NDArray:
+def proba(Z, block: NDArray, layout: Layout, prior: NDArray | None = None) -> NDArray:
     """f(x) alone, (n_samples, n_classes), at half the cost of a full forward pass."""
-    scores = linear_scores(Z, block)
+    scores = linear_scores(Z, block, prior)
     n, k = len(scores), layout.n_experts
     gate = scores[:, :k]
     gate = np.exp(gate - gate.max(axis=1, keepdims=True))

@@ -18,6 +18,10 @@ CONSTANT_TOL = 1e-14
 SMALLEST_SCALE = 1e-150
 """Below this standard deviation a feature counts as constant: its square would underflow."""
 
+MAX_Z = 1e6
+"""Standardized values are held within this while training. A row that is part of the moments
+cannot be further out than the root of the rows seen; a row of weight zero can."""
+
 MAX_VARIANCE = 1e300
 """Variances stop here, so that values near the largest float leave the moments finite."""
 
@@ -47,12 +51,12 @@ def _batch_moments(X, weight: NDArray, total: float) -> tuple[NDArray, NDArray]:
     if issparse(X):
         mean = X.T @ share
         squared = X.copy()
-        squared.data *= squared.data
-        return mean, np.maximum(squared.T @ share - mean * mean, 0.0)
+        squared.data = np.minimum(squared.data * squared.data, MAX_VARIANCE)
+        return mean, np.maximum(squared.T @ share - np.minimum(mean * mean, MAX_VARIANCE), 0.0)
     mean = share @ X
     centered = X - mean
     centered *= centered
-    return mean, share @ centered
+    return mean, share @ np.minimum(centered, MAX_VARIANCE)
 
 
 def update_moments(moments: Moments, X, weight: NDArray) -> Moments:
@@ -77,11 +81,22 @@ def update_moments(moments: Moments, X, weight: NDArray) -> Moments:
 
 
 def feature_scale(moments: Moments) -> NDArray:
-    """Standard deviation of every feature; 1 for a feature that has been constant so far."""
+    """Unit of every feature; 1 for a feature that has been constant so far.
+
+    The standard deviation, or, where features are not centered, the root mean square: a
+    column that hardly varies about a large mean must not be blown up.
+    """
     scale = np.sqrt(moments["variance"])
+    if not moments["centered"]:
+        return _nonzero(np.hypot(scale, moments["mean"]))
     rounding = CONSTANT_TOL * np.abs(moments["mean"])
-    scale[scale <= np.maximum(rounding, SMALLEST_SCALE)] = 1.0
-    return scale
+    scale[scale <= rounding] = 1.0
+    return _nonzero(scale)
+
+
+def _nonzero(scale: NDArray) -> NDArray:
+    """Scale with 1 where it is too small to divide by."""
+    return np.where(scale <= SMALLEST_SCALE, 1.0, scale)
 
 
 def standardize(X, moments: Moments):
@@ -92,9 +107,10 @@ def standardize(X, moments: Moments):
             X = X.toarray()
         else:
             scaled = X.copy()
-            scaled.data = scaled.data / scale[X.indices]
+            scaled.data = np.clip(scaled.data / scale[X.indices], -MAX_Z, MAX_Z)
             return scaled
-    return (X - moments["mean"] if moments["centered"] else X) / scale
+    Z = (X - moments["mean"] if moments["centered"] else X) / scale
+    return np.clip(Z, -MAX_Z, MAX_Z, out=Z)
 
 
 def fold(block: NDArray, moments: Moments) -> NDArray:

@@ -13,8 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._fairness.constraints import Outcome, Slots
 from skfeamoe._mixture import layout as block_layout
-from skfeamoe._training.state import State, generator, layout_of
+from skfeamoe._training.state import PREDICTING, State, drop_expert, generator, layout_of
 
 NOISE = 0.1
 """Norm of the perturbation of a new expert's rows, in units of log-odds."""
@@ -26,50 +27,67 @@ GROWTH_DRAWS = 1
 """Purpose number of the generator that perturbs new experts."""
 
 
+EXPERT, GENERATION = "expert", "generation"
+"""What a policy may ask for: one more expert, or a copy of all that are believed now."""
+
+
 class Growth(Protocol):
     """What the trainer asks of a growth policy."""
 
-    def decide(self, state: State) -> bool:
-        """Whether an expert should be added now."""
+    watches: bool
+
+    def watch(self, state: State, slots: Slots, outcome: Outcome, groups: NDArray) -> None:
+        """Take note of what the model that predicts decided, if ``watches``."""
+
+    def decide(self, state: State) -> str | None:
+        """`EXPERT` or `GENERATION` if that should be added now."""
 
 
 class NoGrowth:
     """The number of experts stays as it is."""
 
-    def decide(self, state: State) -> bool:
+    watches = False
+
+    def watch(self, state: State, slots: Slots, outcome: Outcome, groups: NDArray) -> None:
+        """Nothing."""
+
+    def decide(self, state: State) -> str | None:
         """Never."""
-        return False
+        return None
 
 
-class IntervalGrowth:
+class IntervalGrowth(NoGrowth):
     """An expert every ``interval`` rows (Algorithm 1 of the paper)."""
 
     def __init__(self, interval: int) -> None:
         self.interval = interval
 
-    def decide(self, state: State) -> bool:
-        """Whether ``interval`` rows have passed since the last expert was added."""
-        return state["n_samples_seen"] - state["samples_at_growth"] >= self.interval
+    def decide(self, state: State) -> str | None:
+        """An expert once ``interval`` rows have passed since the last one was added."""
+        due = state["n_samples_seen"] - state["samples_at_growth"] >= self.interval
+        return EXPERT if due else None
 
 
 def add_expert(state: State, max_experts: int) -> None:
     """Add an expert, in place of the least useful one if there is no room."""
     if max_experts < 2:
         return
-    if state["n_experts"] >= max_experts:
-        remove_expert(state, int(np.argmin(state["usage"])))
+    while state["n_experts"] >= max_experts:
+        drop_expert(state, int(np.argmin(state["usage"])))
     layout = layout_of(state)
     parent = int(np.argmax(state["usage"]))
     rows = block_layout.expert_rows(layout, parent)
     noise = generator(state, GROWTH_DRAWS).normal(size=(len(rows), state["block"].shape[1]))
     noise *= NOISE / np.sqrt(noise.shape[1])
-    for name in ("block", "average"):
+    for name in PREDICTING:
         state[name] = _split(state[name], layout, parent, noise)
     child_memory = MEMORY_SHARE * state["memory"][rows]
     state["memory"] = block_layout.append_expert(state["memory"], layout, child_memory)
     usage = state["usage"].copy()
     usage[parent] /= 2.0
     state["usage"] = np.append(usage, usage[parent])
+    state["n_steps"] = np.append(state["n_steps"], state["n_steps"][parent])
+    state["generation"] = np.append(state["generation"], state["generation"][parent])
     state["n_experts"] += 1
     state["n_added"] += 1
     state["samples_at_growth"] = state["n_samples_seen"]
@@ -81,13 +99,3 @@ def _split(block: NDArray, layout: block_layout.Layout, parent: int, noise: NDAr
     halved = block.copy()
     halved[parent, -1] -= np.log(2.0)
     return block_layout.append_expert(halved, layout, halved[rows] + noise)
-
-
-def remove_expert(state: State, k: int) -> None:
-    """Remove expert k; the softmax hands its share to the others."""
-    layout = layout_of(state)
-    for name in ("block", "average", "memory"):
-        state[name] = block_layout.remove_expert(state[name], layout, k)
-    usage = np.delete(state["usage"], k)
-    state["usage"] = usage / usage.sum()
-    state["n_experts"] -= 1

@@ -1,6 +1,7 @@
 """From the user's words to the objects that training works with."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +12,10 @@ from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.optimizers import OPTIMIZERS
 from skfeamoe._training.growth import Growth, IntervalGrowth, NoGrowth
 from skfeamoe._training.step import Settings
+from skfeamoe._training.watch import DriftGrowth
 
 CONTROLS = ("bound", "schedule")
-GROWTH = ("interval",)
+GROWTH = ("interval", "drift")
 
 STREAM_BATCH = 32
 EARLY_BATCH = 8
@@ -33,9 +35,17 @@ PARTS_OF_FIT = 10
 
 STREAM_HALF_LIFE = 2000.0
 
-STREAM_RATE = 0.1
-FIT_RATE = 0.05
-"""Rate of the multipliers: a stream has to be fast, several passes have time to be calm."""
+
+class Pace(NamedTuple):
+    """How fast a model follows the data: a stream has to move, several passes may settle."""
+
+    control_rate: float  # of the multipliers, per reference batch
+    average_rate: float  # of the moving average that predicts, per reference batch
+    memory_span: float  # rows after which the optimizer has forgotten 63 % of a gradient
+
+
+STREAM_PACE = Pace(control_rate=0.3, average_rate=0.06, memory_span=20_000.0)
+FIT_PACE = Pace(control_rate=0.05, average_rate=0.003, memory_span=np.inf)
 
 
 def batch_size_for(n_samples: int) -> int:
@@ -72,9 +82,19 @@ def build_control(
     return ScheduleControl(per_slot, slots, privileged)
 
 
-def build_growth(growth: str | None, interval: int) -> Growth:
+def build_growth(
+    growth: str | None,
+    interval: int,
+    max_experts: int,
+    bounds: NDArray,
+    detector: str,
+) -> Growth:
     """The growth policy of a name."""
-    return NoGrowth() if growth is None else IntervalGrowth(interval)
+    if growth is None:
+        return NoGrowth()
+    if growth == "drift":
+        return DriftGrowth(interval, max_experts, bounds, detector)
+    return IntervalGrowth(interval)
 
 
 def build_settings(
@@ -85,10 +105,11 @@ def build_settings(
     slots: Slots,
     control: str,
     strength: Mapping[str, float],
-    control_rate: float,
+    pace: Pace,
     privileged: int | None,
     growth: str | None,
     growth_interval: int,
+    drift_detector: str,
     max_experts: int,
     batch_size: int | None,
     alpha: float,
@@ -100,13 +121,21 @@ def build_settings(
         loss=LOSSES[loss](),
         optimizer=OPTIMIZERS[solver](learning_rate),
         slots=slots,
-        control=build_control(control, slots, strength, control_rate, privileged),
-        growth=build_growth(growth, growth_interval),
+        control=build_control(control, slots, strength, pace.control_rate, privileged),
+        growth=build_growth(
+            growth,
+            growth_interval,
+            max_experts,
+            np.array([strength[name] for name in slots.names]),
+            drift_detector,
+        ),
         max_experts=max_experts,
         batch_size=batch_size or STREAM_BATCH,
         early_batch_size=batch_size or EARLY_BATCH,
         alpha=alpha,
         half_life=half_life,
+        average_rate=pace.average_rate,
+        memory_span=pace.memory_span,
         favorable=favorable,
         clip_slopes=control == "bound",
     )

@@ -6,7 +6,7 @@ generator in it: random draws come from generators made of ``seed`` and a runnin
 that a model that was saved and loaded draws what the unbroken one would have drawn.
 """
 
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,12 @@ from skfeamoe._fairness.moments import GroupMoments, init_group_moments, with_gr
 from skfeamoe._mixture import layout as block_layout
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.moments import Moments, init_moments
+from skfeamoe._training.drift import Contrast, Detector
 from skfeamoe._training.history import History, init_history
 from skfeamoe._training.reservoir import Reservoir, init_reservoir
+
+PREDICTING: tuple[Literal["block"], Literal["average"]] = ("block", "average")
+"""The two parameter blocks: the iterate that descends and the average that predicts."""
 
 
 class State(TypedDict):
@@ -36,9 +40,18 @@ class State(TypedDict):
     rows_since_decision: int
     loss: float  # running mean of the training loss, nan before the first row
     n_samples_seen: int
-    n_steps: float  # in units of the reference batch
+    n_steps: NDArray  # (n_experts,), age of every expert in reference batches
+    generation: NDArray  # (n_experts,), generation of every expert
+    belief: NDArray  # (n_generations,), weights that sum to 1
+    last_believed: NDArray  # (n_generations,), row at which it last had half of the weight
+    alarm: str  # cause of an alarm that has not been answered yet, or ""
+    alarm_rows: list[int]
+    alarm_causes: list[str]
+    detectors: dict[str, Detector]
+    contrasts: dict[str, Contrast]
     n_added: int  # experts added so far, removed ones included
     samples_at_growth: int
+    young_since: int  # row at which the stream, or the world after an alarm, began
     history: History
     background: Reservoir
 
@@ -69,9 +82,18 @@ def init_state(
         "rows_since_decision": 0,
         "loss": float("nan"),
         "n_samples_seen": 0,
-        "n_steps": 0.0,
+        "n_steps": np.zeros(1),
+        "generation": np.zeros(1, dtype=np.intp),
+        "belief": np.ones(1),
+        "last_believed": np.zeros(1, dtype=np.int64),
+        "alarm": "",
+        "alarm_rows": [],
+        "alarm_causes": [],
+        "detectors": {},
+        "contrasts": {},
         "n_added": 0,
         "samples_at_growth": 0,
+        "young_since": 0,
         "history": init_history(),
         "background": init_reservoir(n_features, size=background_size, sparse=not centered),
     }
@@ -80,6 +102,36 @@ def init_state(
 def layout_of(state: State) -> Layout:
     """The sizes of the state's parameter blocks."""
     return Layout(state["n_experts"], state["n_classes"], state["block"].shape[1] - 1)
+
+
+def prior_scores(state: State) -> NDArray | None:
+    """Log-weight of every expert's generation, (n_experts,); None for one generation."""
+    if len(state["belief"]) == 1:
+        return None
+    return np.log(state["belief"])[state["generation"]]
+
+
+def published_block(state: State) -> NDArray:
+    """The parameters that predict, the weights of the generations among the intercepts."""
+    prior = prior_scores(state)
+    if prior is None:
+        return state["average"]
+    block = state["average"].copy()
+    block[: len(prior), -1] += prior
+    return block
+
+
+def drop_expert(state: State, k: int) -> None:
+    """Remove expert k; the softmax hands its share to the others."""
+    layout = layout_of(state)
+    for name in PREDICTING:
+        state[name] = block_layout.remove_expert(state[name], layout, k)
+    state["memory"] = block_layout.remove_expert(state["memory"], layout, k)
+    usage = np.delete(state["usage"], k)
+    state["usage"] = usage / usage.sum()
+    state["n_steps"] = np.delete(state["n_steps"], k)
+    state["generation"] = np.delete(state["generation"], k)
+    state["n_experts"] -= 1
 
 
 def make_room_for_groups(state: State, n_groups: int) -> None:

@@ -21,17 +21,15 @@ from skfeamoe._mixture.forward import (
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.losses import Loss
 from skfeamoe._mixture.optimizers import Optimizer
+from skfeamoe._training.generations import update_belief, within_generations
 from skfeamoe._training.growth import Growth
-from skfeamoe._training.state import State, layout_of
+from skfeamoe._training.state import State, layout_of, prior_scores
 
 REFERENCE_ROWS = 32.0
 """All rates are per this many rows, and the loss of a batch is its sum over this number.
 
 With Adagrad a stream then learns the same, whether it comes in large or in small batches.
 """
-
-AVERAGE_RATE = 0.003
-"""Rate of the moving average that predicts."""
 
 AVERAGE_WARMUP = 4.0
 """Early on the rate is (w + 1) / (step + w): a mean that forgets the first iterates fast.
@@ -61,13 +59,10 @@ class Settings:
     early_batch_size: int
     alpha: float
     half_life: float
+    average_rate: float  # rate of the moving average that predicts
+    memory_span: float  # rows after which the optimizer has forgotten 63 % of a gradient
     favorable: int
     clip_slopes: bool
-
-
-def decided_favorable(proba: NDArray, favorable: int) -> NDArray:
-    """Whether the most probable class is the favorable one, (n_samples,) bool."""
-    return proba.argmax(axis=1) == favorable
 
 
 def boundary_distance(
@@ -79,17 +74,19 @@ def boundary_distance(
     return np.abs(log_odds(q)) / norm, norm
 
 
-def observe(
-    Z, block: NDArray, y: NDArray, slots: Slots, favorable: int, layout: Layout
-) -> Outcome:
-    """What a model with the parameters ``block`` decides on a batch."""
-    if not slots.uses_distance:
-        decided = decided_favorable(proba(Z, block, layout), favorable)
-        return Outcome(y == favorable, decided, np.zeros(len(y)))
-    fwd = forward(Z, block, layout)
-    decided = decided_favorable(mixture_proba(fwd), favorable)
-    distance, _ = boundary_distance(fwd, block[:, :-1], favorable, layout)
-    return Outcome(y == favorable, decided, distance)
+def observe(state: State, settings: Settings, Z, y: NDArray) -> Outcome:
+    """What the model that predicts decides on a batch."""
+    layout, favorable = layout_of(state), settings.favorable
+    block, prior = state["average"], prior_scores(state)
+    favored = y == favorable
+    if not settings.slots.uses_distance:
+        predicted = proba(Z, block, layout, prior).argmax(axis=1)
+        distance = np.zeros(len(y))
+    else:
+        fwd = forward(Z, block, layout, prior)
+        predicted = mixture_proba(fwd).argmax(axis=1)
+        distance, _ = boundary_distance(fwd, block[:, :-1], favorable, layout)
+    return Outcome(favored, predicted == favorable, distance, predicted != y)
 
 
 def one_hot_groups(groups: NDArray, n_groups: int, weight: NDArray) -> NDArray:
@@ -102,37 +99,40 @@ def train_batch(
 ) -> None:
     """One step of descent on the standardized rows Z, and all the running means."""
     layout = layout_of(state)
-    fwd = forward(Z, state["block"], layout)
+    fwd = forward(Z, state["block"], layout, prior_scores(state))
     loss, d_gate, d_expert = settings.loss.value_and_slopes(fwd, y, layout)
-    if len(settings.slots) and state["multipliers"].shape[1]:
-        t, q_gate, q_expert = _fairness_slopes(state, settings, fwd, Z, y, groups, weight)
-        d_gate += t[:, None] * q_gate
-        d_expert += t[:, None, None] * q_expert
+    generations = len(state["belief"]) > 1
+    loss_gate = d_gate.copy() if generations else d_gate
+    constrained = len(settings.slots) > 0 and state["multipliers"].shape[1] > 0
+    if constrained or settings.growth.watches:
+        outcome = observe(state, settings, Z, y)
+        if constrained:
+            rows = _measure(state, settings, outcome, groups, weight)
+            t, q_gate, q_expert = _fairness_slopes(state, settings, fwd, outcome, rows, groups)
+            d_gate += t[:, None] * q_gate
+            d_expert += t[:, None, None] * q_expert
+        if settings.growth.watches:
+            settings.growth.watch(state, settings.slots, outcome, groups)
+    if generations:
+        fairness_gate = d_gate - loss_gate
+        d_gate = within_generations(d_gate, fwd.gate_proba, state)
     slopes = score_slopes(d_gate, d_expert)
     slopes *= (weight / REFERENCE_ROWS)[:, None]
     gradient = parameter_gradient(Z, slopes)
     part = len(y) / REFERENCE_ROWS
     gradient[:, :-1] += (settings.alpha * part) * state["block"][:, :-1]
+    state["memory"] *= np.exp(-len(y) / settings.memory_span)
     settings.optimizer.step(state["block"], gradient, state["memory"])
-    _publish(state, fwd, loss, part)
+    if generations:
+        update_belief(state, loss_gate, fairness_gate, fwd.gate_proba)
+    _publish(state, settings, fwd, loss, part)
 
 
-def _fairness_slopes(
-    state: State,
-    settings: Settings,
-    fwd: Forward,
-    Z,
-    y: NDArray,
-    groups: NDArray,
-    weight: NDArray,
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Slope of all constraints on q, (n_samples,), and those of q on all scores.
-
-    The gaps are those of the model that predicts, the moving average; the push goes to the
-    iterate that descends.
-    """
-    slots, favorable, layout = settings.slots, settings.favorable, layout_of(state)
-    outcome = observe(Z, state["average"], y, slots, favorable, layout)
+def _measure(
+    state: State, settings: Settings, outcome: Outcome, groups: NDArray, weight: NDArray
+) -> NDArray:
+    """Update group means and, when it is time, multipliers; membership of rows in slots."""
+    slots = settings.slots
     rows = slots.rows(outcome)
     state["groups"] = update_group_moments(
         state["groups"],
@@ -143,7 +143,7 @@ def _fairness_slopes(
         half_life=settings.half_life,
         n_events=slots.n_events,
     )
-    state["rows_since_decision"] += len(y)
+    state["rows_since_decision"] += len(groups)
     if state["rows_since_decision"] >= ROWS_PER_DECISION:
         state["multipliers"], state["weights"] = settings.control.decide(
             state["multipliers"],
@@ -152,24 +152,52 @@ def _fairness_slopes(
             state["n_added"],
         )
         state["rows_since_decision"] = 0
-    q, q_gate, q_expert = favorable_slopes(fwd, favorable, layout)
+    return rows
+
+
+def _fairness_slopes(
+    state: State,
+    settings: Settings,
+    fwd: Forward,
+    outcome: Outcome,
+    rows: NDArray,
+    groups: NDArray,
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Slope of all constraints on q, (n_samples,), and those of q on all scores.
+
+    The gaps are those of the model that predicts, the moving average; the push goes to the
+    iterate that descends.
+    """
+    slots, layout = settings.slots, layout_of(state)
+    q, q_gate, q_expert = favorable_slopes(fwd, settings.favorable, layout)
     norm = q
     if slots.uses_distance:
         d_scores = score_slopes(q_gate, q_expert)
         norm = log_odds_gradient_norm(q, d_scores, state["block"][:, :-1])
-    t = row_slopes(state["weights"], slots.slopes(q, norm), rows, outcome.decided, groups)
+    t = row_slopes(
+        state["weights"],
+        slots.slopes(q, norm),
+        rows,
+        outcome.decided,
+        groups,
+        slots.max_slopes if settings.clip_slopes else np.inf,
+    )
     if settings.clip_slopes:
         np.clip(t, -MAX_SLOPE, MAX_SLOPE, out=t)
     return t, q_gate, q_expert
 
 
-def _publish(state: State, fwd: Forward, loss: NDArray, part: float) -> None:
+def _publish(
+    state: State, settings: Settings, fwd: Forward, loss: NDArray, part: float
+) -> None:
     """Move the averages: the parameters that predict, gate usage and loss."""
     state["n_samples_seen"] += len(loss)
     state["n_steps"] += part
     warmup = (AVERAGE_WARMUP + 1.0) * part / (state["n_steps"] + AVERAGE_WARMUP)
-    rate = min(max(AVERAGE_RATE * part, warmup), 1.0)
-    state["average"] += rate * (state["block"] - state["average"])
+    rates = np.clip(warmup, min(settings.average_rate * part, 1.0), 1.0)
+    n_outputs = len(state["block"]) // len(rates) - 1
+    rates = np.concatenate([rates, np.repeat(rates, n_outputs)])
+    state["average"] += rates[:, None] * (state["block"] - state["average"])
     rate = min(USAGE_RATE * part, 1.0)
     state["usage"] += rate * (fwd.gate_proba.sum(axis=0) / len(loss) - state["usage"])
     mean_loss = float(loss.sum()) / len(loss)

@@ -16,17 +16,19 @@ from skfeamoe._fairness.moments import (
     update_group_moments,
 )
 from skfeamoe._mixture.moments import standardize, update_moments
-from skfeamoe._training.growth import NoGrowth, add_expert
+from skfeamoe._training.generations import add_generation
+from skfeamoe._training.growth import EXPERT, GENERATION, NoGrowth, add_expert
 from skfeamoe._training.history import is_due, record
 from skfeamoe._training.reservoir import offer
-from skfeamoe._training.state import State, generator, layout_of
+from skfeamoe._training.state import State, generator
 from skfeamoe._training.step import Settings, observe, one_hot_groups, train_batch
+from skfeamoe._training.watch import answer_alarm
 
 SHUFFLE_DRAWS = 2
 """Purpose number of the generator that shuffles epochs."""
 
 EARLY_ROWS = 12_000
-"""A stream is young for this many rows."""
+"""A stream is young for this many rows, and again after an alarm."""
 
 AUDIT_ROWS = 20_000
 """Most rows that `audit` looks at: enough for a standard error of half a point."""
@@ -35,7 +37,7 @@ AUDIT_ROWS = 20_000
 def constraint_gaps(slots: Slots, moments: GroupMoments) -> dict[str, float]:
     """Gap of every constraint: the largest over its events."""
     gaps = slot_gaps(*cell_means(moments))
-    return {c.name: float(gaps[slots.of(c.name)].max()) for c in slots.constraints}
+    return {c.name: float(np.fmax.reduce(gaps[slots.of(c.name)])) for c in slots.constraints}
 
 
 def constraint_errors(slots: Slots, moments: GroupMoments) -> dict[str, float]:
@@ -58,11 +60,11 @@ def train_stream(
     offer(state["background"], X, weight, state["seed"])
     start = 0
     while start < len(y):
-        early = state["n_samples_seen"] < EARLY_ROWS
+        early = state["n_samples_seen"] - state["young_since"] < EARLY_ROWS
         size = settings.early_batch_size if early else settings.batch_size
         part = slice(start, start + size)
         start += size
-        rows = X[part] if len(y) > size else X
+        rows = X if len(y[part]) == len(y) else X[part]
         if rescale:
             state["moments"] = update_moments(state["moments"], rows, weight[part])
         Z = standardize(rows, state["moments"]) if rescale else rows
@@ -102,8 +104,12 @@ def _advance(
     state: State, settings: Settings, Z, y: NDArray, groups: NDArray, weight: NDArray
 ) -> None:
     """Grow if it is time, train on one batch, and keep the record."""
-    if settings.growth.decide(state):
+    decision = settings.growth.decide(state)
+    if decision == EXPERT:
         add_expert(state, settings.max_experts)
+    elif decision == GENERATION:
+        answer_alarm(state)
+        add_generation(state, settings.max_experts)
     train_batch(state, settings, Z, y, groups, weight)
     if is_due(state["history"], state["n_samples_seen"]):
         entry = {
@@ -126,9 +132,7 @@ def audit(
     rows = slice(None, None, -(-len(y) // AUDIT_ROWS))
     y, groups, weight = y[rows], groups[rows], weight[rows]
     n_groups = state["multipliers"].shape[1]
-    layout = layout_of(state)
-    Z = standardize(X[rows], state["moments"])
-    outcome = observe(Z, state["average"], y, settings.slots, settings.favorable, layout)
+    outcome = observe(state, settings, standardize(X[rows], state["moments"]), y)
     return update_group_moments(
         init_group_moments(len(settings.slots), n_groups),
         settings.slots.rows(outcome),
