@@ -162,6 +162,15 @@ def _add_stream(commands) -> None:
     stream.add_argument(
         "--model", metavar="OUT", help="save preprocessing and classifier here (joblib)"
     )
+    stream.add_argument(
+        "--report", metavar="HTML", help="write a report here: one file, nothing else needed"
+    )
+    stream.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="save the state here while running; started again after a break, the same "
+        "command goes on from it (a pickle: use only your own)",
+    )
     _add_common(stream, "skfeamoe-stream.png")
 
 

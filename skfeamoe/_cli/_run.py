@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from skfeamoe.streaming import PrequentialEvaluator, PrequentialResult, StreamBatch
@@ -43,13 +43,19 @@ def run(
     console,
     *,
     n_rows: int,
-    after_batch: Callable[[PrequentialEvaluator], Any] | None = None,
+    after_point: Callable[[list[str]], Any] | None = None,
+    earlier_messages: Sequence[str] = (),
 ) -> tuple[PrequentialResult, list[str]]:
     """Test, then train on every batch; return the result and what was warned of.
 
-    `after_batch` sees the evaluator between two batches, when its state is whole: the place
-    to save it.
+    `after_point` is called with the warnings so far at every evaluation point, between two
+    batches, when the evaluator's state is whole: the moment to save it.
     """
+
+    def messages() -> list[str]:
+        texts = [" ".join(str(warning.message).split()) for warning in caught]
+        return list(dict.fromkeys([*earlier_messages, *texts]))
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with _progress(console, n_rows) as bar:
@@ -59,14 +65,13 @@ def run(
                     point = evaluator.update(batch)
                 except ValueError as error:
                     raise as_input_error(_with_rows(error, batch)) from error
-                if after_batch is not None:
-                    after_batch(evaluator)
+                if point is not None and after_point is not None:
+                    after_point(messages())
                 bar.update(task, completed=evaluator.rows_arrived_)
                 if point is not None:
                     bar.update(task, text=_progress_text(point))
             result = evaluator.finish()
-    messages = [" ".join(str(warning.message).split()) for warning in caught]
-    return result, list(dict.fromkeys(messages))
+    return result, messages()
 
 
 def _with_rows(error: ValueError, batch: StreamBatch) -> ValueError:

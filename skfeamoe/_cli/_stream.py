@@ -14,10 +14,12 @@ from skfeamoe.datasets._tables import did_you_mean
 from skfeamoe.streaming import PrequentialResult, StreamBatch, iter_batches
 from skfeamoe.streaming._batches import stacked
 
+from ._checkpoint import Checkpoint
 from ._encoding import Watch, choose_features, encoder_notes, make_encoder
 from ._errors import InputError, as_input_error, needs
 from ._models import FEAMOE, three_models
 from ._picture import check_picture_path, checked_output, draw
+from ._report import Recent, has_river, write_report
 from ._run import MIN_GROUP_SIZE, new_evaluator, run
 from ._survey import Survey, check_survey, favorable_label, survey, survey_notes
 from ._verdict import gap_of, print_wrapped, result_table, verdict
@@ -46,7 +48,21 @@ def run_stream(arguments) -> None:
     first_rows = _first_rows(found)
     batch_rows = arguments.batch or min(MOST_BATCH_ROWS, max(found.n_rows // 100, 1))
     roles["features"], notes = _features(arguments, roles, first_rows)
-    encoder, batches = _fitted_encoder(arguments.file, roles, batch_rows, first_rows)
+    checkpoint = Checkpoint(arguments.checkpoint, arguments.file, _run_options(arguments))
+    saved = checkpoint.load()
+    if saved is None:
+        state, batches = _begin(arguments, found, roles, favorable, batch_rows, first_rows)
+    else:
+        state = saved
+        batches = _batches(
+            arguments.file, roles, batch_rows, start_row=state["evaluator"].next_row_
+        )
+        notes.append(
+            f"goes on from {arguments.checkpoint} after "
+            f"{state['evaluator'].rows_arrived_:,} rows"
+        )
+    evaluator, watch, recent = (state[name] for name in ("evaluator", "watch", "recent"))
+    encoder = evaluator.preprocessor_
     for note in notes + encoder_notes(encoder, first_rows):
         print_wrapped(console, f"- {note}", "  ")
     print_wrapped(
@@ -56,23 +72,65 @@ def run_stream(arguments) -> None:
         "  ",
     )
     console.print()
-    watch = Watch(encoder)
+    result, messages = run(
+        evaluator,
+        watch.watch(_remembered(batches, recent)),
+        console,
+        n_rows=found.n_rows,
+        after_point=None
+        if arguments.checkpoint is None
+        else lambda messages: checkpoint.save({**state, "messages": messages}),
+        earlier_messages=state["messages"],
+    )
+    _show(console, arguments, result, watch.notes() + messages)
+    _save(console, arguments, result, encoder, picture, model_path)
+    if arguments.report is not None:
+        write_report(arguments, result, encoder, recent, watch.notes() + messages)
+        console.print(f"Report: {arguments.report}", soft_wrap=True, markup=False)
+    checkpoint.remove()
+
+
+def _begin(
+    arguments, found: Survey, roles: dict[str, Any], favorable, batch_rows: int, first_rows: int
+) -> tuple[dict[str, Any], Iterator[StreamBatch]]:
+    """State of a new run, and the batches of the whole file."""
+    encoder, batches = _fitted_encoder(arguments.file, roles, batch_rows, first_rows)
+    models = three_models(
+        bound=arguments.bound,
+        seed=arguments.seed,
+        constraint=arguments.constraint,
+        favorable=favorable,
+    )
     evaluator = new_evaluator(
-        three_models(
-            bound=arguments.bound,
-            seed=arguments.seed,
-            constraint=arguments.constraint,
-            favorable=favorable,
-        ),
+        models,
         n_rows=found.n_rows,
         favorable_label=favorable,
         classes=found.classes,
         pretrain_rows=first_rows,
         preprocessor=encoder,
+        detector="adwin" if arguments.report is not None and has_river() else None,
     )
-    result, messages = run(evaluator, watch.watch(batches), console, n_rows=found.n_rows)
-    _show(console, arguments, result, watch.notes() + messages)
-    _save(console, arguments, result, encoder, picture, model_path)
+    state = {
+        "evaluator": evaluator,
+        "watch": Watch(encoder),
+        "recent": Recent(),
+        "messages": [],
+    }
+    return state, batches
+
+
+def _remembered(batches: Iterator[StreamBatch], recent: Recent) -> Iterator[StreamBatch]:
+    """Pass batches on, and keep the last rows for the report."""
+    for batch in batches:
+        recent.add(batch)
+        yield batch
+
+
+def _run_options(arguments) -> dict[str, Any]:
+    """What makes a run what it is, besides the data."""
+    names = ("target", "sensitive", "time", "ignore", "favorable", "constraint", "bound")
+    options = {name: getattr(arguments, name) for name in (*names, "batch", "seed")}
+    return {**options, "report": arguments.report is not None}
 
 
 def _checked_options(arguments) -> tuple[Path | None, Path | None]:
@@ -83,6 +141,12 @@ def _checked_options(arguments) -> tuple[Path | None, Path | None]:
         )
     picture = None if arguments.no_plot else check_picture_path(arguments.output)
     model = None if arguments.model is None else checked_output(arguments.model, "--model")
+    for option in ("report", "checkpoint"):
+        if getattr(arguments, option) is not None:
+            checked_output(getattr(arguments, option), f"--{option}")
+    if arguments.report is not None:
+        needs("jinja2")
+        needs("matplotlib")
     return picture, model
 
 
@@ -92,10 +156,14 @@ def _first_rows(found: Survey) -> int:
     return max(tenth, (found.second_class_row or 0) + 1)
 
 
-def _batches(path: str, roles: dict[str, Any], batch_rows: int) -> Iterator[StreamBatch]:
+def _batches(
+    path: str, roles: dict[str, Any], batch_rows: int, start_row: int = 0
+) -> Iterator[StreamBatch]:
     """Batches of the file; reading errors become one line."""
     try:
-        yield from iter_batches(path, **roles, batch_size=batch_rows, missing_target="skip")
+        yield from iter_batches(
+            path, **roles, batch_size=batch_rows, start_row=start_row, missing_target="skip"
+        )
     except (ValueError, OSError) as error:
         raise as_input_error(error) from error
 
@@ -140,7 +208,7 @@ def _save(
     picture: Path | None,
     model_path: Path | None,
 ) -> None:
-    """Write the files that were asked for; a report or a checkpoint would join them here."""
+    """Write picture and model, where they were asked for."""
     if picture is not None:
         draw(
             result,

@@ -1,0 +1,90 @@
+"""A run that can be killed at any moment and goes on where it was.
+
+Between two batches the whole state of a run is in the evaluator (models, counts, labels on
+their way, the next row of the file) and in what was noted on the side. It is written to a
+new file that then takes the place of the old one, so there is always one whole checkpoint;
+the rows after it are read and learned again from the state before them, none twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from pathlib import Path
+from typing import Any
+
+import skfeamoe
+from skfeamoe.streaming._report import write_bytes
+
+from ._errors import InputError
+
+MAGIC = b"skfeamoe checkpoint 1\n"
+
+EDGE_BYTES = 1 << 20
+"""Bytes at either end of the data by which a file is known again."""
+
+
+class Checkpoint:
+    """The saved state of one run on one file with one set of options."""
+
+    def __init__(self, path: str | None, source: str, options: dict[str, Any]):
+        self.path = None if path is None else Path(path)
+        self.run = {
+            "version": skfeamoe.__version__,
+            "file": "" if path is None else _fingerprint(Path(source)),
+            **options,
+        }
+
+    def load(self) -> dict[str, Any] | None:
+        """The saved state, None if there is none; refuse that of another run."""
+        if self.path is None or not self.path.exists():
+            return None
+        content = self.path.read_bytes()
+        if not content.startswith(MAGIC):
+            raise InputError(
+                f"--checkpoint {str(self.path)!r} exists and is no checkpoint; name another "
+                "file"
+            )
+        try:
+            saved = pickle.loads(content[len(MAGIC) :])
+        except Exception as error:
+            raise InputError(
+                f"--checkpoint {str(self.path)!r} cannot be read ({error}); delete it to start "
+                "anew"
+            ) from error
+        other = sorted(k for k in self.run if saved["run"].get(k) != self.run[k])
+        if other:
+            raise InputError(
+                f"--checkpoint {str(self.path)!r} is of a run with another "
+                f"{', '.join(other)}; delete it to start anew, or name another file"
+            )
+        return saved["state"]
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the state whole or not at all."""
+        assert self.path is not None
+        content = MAGIC + pickle.dumps({"run": self.run, "state": state}, protocol=5)
+        try:
+            write_bytes(self.path, content)
+        except OSError as error:
+            raise InputError(
+                f"--checkpoint {str(self.path)!r} cannot be written: {error.strerror}"
+            ) from error
+
+    def remove(self) -> None:
+        """The run is complete: the next one starts anew."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
+
+
+def _fingerprint(path: Path) -> str:
+    """Size of a file and a hash of its two ends; of a folder, of its files' names and sizes."""
+    if path.is_dir():
+        names = [f"{p.name} {p.stat().st_size}" for p in sorted(path.rglob("*")) if p.is_file()]
+        return hashlib.sha256("\n".join(names).encode()).hexdigest()
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        ends = file.read(EDGE_BYTES)
+        file.seek(max(size - EDGE_BYTES, 0))
+        ends += file.read(EDGE_BYTES)
+    return f"{size} {hashlib.sha256(ends).hexdigest()}"

@@ -1,0 +1,143 @@
+"""`--checkpoint` under kill -9, and `--report`, as a user starts them."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import joblib
+import numpy as np
+import pytest
+
+from skfeamoe.__main__ import main
+from skfeamoe.datasets import make_credit_stream
+
+pytest.importorskip("jinja2", reason="needs jinja2, of the extra `demo`")
+
+ROWS = 8_000
+OPTIONS = ("--target", "repaid", "--sensitive", "group", "--time", "applied_on", "--no-plot")
+
+
+@pytest.fixture
+def loans(tmp_path, monkeypatch):
+    """A table with missing labels, groups and values, in a folder of its own."""
+    frame = make_credit_stream(ROWS, random_state=0).frame
+    rng = np.random.default_rng(0)
+    frame["region"] = rng.choice(["north", "south"], ROWS)
+    for column in ("region", "group", "repaid"):
+        frame[column] = frame[column].astype(object)
+        frame.loc[rng.random(ROWS) < 0.03, column] = None
+    frame.to_csv(tmp_path / "loans.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return frame
+
+
+def start(*options):
+    """A process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "skfeamoe", "stream", "loans.csv", *OPTIONS, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def kill_after_a_save(path, wait, *options):
+    """Kill a run with SIGKILL some time after it has saved; whether it still ran."""
+    before = path.stat().st_mtime_ns if path.exists() else None
+    process = start(*options)
+    while process.poll() is None:
+        if path.exists() and path.stat().st_mtime_ns != before:
+            time.sleep(wait)
+            break
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return process.returncode == -signal.SIGKILL
+
+
+def test_killed_runs_go_on_as_if_unbroken(loans, tmp_path):
+    out, err = start("--model", "whole.joblib").communicate()
+    assert err == ""
+    checkpoint = tmp_path / "state"
+    options = ("--checkpoint", "state", "--model", "broken.joblib")
+    killed = [kill_after_a_save(checkpoint, wait, *options) for wait in (0.0, 0.05)]
+    assert any(killed)
+    assert checkpoint.exists()
+    again, err = start(*options).communicate()
+    assert err == ""
+    assert "goes on from state after" in again
+    tables = [text.partition("Over ")[2].partition("Model,")[0] for text in (again, out)]
+    assert tables[0] == tables[1]
+    assert "FEAMOE kept" in tables[0] or "did NOT keep" in tables[0]
+    assert [line for line in again.splitlines() if "missing" in line] == [
+        line for line in out.splitlines() if "missing" in line
+    ]
+    whole, broken = (joblib.load(f"{name}.joblib") for name in ("whole", "broken"))
+    assert broken[-1].n_samples_seen_ == whole[-1].n_samples_seen_ == loans["repaid"].count()
+    raw = loans.drop(columns=["repaid", "group", "applied_on"])
+    np.testing.assert_array_equal(broken.predict_proba(raw), whole.predict_proba(raw))
+    assert not checkpoint.exists()
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_torn_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
+    from skfeamoe.streaming import _report
+
+    path = tmp_path / "state"
+    _report.write_bytes(path, b"old")
+
+    def torn(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(_report.os, "fsync", torn)
+    with pytest.raises(OSError, match="disk full"):
+        _report.write_bytes(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["state"]
+
+
+def test_checkpoints_of_other_runs_files_and_kinds_are_refused(loans, tmp_path, capsys):
+    checkpoint = tmp_path / "state"
+    assert kill_after_a_save(checkpoint, 0.0, "--checkpoint", "state")
+    command = ["stream", "loans.csv", *OPTIONS, "--checkpoint", "state"]
+    content = checkpoint.read_bytes()
+    for change, message in (
+        (["--bound", "0.1"], "is of a run with another bound"),
+        (["--seed", "3", "--batch", "7"], "is of a run with another batch, seed"),
+    ):
+        assert main([*command, *change]) == 2
+        assert message in capsys.readouterr().err
+    loans.iloc[:-1].to_csv(tmp_path / "loans.csv", index=False)
+    assert main(command) == 2
+    assert "is of a run with another file" in capsys.readouterr().err
+    assert checkpoint.read_bytes() == content
+    checkpoint.write_bytes(content[:-1000])
+    assert main(command) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    checkpoint.write_text("my thesis")
+    assert main(command) == 2
+    assert "is no checkpoint; name another file" in capsys.readouterr().err
+    assert checkpoint.read_text() == "my thesis"
+
+
+def test_report_of_a_file(loans, tmp_path, capsys):
+    assert main(["stream", "loans.csv", *OPTIONS, "--report", "out.html"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "Report: out.html" in out
+    text = (tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "loans.csv: decisions on repaid" in text
+    assert "Features behind the gap" in text
+    assert "values missing" in text
+    assert f"{loans['repaid'].count():,} rows" in text
+    assert text.count("data:image/svg+xml") == 4
+
+
+def test_bad_places_for_files_are_told_before_the_work(loans, capsys):
+    for option in ("--report", "--checkpoint"):
+        assert main(["stream", "loans.csv", *OPTIONS, option, "no/where"]) == 2
+        assert (
+            f"{option} 'no/where' is in a folder that does not exist" in capsys.readouterr().err
+        )
