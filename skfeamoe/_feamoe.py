@@ -45,6 +45,7 @@ from skfeamoe._training.state import (
     layout_of,
     make_room_for_groups,
     published_block,
+    seed_experts,
 )
 from skfeamoe._training.step import boundary_distance
 from skfeamoe._training.trainer import (
@@ -66,6 +67,7 @@ from skfeamoe._validation import (
     check_weight,
     encode_groups,
     encode_target,
+    linear_parameters,
     unchanged_on_error,
 )
 from skfeamoe.exceptions import FairnessWarning
@@ -131,6 +133,12 @@ class FEAMOEClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     max_experts : int, default=16
         Most experts at a time. When it is reached, a new expert takes the place of the
         one with the smallest mean gate weight.
+
+    initial_experts : list of fitted classifiers, default=None
+        Linear models, one a year, say, that become the first experts: LogisticRegression,
+        SGDClassifier with the log loss, or a Pipeline of StandardScaler and one of these,
+        fitted on the columns of `X`. The gate learns on the new rows.
+        `skfeamoe.streaming.fit_experts` fits them in parallel.
 
     solver : {"adagrad", "sgd"}, default="adagrad"
         Optimizer of all parameters.
@@ -304,6 +312,7 @@ and (n_experts, n_outputs)
         ],
         "drift_detector": [StrOptions(set(DETECTORS))],
         "max_experts": [Interval(Integral, 1, None, closed="left")],
+        "initial_experts": ["array-like", tuple, None],
         "solver": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -330,6 +339,7 @@ and (n_experts, n_outputs)
         growth_interval="auto",
         drift_detector="adwin",
         max_experts=16,
+        initial_experts=None,
         solver="adagrad",
         learning_rate=0.1,
         batch_size="auto",
@@ -352,6 +362,7 @@ and (n_experts, n_outputs)
         self.growth_interval = growth_interval
         self.drift_detector = drift_detector
         self.max_experts = max_experts
+        self.initial_experts = initial_experts
         self.solver = solver
         self.learning_rate = learning_rate
         self.batch_size = batch_size
@@ -563,7 +574,33 @@ default=None
         )
         if not self.standardize:
             self._state["moments"] = init_moments(X.shape[1], centered=False)
-        return self._batch(X, y, columns, sensitive_features, sample_weight)
+        batch = self._batch(X, y, columns, sensitive_features, sample_weight)
+        if self.initial_experts is not None:
+            self._take_over_experts(batch)
+        return batch
+
+    def _take_over_experts(self, batch: Batch) -> None:
+        """Make the fitted models of `initial_experts` the first experts."""
+        models = list(self.initial_experts)
+        if not 1 <= len(models) <= self.max_experts:
+            raise ValueError(
+                f"initial_experts must have 1 to max_experts={self.max_experts} models, got "
+                f"{len(models)}"
+            )
+        width = batch.X.shape[1]
+        fitted = [
+            linear_parameters(model, f"initial_experts[{k}]", self.classes_, width)
+            for k, model in enumerate(models)
+        ]
+        coefs, intercepts = zip(*fitted, strict=True)
+        seed_experts(
+            self._state,
+            batch.X,
+            batch.weight,
+            list(coefs),
+            list(intercepts),
+            rescale=self.standardize,
+        )
 
     def _continue(self, X, y, classes, sensitive_features, sample_weight) -> Batch:
         """Check further input against what is known."""

@@ -113,6 +113,15 @@ def standardize(X, moments: Moments):
     return np.clip(Z, -MAX_Z, MAX_Z, out=Z)
 
 
+def unfold(block: NDArray, moments: Moments) -> NDArray:
+    """The block that gives on standardized X the scores that ``block`` gives on raw X."""
+    unfolded = block.copy()
+    if moments["centered"]:
+        unfolded[:, -1] += block[:, :-1] @ moments["mean"]
+    unfolded[:, :-1] *= feature_scale(moments)
+    return unfolded
+
+
 def fold(block: NDArray, moments: Moments) -> NDArray:
     """The block that gives on raw X the scores that ``block`` gives on standardized X."""
     folded = block.copy()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skfeamoe._fairness.moments import GroupMoments, init_group_moments, with_groups
 from skfeamoe._mixture import layout as block_layout
 from skfeamoe._mixture.layout import Layout
-from skfeamoe._mixture.moments import Moments, init_moments
+from skfeamoe._mixture.moments import Moments, init_moments, unfold, update_moments
 from skfeamoe._training.drift import Contrast, Detector
 from skfeamoe._training.history import History, init_history
 from skfeamoe._training.reservoir import Reservoir, init_reservoir
@@ -147,3 +147,41 @@ def make_room_for_groups(state: State, n_groups: int) -> None:
 def generator(state: State, purpose: int) -> np.random.Generator:
     """A fresh generator for one purpose at the present point of training."""
     return np.random.default_rng([state["seed"], purpose, state["n_samples_seen"]])
+
+
+FITTED_MEMORY = 1.0
+"""Optimizer memory of an expert that was fitted elsewhere: about that of 4,000 rows."""
+
+FITTED_ROWS = 5000.0
+"""Rows that the moments of the first call count as where fitted experts depend on them."""
+
+
+def seed_experts(
+    state: State,
+    X,
+    weight: NDArray,
+    coefs: list[NDArray],
+    intercepts: list[NDArray],
+    *,
+    rescale: bool,
+) -> None:
+    """Make fitted linear models, in units of X, the first experts under a uniform gate.
+
+    The features' units are taken from X at once, and held firmly, as a later change of
+    units would change what the experts say.
+    """
+    if rescale:
+        state["moments"] = update_moments(state["moments"], X, weight)
+        state["moments"]["count"] = max(state["moments"]["count"], FITTED_ROWS)
+    k = len(coefs)
+    state["n_experts"] = k
+    layout = layout_of(state)
+    raw = block_layout.zeros(layout)
+    raw[k:, :-1], raw[k:, -1] = np.concatenate(coefs), np.concatenate(intercepts)
+    state["block"] = unfold(raw, state["moments"])
+    state["average"] = state["block"].copy()
+    state["memory"] = np.zeros_like(state["block"])
+    state["memory"][k:] = FITTED_MEMORY
+    state["usage"] = np.full(k, 1.0 / k)
+    state["n_steps"] = np.full(k, FITTED_ROWS)
+    state["generation"] = np.zeros(k, dtype=np.intp)
