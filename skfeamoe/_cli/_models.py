@@ -44,7 +44,11 @@ def three_models(
     """
     return {
         FEAMOE: FEAMOEClassifier(
-            constraint, difference_bound=bound, favorable_label=favorable, random_state=seed
+            constraint,
+            difference_bound=bound,
+            growth="drift",
+            favorable_label=favorable,
+            random_state=seed,
         ),
         ONLINE: OnlineLogisticRegression(
             loss="log_loss", learning_rate="constant", eta0=0.01, random_state=seed
