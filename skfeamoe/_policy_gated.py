@@ -75,7 +75,7 @@ class PolicyGatedMoEClassifier(ClassifierMixin, BaseEstimator):
     representation_weight : float, default=0.03
         Expert 2: weight of the squared distance between the groups' mean hidden layers.
 
-    result_weight : float, default=0.45
+    result_weight : float, default=0.55
         Expert 2: weight of half the soft demographic parity plus half the soft equal
         opportunity difference.
 
@@ -254,7 +254,7 @@ class PolicyGatedMoEClassifier(ClassifierMixin, BaseEstimator):
         activation="leaky_relu",
         dropout=0.3,
         representation_weight=0.03,
-        result_weight=0.45,
+        result_weight=0.55,
         attention_weight=2.0,
         adversary_weight=0.5,
         gate_hidden_layer_size=16,

@@ -7,11 +7,13 @@ all data and on none that its experts trained on (as in stacking; Wolpert 1992, 
 generalization", Neural Networks 5).
 
 Experts train in mini-batches, the first part with cross-entropy only (warm-up). The gate
-starts from the best constant routing, then learns per row while the experts are frozen but
-for short rounds of fine-tuning at a tenth of their learning rate. After every round the final
-score (`score`) of the whole mixture is measured on rows set aside from the gate. The best
-mixture so far, experts and gate together, is kept if its utility is at most `utility_floor`
-below that of Expert 1; training stops when the score has not risen for `patience` rounds.
+starts from the most even of the constant routings that score as well as the best within the
+noise of the rows at hand; with a hundred rows that is even routing. Then it learns per row
+while the experts are frozen but for short rounds of fine-tuning at a tenth of their learning
+rate. After every round the final score (`score`) of the whole mixture is measured on rows
+set aside from the gate. The best mixture so far, experts and gate together, is kept if its
+utility is at most `utility_floor` below that of Expert 1; training stops when the score has
+not risen for `patience` rounds.
 """
 
 from typing import NamedTuple
@@ -71,6 +73,10 @@ ATTRIBUTION_STEPS = 8
 
 START_STEPS = 6
 """The constant routings tried first have shares that are multiples of 1 / START_STEPS."""
+
+START_NOISE = 0.5
+GAIN_NOISE = 0.05
+"""Scores that differ by less than this, over the root of the number of rows, are alike."""
 
 START_MIX = 0.06
 """Part of even routing in the start, so that every expert can still gain."""
@@ -345,15 +351,19 @@ class GateTrainer:
         return join([gate_rows(mixture, rows) for mixture, rows in pairs])
 
     def start(self, known: GateRows) -> None:
-        """Start from the best constant routing."""
+        """Start from the most even of the constant routings that are as good as the best."""
         plan = self.plan
         floor = constant_score(np.eye(N_EXPERTS)[UTILITY], known, plan.favorable)[1]
-        best, best_score = np.full(N_EXPERTS, 1.0 / N_EXPERTS), -np.inf
+        found = []
         for share in simplex(N_EXPERTS, START_STEPS):
-            found, utility = constant_score(share, known, plan.favorable)
-            if found > best_score and utility >= floor - plan.utility_floor:
-                best, best_score = share, found
-        kept = (1 - START_MIX) * best + START_MIX / N_EXPERTS
+            final, utility = constant_score(share, known, plan.favorable)
+            if utility >= floor - plan.utility_floor:
+                found.append((final, share))
+        best = max(final for final, _ in found)
+        noise = START_NOISE / np.sqrt(len(known.y))
+        good = [share for final, share in found if final >= best - noise]
+        even = min(good, key=lambda share: float(np.sum(share**2)))
+        kept = (1 - START_MIX) * even + START_MIX / N_EXPERTS
         self.layers[-1].bias[...] = plan.gate_weights.temperature * np.log(kept)
         self.usage = kept
 
@@ -382,7 +392,8 @@ class GateTrainer:
             history.setdefault(name, []).append(value)
         allowed = found.utility >= first - self.plan.utility_floor
         gained = found.final if allowed else -np.inf
-        if kept is not None and gained <= kept.score:
+        noise = GAIN_NOISE / np.sqrt(sum(len(part.y) for part in self.choosing))
+        if kept is not None and gained <= kept.score + noise:
             return kept
         size = mlp.n_parameters(self.plan.shape.expert, N_EXPERTS)
         experts = self.trainers[-1].vector[:size].copy()
