@@ -49,7 +49,6 @@ def write_report(
 ) -> None:
     """Write the report to the file that was asked for."""
     frame, groups = recent.rows()
-    X = encoder.transform(frame)
     facts = {"Data": Path(arguments.file).name, "Target": arguments.target}
     facts |= {f"Note {i}": note for i, note in enumerate(notes, start=1)}
     try:
@@ -60,7 +59,7 @@ def write_report(
             difference_bound=arguments.bound,
             title=f"{Path(arguments.file).name}: decisions on {arguments.target}",
             facts=facts,
-            **_explained(X, groups, _names(encoder)),
+            **_explained(encoder, frame, groups),
         )
     except OSError as error:
         raise InputError(
@@ -68,15 +67,17 @@ def write_report(
         ) from error
 
 
-def _explained(X, groups, names: list[str]) -> dict[str, Any]:
+def _explained(encoder: Pipeline, frame, groups) -> dict[str, Any]:
     """What the features of the last rows are explained by; nothing with too few of them."""
     sizes = groups.dropna().value_counts() if hasattr(groups, "dropna") else []
     if sum(n >= 2 for n in sizes) < 2:
         return {}
+    names = _names(encoder)
     try:
-        players = onehot_groups(names, X)
+        players = onehot_groups(names, encoder[:-1].transform(frame))  # flags, not yet scaled
     except ValueError:  # columns that cannot be told apart stay single features
         players = {name: [j] for j, name in enumerate(names)}
+    X = encoder.transform(frame)
     return {"X": X, "sensitive_features": groups, "feature_groups": players}
 
 
