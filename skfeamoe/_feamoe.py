@@ -68,6 +68,7 @@ from skfeamoe._validation import (
     encode_groups,
     encode_target,
     linear_parameters,
+    numbers_of_features,
     unchanged_on_error,
 )
 from skfeamoe.exceptions import FairnessWarning
@@ -116,12 +117,13 @@ class FEAMOEClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         The negative log-likelihood of the mixture, or the localized squared error of
         Jacobs et al. (1991), the form of the paper.
 
-    growth : {"interval", "drift"} or None, default="interval"
+    growth : {"interval", "drift", "individual_fairness"} or None, default="interval"
         When experts are added: every `growth_interval` rows, when a change detector raises
-        an alarm, or never. ``"drift"`` watches the errors and every constrained gap of the
-        decisions; after an alarm a copy of the experts in charge learns fast, and the old
-        ones are kept for the day their world returns. It needs river:
-        ``pip install "skfeamoe[drift]"``.
+        an alarm, when a tenth of `growth_interval` rows has gathered whose decision changes
+        with the `counterfactual_columns`, or never. ``"drift"`` watches the errors and every
+        constrained gap of the decisions; after an alarm a copy of the experts in charge
+        learns fast, and the old ones are kept for the day their world returns. It needs
+        river: ``pip install "skfeamoe[drift]"``.
 
     growth_interval : int or "auto", default="auto"
         Rows between two experts. "auto": a tenth of the data in `fit`, 4,000 in
@@ -129,6 +131,16 @@ class FEAMOEClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
 
     drift_detector : {"adwin", "page_hinkley", "kswin"}, default="adwin"
         River's detector for ``growth="drift"``.
+
+    counterfactual_columns : str, int or list of these, default=None
+        Columns of `X` that hold a sensitive attribute *and are features*: one column coded
+        0/1, or the one-hot columns of one attribute. Rows whose decision changes when the
+        attribute does are unfair, and penalized. Required for
+        ``growth="individual_fairness"``; such a model needs the attribute to predict.
+
+    individual_penalty : float, default=0.4
+        Constant penalty on the difference between an unfair row's probability and its
+        counterfactual's (paper, appendix). Used with `counterfactual_columns`.
 
     max_experts : int, default=16
         Most experts at a time. When it is reached, a new expert takes the place of the
@@ -311,6 +323,8 @@ and (n_experts, n_outputs)
             StrOptions({"auto"}),
         ],
         "drift_detector": [StrOptions(set(DETECTORS))],
+        "counterfactual_columns": [str, Integral, "array-like", tuple, None],
+        "individual_penalty": [Interval(Real, 0, None, closed="left")],
         "max_experts": [Interval(Integral, 1, None, closed="left")],
         "initial_experts": ["array-like", tuple, None],
         "solver": [StrOptions(set(OPTIMIZERS))],
@@ -338,6 +352,8 @@ and (n_experts, n_outputs)
         growth="interval",
         growth_interval="auto",
         drift_detector="adwin",
+        counterfactual_columns=None,
+        individual_penalty=0.4,
         max_experts=16,
         initial_experts=None,
         solver="adagrad",
@@ -361,6 +377,8 @@ and (n_experts, n_outputs)
         self.growth = growth
         self.growth_interval = growth_interval
         self.drift_detector = drift_detector
+        self.counterfactual_columns = counterfactual_columns
+        self.individual_penalty = individual_penalty
         self.max_experts = max_experts
         self.initial_experts = initial_experts
         self.solver = solver
@@ -709,7 +727,21 @@ default=None
             alpha=self.alpha,
             half_life=half_life if self.half_life == "auto" else self.half_life,
             favorable=self._favorable,
+            rescale=self.standardize,
+            twin_columns=self._twin_columns(),
+            individual_penalty=self.individual_penalty,
         )
+
+    def _twin_columns(self):
+        """Numbers, among the features, of the columns that `counterfactual_columns` names."""
+        if self.counterfactual_columns is None:
+            if self.growth == "individual_fairness":
+                raise ValueError(
+                    'growth="individual_fairness" needs counterfactual_columns, the columns '
+                    "of X whose change makes a row's counterfactual, got None"
+                )
+            return np.empty(0, dtype=np.intp)
+        return numbers_of_features(self, "counterfactual_columns")
 
     def _privileged(self) -> int | None:
         """Code of the privileged group, -1 while it has not appeared, None to find it."""

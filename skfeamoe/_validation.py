@@ -130,37 +130,36 @@ def _dense_column(column) -> NDArray:
     return column.reshape(-1)
 
 
-def _column_numbers(columns, names, width: int) -> list[int]:
+def _column_numbers(columns, names, width: int, name: str = "sensitive_columns") -> list[int]:
     """Positions of columns that are given by name or number."""
     columns = [columns] if isinstance(columns, (str, Integral)) else list(columns)
     if not columns:
         raise ValueError(
-            "sensitive_columns must name at least one column, got an empty list; use None "
-            "for none"
+            f"{name} must name at least one column, got an empty list; use None for none"
         )
     numbers = []
     for column in columns:
         if isinstance(column, str):
-            numbers.append(_number_of_name(column, [] if names is None else list(names)))
+            numbers.append(_number_of_name(column, [] if names is None else list(names), name))
         elif isinstance(column, Integral) and not isinstance(column, bool):
             if not -width <= int(column) < width:
                 raise ValueError(
-                    f"sensitive_columns has column number {column}, but X has {width} columns"
+                    f"{name} has column number {column}, but X has {width} columns"
                 )
             numbers.append(int(column) % width)
         else:
             raise ValueError(
-                "sensitive_columns must hold names or numbers of columns of X, got "
+                f"{name} must hold names or numbers of columns of X, got "
                 f"{column!r} of type {type(column).__name__}"
             )
     return list(dict.fromkeys(numbers))
 
 
-def _number_of_name(column: str, known: list) -> int:
+def _number_of_name(column: str, known: list, name: str) -> int:
     """Position of a column that is given by name."""
     if column not in known:
         raise ValueError(
-            f"sensitive_columns names {column!r}, which is not a column of X; "
+            f"{name} names {column!r}, which is not a column of X; "
             + (
                 f"the columns are {known}"
                 if known
@@ -168,6 +167,20 @@ def _number_of_name(column: str, known: list) -> int:
             )
         )
     return known.index(column)
+
+
+def numbers_of_features(estimator, name: str) -> NDArray:
+    """Numbers, among the features, of the columns that the parameter ``name`` holds."""
+    names = getattr(estimator, "feature_names_in_", None)
+    columns = _column_numbers(getattr(estimator, name), names, estimator.n_features_in_, name)
+    features, _, _ = feature_columns(estimator)
+    both = [column for column in columns if column not in features]
+    if both:
+        raise ValueError(
+            f"{name} and sensitive_columns both name the columns {both}; sensitive_columns "
+            "are never features, so leave them out of one of the two"
+        )
+    return np.array([features.index(column) for column in columns], dtype=np.intp)
 
 
 def _lacks_sensitive_columns(estimator, X, names) -> bool:

@@ -68,6 +68,17 @@ class IntervalGrowth(NoGrowth):
         return EXPERT if due else None
 
 
+class IndividualGrowth(NoGrowth):
+    """An expert when ``threshold`` individually unfair rows have gathered (paper, appendix)."""
+
+    def __init__(self, threshold: int) -> None:
+        self.threshold = threshold
+
+    def decide(self, state: State) -> str | None:
+        """An expert once enough unfair rows were seen since the last one was added."""
+        return EXPERT if state["unfair_since_growth"] >= self.threshold else None
+
+
 def add_expert(state: State, max_experts: int) -> None:
     """Add an expert, in place of the least useful one if there is no room."""
     if max_experts < 2:
@@ -91,6 +102,7 @@ def add_expert(state: State, max_experts: int) -> None:
     state["n_experts"] += 1
     state["n_added"] += 1
     state["samples_at_growth"] = state["n_samples_seen"]
+    state["unfair_since_growth"] = 0
 
 
 def _split(block: NDArray, layout: block_layout.Layout, parent: int, noise: NDArray) -> NDArray:

@@ -10,12 +10,12 @@ from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.controls import BoundControl, Control, ScheduleControl
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.optimizers import OPTIMIZERS
-from skfeamoe._training.growth import Growth, IntervalGrowth, NoGrowth
+from skfeamoe._training.growth import Growth, IndividualGrowth, IntervalGrowth, NoGrowth
 from skfeamoe._training.step import Settings
 from skfeamoe._training.watch import DriftGrowth
 
 CONTROLS = ("bound", "schedule")
-GROWTH = ("interval", "drift")
+GROWTH = ("interval", "drift", "individual_fairness")
 
 STREAM_BATCH = 32
 EARLY_BATCH = 8
@@ -32,6 +32,9 @@ MOST_PASSES = 15
 STREAM_INTERVAL = 4000
 PARTS_OF_FIT = 10
 """An expert every tenth of the data in `fit`, every 4,000 rows in a stream (paper)."""
+
+UNFAIR_PART = 10
+"""growth="individual_fairness" adds an expert per so many times fewer, but unfair, rows."""
 
 STREAM_HALF_LIFE = 2000.0
 
@@ -94,6 +97,8 @@ def build_growth(
         return NoGrowth()
     if growth == "drift":
         return DriftGrowth(interval, max_experts, bounds, detector)
+    if growth == "individual_fairness":
+        return IndividualGrowth(max(interval // UNFAIR_PART, 1))
     return IntervalGrowth(interval)
 
 
@@ -115,6 +120,9 @@ def build_settings(
     alpha: float,
     half_life: float,
     favorable: int,
+    rescale: bool,
+    twin_columns: NDArray,
+    individual_penalty: float,
 ) -> Settings:
     """Settings from checked parameters."""
     return Settings(
@@ -138,4 +146,7 @@ def build_settings(
         memory_span=pace.memory_span,
         favorable=favorable,
         clip_slopes=control == "bound",
+        rescale=rescale,
+        twin_columns=twin_columns,
+        individual_penalty=individual_penalty,
     )

@@ -44,6 +44,8 @@ class State(TypedDict):
     generation: NDArray  # (n_experts,), generation of every expert
     belief: NDArray  # (n_generations,), weights that sum to 1
     last_believed: NDArray  # (n_generations,), row at which it last had half of the weight
+    unfair_since_growth: int  # rows whose decision changes with the sensitive attribute
+    unfair_share: float  # running share of such rows
     alarm: str  # cause of an alarm that has not been answered yet, or ""
     alarm_rows: list[int]
     alarm_causes: list[str]
@@ -86,6 +88,8 @@ def init_state(
         "generation": np.zeros(1, dtype=np.intp),
         "belief": np.ones(1),
         "last_believed": np.zeros(1, dtype=np.int64),
+        "unfair_since_growth": 0,
+        "unfair_share": 0.0,
         "alarm": "",
         "alarm_rows": [],
         "alarm_causes": [],

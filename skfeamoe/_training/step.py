@@ -23,6 +23,7 @@ from skfeamoe._mixture.losses import Loss
 from skfeamoe._mixture.optimizers import Optimizer
 from skfeamoe._training.generations import update_belief, within_generations
 from skfeamoe._training.growth import Growth
+from skfeamoe._training.individual import penalty_gradient, twin_rows, unfair_rows
 from skfeamoe._training.state import State, layout_of, prior_scores
 
 REFERENCE_ROWS = 32.0
@@ -63,6 +64,9 @@ class Settings:
     memory_span: float  # rows after which the optimizer has forgotten 63 % of a gradient
     favorable: int
     clip_slopes: bool
+    rescale: bool
+    twin_columns: NDArray  # columns whose change makes a row's twin, empty for none
+    individual_penalty: float
 
 
 def boundary_distance(
@@ -119,6 +123,8 @@ def train_batch(
     slopes = score_slopes(d_gate, d_expert)
     slopes *= (weight / REFERENCE_ROWS)[:, None]
     gradient = parameter_gradient(Z, slopes)
+    if len(settings.twin_columns):
+        gradient += _individual_gradient(state, settings, fwd, Z, weight) / REFERENCE_ROWS
     part = len(y) / REFERENCE_ROWS
     gradient[:, :-1] += (settings.alpha * part) * state["block"][:, :-1]
     state["memory"] *= np.exp(-len(y) / settings.memory_span)
@@ -126,6 +132,28 @@ def train_batch(
     if generations:
         update_belief(state, loss_gate, fairness_gate, fwd.gate_proba)
     _publish(state, settings, fwd, loss, part)
+
+
+def _individual_gradient(
+    state: State, settings: Settings, fwd: Forward, Z, weight: NDArray
+) -> NDArray:
+    """Count the unfair rows of a batch; the gradient of their penalty."""
+    columns = settings.twin_columns
+    twin = twin_rows(Z, columns, state["moments"], rescale=settings.rescale)
+    unfair = unfair_rows(state, Z, twin)
+    state["unfair_since_growth"] += int(np.count_nonzero(unfair & (weight > 0)))
+    rate = min(USAGE_RATE * len(weight) / REFERENCE_ROWS, 1.0)
+    state["unfair_share"] += rate * (float(unfair.mean()) - state["unfair_share"])
+    return penalty_gradient(
+        state,
+        fwd,
+        Z,
+        twin,
+        unfair,
+        weight,
+        settings.favorable,
+        settings.individual_penalty,
+    )
 
 
 def _measure(
