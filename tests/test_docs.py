@@ -1,0 +1,118 @@
+"""The pages in docs/ keep their word: names resolve, links lead somewhere, code runs."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = {
+    str(path.relative_to(DOCS)): path.read_text(encoding="utf-8")
+    for path in sorted(DOCS.rglob("*.md"))
+}
+GUIDE = PAGES["user_guide.md"]
+
+NAME = re.compile(r"(?<![\w./-])skfeamoe(?:\.[A-Za-z_]\w*)+")
+LINK = re.compile(r"\]\(<?([^)>\s]+)>?\)")
+
+pages = pytest.mark.parametrize("page", PAGES)
+
+
+def prose(text):
+    """Text without blocks of code, whose brackets are no links."""
+    return re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+
+
+def resolve(name):
+    """The object of a dotted name."""
+    parts = name.split(".")
+    found, tail = importlib.import_module(parts[0]), parts[1:]
+    for depth, part in enumerate(tail, start=2):
+        if not hasattr(found, part):
+            found = importlib.import_module(".".join(parts[:depth]))
+        else:
+            found = getattr(found, part)
+    return found
+
+
+def anchors(text):
+    """Targets that headings make, as GitHub names them."""
+    titles = re.findall(r"^#+ (.*)$", prose(text), flags=re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def unmeasured(text, link):
+    """Whether the picture stands in a section that no benchmark has filled yet."""
+    sections = re.split(r"^## ", text, flags=re.M)
+    empty = re.compile(r"<!-- begin (\w+) -->\s*<!-- end \1 -->")
+    return any(link in section and empty.search(section) for section in sections)
+
+
+@pytest.mark.parametrize("name", ["skfeamoe.nowhere", "skfeamoe.datasets.make_gold"])
+def test_a_name_that_is_not_there_is_noticed(name):
+    with pytest.raises(ImportError):
+        resolve(name)
+
+
+@pages
+def test_names_exist(page):
+    missing = []
+    for name in sorted(set(NAME.findall(PAGES[page]))):
+        try:
+            resolve(name)
+        except ImportError:
+            missing.append(name)
+    assert missing == []
+
+
+@pages
+def test_links_and_pictures_exist(page):
+    awaited = []
+    for link in LINK.findall(prose(PAGES[page])):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (DOCS / page).parent / path if path else DOCS / page
+        if page == "benchmarks.md" and not target.exists():
+            assert unmeasured(PAGES[page], link), f"{page}: {link} is not there"
+            awaited.append(link)
+            continue
+        assert target.exists(), f"{page}: {link} is not there"
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), f"{page}: {link}"
+    if awaited:
+        pytest.skip(f"pictures that the benchmarks have not drawn yet: {awaited}")
+
+
+def test_every_page_is_on_the_map():
+    linked = {link.partition("#")[0] for link in LINK.findall(PAGES["index.md"])}
+    at_top = {page for page in PAGES if "/" not in page and page != "index.md"}
+    assert at_top - linked == set(), "docs/index.md does not name every page"
+
+
+def test_every_equation_names_its_code():
+    after = re.findall(r"^```math\n.*?^```\n\n?([^\n]*)", GUIDE, flags=re.M | re.S)
+    assert len(after) == GUIDE.count("```math")
+    assert [line for line in after if not line.startswith("Code: `skfeamoe.")] == []
+
+
+def test_constants_are_those_of_the_code():
+    rows = re.findall(r"^\| `(skfeamoe\.[\w.]+)` \| ([\d.]+) \|", GUIDE, flags=re.M)
+    assert rows
+    stated = {name: float(value) for name, value in rows}
+    assert stated == {name: float(resolve(name)) for name in stated}
+
+
+@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
+def test_code_of_the_guide_runs(capsys, tmp_path, monkeypatch):
+    pytest.importorskip("river", reason='growth="drift" needs river')
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for code in re.findall(r"^```python\n(.*?)^```", GUIDE, flags=re.M | re.S):
+        exec(compile(code, "user_guide.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert names["audit"].difference()["approved"] < 0.08
+    assert "accuracy" in printed
+    assert "feamoeclassifier__difference_bound" in printed
