@@ -9,6 +9,7 @@ from skfeamoe.inspection._gap import GapExplanation, explain_gap
 from skfeamoe.inspection._gap_display import GroupComparisonDisplay
 from skfeamoe.inspection._prequential import PrequentialDisplay
 from skfeamoe.inspection._regions import ExpertRegionsDisplay
+from skfeamoe.inspection._routing import RoutingDisplay
 from skfeamoe.inspection._views import onehot_groups
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "GapExplanation",
     "GroupComparisonDisplay",
     "PrequentialDisplay",
+    "RoutingDisplay",
     "decision_plot",
     "explain_gap",
     "onehot_groups",
