@@ -133,7 +133,8 @@ def test_report_of_a_file(loans, tmp_path, capsys):
     assert "values missing" in text
     assert f"{loans['repaid'].count():,} rows" in text
     assert text.count("data:image/svg+xml") == 4
-    assert "region_north" not in text  # one feature, however it is encoded
+    assert '<th scope="row">region</th>' in text  # one feature, however it is encoded
+    assert "region_north" not in text
 
 
 def test_bad_places_for_files_are_told_before_the_work(loans, capsys):

@@ -59,6 +59,7 @@ def render(
         n_alarms=len(result.alarm_records.get(model, ())),
         own_alarms=parts.own_alarms(result, model),
         explained=gap_explanation,
+        features=parts.feature_lines(gap_explanation),
         facts=parts.record_facts(result, model, facts or {}),
     )
 

@@ -18,6 +18,7 @@ from ._words import (
     decimal,
     facts_of_settings,
     percent,
+    points,
     when,
 )
 
@@ -239,6 +240,17 @@ def _return(after, row: int, name: str, is_back, where: str) -> list[str]:
     if not back:
         return [f"The windowed {name} was not back {where} at the end of the stream."]
     return [f"The windowed {name} was back {where} after {count(back[0]['row'] - row)} rows."]
+
+
+def feature_lines(gap_explanation) -> list[tuple[str, str, str]]:
+    """What each feature adds to the gap, in points, the largest part first."""
+    if gap_explanation is None:
+        return []
+    frame = gap_explanation.to_frame()[["value", "standard_error"]]
+    return [
+        (str(name), points(value), f"{100 * error:.1f}")
+        for name, value, error in frame.itertuples(name=None)
+    ]
 
 
 def model_lines(result) -> list[dict[str, Any]]:
