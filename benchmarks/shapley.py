@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks import shapley_cases as peers
 from benchmarks import shapley_report as report
-from benchmarks.common import RESULTS, save
+from benchmarks.common import RESULTS, read, save
 from benchmarks.shapley_cases import Case, make_case
 
 OURS = "skfeamoe"
@@ -43,7 +43,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--path", default="../shared/data", help="folder of the data files")
     parser.add_argument("--output", type=Path, default=RESULTS)
-    parser.add_argument("--cases", nargs="+", default=list(peers.TITLES))
+    parser.add_argument(
+        "--cases", nargs="+", default=list(peers.TITLES), help="others keep their results"
+    )
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
@@ -52,6 +54,11 @@ def main() -> None:
         with threadpool_limits(1):
             cases = (make_case(name, options.path) for name in options.cases)
             records = [record for case in cases for record in measure(case)]
+        kept = read(options.output, "shapley")
+        if kept is not None:
+            kept = kept[~kept["case"].isin(options.cases)]
+            records = [r.dropna().to_dict() for _, r in kept.iterrows()] + records
+        records.sort(key=lambda record: list(peers.TITLES).index(record["case"]))
         save(options.output, "shapley", records, rows=N_ROWS, threads=1)
     if not options.check:
         report.write(options.output)
@@ -188,9 +195,10 @@ def _peer_settings(case: Case):
         with_(peers.kernel, l1_reg="num_features(10)"),
     )
     for times in (1, 2, 4):
-        if times == 1 or 2**n > times * auto:
-            off = with_(peers.kernel, n_samples=times * auto)
-            yield "KernelExplainer, l1 off", f"{times * auto} coalitions", off
+        if times == 1 or 2**n > times * auto / 2:
+            n_samples = min(times * auto, 2**n - 2)
+            off = with_(peers.kernel, n_samples=n_samples)
+            yield "KernelExplainer, l1 off", f"{n_samples} coalitions", off
     for chains in (1, 4, 16):
         pairs = with_(peers.permutation, n_chains=chains)
         yield "PermutationExplainer", f"{chains} pairs", pairs
