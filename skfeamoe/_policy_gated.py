@@ -558,8 +558,9 @@ default=None
         if not isinstance(n_steps, Integral) or n_steps < 1:
             raise ValueError(f"n_steps must be a positive integer, got {n_steps!r}")
         if expert is None:
+            steps = int(n_steps)
             return self._map(
-                X, lambda m, Z: mixture_attributions(m, Z, np.zeros(Z.shape[1]), n_steps)
+                X, lambda m, Z: mixture_attributions(m, Z, np.zeros(Z.shape[1]), steps)
             )
         k = _expert_number(expert)
         return self._map(X, lambda m, Z: expert_attributions(m, k, Z, np.zeros(Z.shape[1])))

@@ -176,16 +176,16 @@ def gate_rows(mixture: Mixture, rows: Rows) -> GateRows:
     x0 = np.zeros(rows.Z.shape[1])
     attributions = [expert_attributions(mixture, k, rows.Z, x0) for k in range(N_EXPERTS)]
     attention = np.stack([attention_shares(r)[0] for r in attributions], axis=1)
-    quality = []
+    drops = []
     for k, r in enumerate(attributions):
 
         def expert_proba(Z, k=k):
             return outputs(mixture, Z).expert_proba[k]
 
-        quality.append(score.explanation_quality(expert_proba, rows.Z, r, x0))
+        drops.append(score.explanation_quality(expert_proba, rows.Z, r, x0))
     state = gating.state_of(rows.Z, said.expert_proba)
     proba = said.expert_proba.transpose(1, 0, 2)
-    quality = np.stack(quality, axis=1)
+    quality = np.stack(drops, axis=1)
     return GateRows(state, proba, attention, quality, rows.y, rows.groups, rows.weight)
 
 
