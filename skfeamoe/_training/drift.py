@@ -5,7 +5,7 @@ calls the detector is a dict of numbers and arrays, which pickle, joblib and sko
 read back bit for bit. Binary detectors (DDM, HDDM, ...) are left out, as
 gaps are no zeros and ones.
 
-ADWIN's test takes values between 0 and 1; scale others. With its default delta, .002, four
+ADWIN's test takes values between 0 and 1; scale others. With its default delta, .002, two
 million values without a change gave no alarm, and a rise of an error rate from .15 to .35
 after 10,000 rows was seen within 111 rows in the median and 215 at most (60 seeds; .01: 87
 rows and .2 false alarms per 100,000 rows; .05: 71 and 1.0). Page-Hinkley with the defaults
