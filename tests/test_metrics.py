@@ -78,9 +78,7 @@ def test_weight_two_is_a_duplicated_row(world):
     twice = np.concatenate([np.arange(400), np.arange(100)])
     weight = np.where(np.arange(400) < 100, 2.0, 1.0)
     args = {k: world[k] for k in ("y_true", "y_pred", "distance")}
-    weighted = burden_difference(
-        **args, sensitive_features=world["race"], sample_weight=weight
-    )
+    weighted = burden_difference(**args, sensitive_features=world["race"], sample_weight=weight)
     doubled = burden_difference(
         **{k: v[twice] for k, v in args.items()}, sensitive_features=world["race"][twice]
     )
@@ -202,9 +200,7 @@ def applicants():
     )
     push = frame["race"].map({"a": 1.0, "b": 0.0, "c": -1.0})
     y = (frame["income"] + push + rng.normal(scale=0.3, size=n) > 0).astype(int)
-    encode = ColumnTransformer(
-        [("race", OneHotEncoder(), ["race"])], remainder="passthrough"
-    )
+    encode = ColumnTransformer([("race", OneHotEncoder(), ["race"])], remainder="passthrough")
     return frame, y, make_pipeline(encode, LogisticRegression()).fit(frame, y)
 
 
@@ -213,15 +209,11 @@ def test_counterfactual_predict_on_a_dataframe(applicants):
     before = frame.copy()
     predicted = counterfactual_predict(model, frame, columns="race")
     for j, value in enumerate(["a", "b", "c"]):
-        np.testing.assert_array_equal(
-            predicted[:, j], model.predict(frame.assign(race=value))
-        )
+        np.testing.assert_array_equal(predicted[:, j], model.predict(frame.assign(race=value)))
     pd.testing.assert_frame_equal(frame, before)
     share = np.mean((predicted != model.predict(frame)[:, None]).any(axis=1))
     assert 0.2 < share < 1
-    assert individual_fairness_score(model, frame, columns="race") == pytest.approx(
-        1 - share
-    )
+    assert individual_fairness_score(model, frame, columns="race") == pytest.approx(1 - share)
 
 
 def test_counterfactual_predict_on_categories_polars_and_sparse(applicants):
@@ -234,9 +226,7 @@ def test_counterfactual_predict_on_categories_polars_and_sparse(applicants):
     np.testing.assert_array_equal(
         counterfactual_predict(model, pl.from_pandas(frame), columns="race"), plain
     )
-    X = np.column_stack(
-        [frame["race"].map({"a": 0.0, "b": 1.0, "c": 2.0}), frame["income"]]
-    )
+    X = np.column_stack([frame["race"].map({"a": 0.0, "b": 1.0, "c": 2.0}), frame["income"]])
     linear = LogisticRegression().fit(X, frame["income"] + X[:, 0] > 1)
     np.testing.assert_array_equal(
         counterfactual_predict(linear, sparse.csr_array(X), columns=0),
