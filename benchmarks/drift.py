@@ -156,8 +156,10 @@ def main(arguments=None) -> int:
     with threadpool_limits(1):
         for name in sections:
             start = time.perf_counter()
-            records = list(SECTIONS[name](context))
-            file = save(options.output, f"drift_{name}", records, seeds=options.seeds)
+            records: list[dict] = []
+            for record in SECTIONS[name](context):
+                records.append(record)
+                file = save(options.output, f"drift_{name}", records, seeds=options.seeds)
             seconds = time.perf_counter() - start
             print(f"{name}: {seconds:.0f} s, {len(records)} records in {file}", flush=True)
     if options.report:

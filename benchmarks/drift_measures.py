@@ -13,7 +13,10 @@ ACCURACY_SLACK, GAP_SLACK = 0.05, 0.02
 
 CURVE_POINTS = 120
 LATE = 3000
-"""An alarm is false if the last change has been complete for more than so many rows."""
+"""An alarm is late if the last change has been complete for more than so many rows."""
+
+GRADUAL_SHARE = 0.2
+"""Part of a stream that a gradual change of `make_credit_stream` takes."""
 
 
 def excess_error(stream: Stream, decided) -> np.ndarray:
@@ -103,7 +106,7 @@ def curves(stream: Stream, decided) -> dict[str, list]:
     }
 
 
-def false_alarms(stream_changes, alarms) -> int:
-    """Alarms before the first change, or long after a change."""
-    changes = np.asarray(stream_changes)
-    return sum(not np.any((alarm >= changes) & (alarm < changes + LATE)) for alarm in alarms)
+def late_alarms(changes, alarms, width: float = 0.0) -> int:
+    """Alarms outside all changes, which end at ``changes`` after ``width`` rows."""
+    ends = np.asarray(changes)
+    return sum(not np.any((alarm >= ends - width) & (alarm < ends + LATE)) for alarm in alarms)

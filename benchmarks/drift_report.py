@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmarks.bars import Bar
 from benchmarks.common import ROOT, markdown, read, write_between_markers
-from benchmarks.drift_measures import GAP_ROWS, false_alarms
+from benchmarks.drift_measures import GAP_ROWS, GRADUAL_SHARE, late_alarms
 from benchmarks.drift_models import BOUND, FEAMOE, ONLINE_PEERS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -214,8 +214,10 @@ def _shared(group) -> dict[str, str]:
     alarms = ""
     if "drift" in group["method"].iloc[0]:
         changes = group.get("changes", pd.Series(index=group.index, dtype=object))
+        gradual = group["stream"].iloc[0].startswith("gradual")
+        width = GRADUAL_SHARE * group["rows"].iloc[0] if gradual else 0.0
         late = [
-            false_alarms(known if isinstance(known, list) else (), rows)
+            late_alarms(known if isinstance(known, list) else (), rows, width)
             for known, rows in zip(changes, group["alarms"], strict=True)
         ]
         alarms = f"{group['alarms'].map(len).mean():.1f}"
