@@ -353,7 +353,8 @@ default=None
             groups = np.full(X.shape[0], -1, dtype=np.intp)
             self._group_labels: list[str] = []
             if sensitive_features is not None:
-                groups, self._group_labels = encode_groups(sensitive_features, len(y), [])
+                groups, labels = encode_groups(sensitive_features, len(y), [])
+                groups, self._group_labels = _in_use(groups, labels, used)
             self._moments = update_moments(
                 init_moments(X.shape[1], centered=True), _dense(X), weight
             )
@@ -650,6 +651,14 @@ default=None
 def _dense(X):
     """X as an ndarray."""
     return X.toarray() if issparse(X) else X
+
+
+def _in_use(groups, labels, used):
+    """Codes and labels of the groups among the rows that have weight."""
+    kept = list(dict.fromkeys(groups[used & (groups >= 0)].tolist()))
+    code_of = np.full(len(labels) + 1, -1, dtype=np.intp)
+    code_of[kept] = np.arange(len(kept))
+    return code_of[groups], [labels[code] for code in kept]
 
 
 def _expert_number(expert) -> int:
