@@ -54,7 +54,8 @@ def expected_failed_checks(estimator):
 @parametrize_with_checks(
     [FEAMOEClassifier(name) for name in [None, *ALL]]
     + [FEAMOEClassifier(ALL, control="schedule", loss="jacobs")]
-    + [GroupsFromX(name, growth_interval=10) for name in ALL]
+    # a check asks for an accuracy of .83 where the sign of the first column is the label
+    + [GroupsFromX(name, difference_bound=0.5, growth_interval=10) for name in ALL]
     + [GroupsFromX(ALL, control="schedule", growth_interval=10, max_experts=3)],
     expected_failed_checks=expected_failed_checks,
 )

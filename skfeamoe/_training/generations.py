@@ -26,7 +26,7 @@ SHARE_PER_ROW = 0.001
 """Part of all weight that is shared out evenly per row."""
 
 NEWBORN_WEIGHT = 0.9
-"""Weight of a new generation: a copy of the believed one, so that no prediction changes."""
+"""Part of the believed generation's weight that its copy gets: no prediction changes."""
 
 NEWBORN_MEMORY = 0.003
 """Part of its parents' optimizer memory that a generation born of an alarm starts with."""
@@ -103,8 +103,10 @@ def add_generation(state: State, max_experts: int) -> None:
         state["generation"] = np.append(state["generation"], n_generations(state))
         state["n_experts"] += 1
     state["usage"] = state["usage"] / state["usage"].sum()
-    belief = state["belief"] * (1.0 - NEWBORN_WEIGHT)
-    state["belief"] = np.append(belief, NEWBORN_WEIGHT)
+    belief = state["belief"].copy()
+    inherited = NEWBORN_WEIGHT * belief[believed]
+    belief[believed] -= inherited
+    state["belief"] = np.append(belief, inherited)
     state["last_believed"] = np.append(state["last_believed"], state["n_samples_seen"])
     state["n_added"] += len(parents)
     state["samples_at_growth"] = state["n_samples_seen"]

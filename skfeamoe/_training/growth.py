@@ -17,7 +17,7 @@ from skfeamoe._fairness.constraints import Outcome, Slots
 from skfeamoe._mixture import layout as block_layout
 from skfeamoe._training.state import PREDICTING, State, drop_expert, generator, layout_of
 
-NOISE = 0.1
+NOISE = 0.05
 """Norm of the perturbation of a new expert's rows, in units of log-odds."""
 
 MEMORY_SHARE = 0.1
