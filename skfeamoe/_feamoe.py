@@ -5,13 +5,13 @@ from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._classifier import GatedClassifier
 from skfeamoe._explanation import explain_estimator
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
 from skfeamoe._mixture import layout as block_layout
@@ -80,7 +80,7 @@ PATIENCE_ROWS = 1000
 """Rows of a stream after which a constraint that compares no groups is reported."""
 
 
-class FEAMOEClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class FEAMOEClassifier(CallbackSupportMixin, GatedClassifier):
     """Fair, explainable and adaptive mixture of experts.
 
     A mixture of logistic experts with a softmax gate that learns in one pass
@@ -309,7 +309,6 @@ and (n_experts, n_outputs)
     # a call to set_fit_request.
     __metadata_request__fit = {"sensitive_features": True}
     __metadata_request__partial_fit = {"sensitive_features": True}
-    __metadata_request__score = {"sensitive_features": True}
 
     _parameter_constraints: dict = {
         "constraints": [StrOptions(set(CONSTRAINTS)), "array-like", tuple, None],
@@ -833,40 +832,6 @@ default=None
         """
         return self._map(X, lambda fwd: mixture_log_proba(fwd))
 
-    def decision_function(self, X):
-        """Log-odds of the second class, or the log-probabilities of all classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to score.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Shape (n_samples,) for two classes.
-        """
-        log_proba = self.predict_log_proba(X)
-        if len(self.classes_) == 2:
-            return log_proba[:, 1] - log_proba[:, 0]
-        return log_proba
-
-    def predict(self, X):
-        """The most probable class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to decide on.
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,)
-            Labels from `classes_`.
-        """
-        proba = self.predict_proba(X)
-        return self.classes_[proba.argmax(axis=1)]
-
     def gate_proba(self, X):
         """Weight of every expert for every row, g_k(x).
 
@@ -1064,31 +1029,6 @@ default="interventional"
             random_state=random_state,
         )
 
-    def score(self, X, y, sample_weight=None, sensitive_features=None):
-        """Accuracy.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Test rows.
-
-        y : array-like of shape (n_samples,)
-            True labels.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights.
-
-        sensitive_features : array-like, default=None
-            Accepted so that the same arguments serve fit and score; accuracy does not
-            depend on it. Use fairlearn's metrics to score gaps.
-
-        Returns
-        -------
-        score : float
-            Share of correct predictions.
-        """
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
-
     def _map(self, X, read):
         """Apply ``read`` to forward passes over X, a bounded number of rows at a time."""
         check_is_fitted(self)
@@ -1102,11 +1042,6 @@ default="interventional"
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     # ---------------------------------------------------------------- attributes
-
-    @property
-    def groups_(self):
-        """Names of the groups seen so far."""
-        return np.array(self._group_labels, dtype=object)
 
     @property
     def n_experts_(self):
@@ -1192,8 +1127,3 @@ default="interventional"
                 else cause
             )
         return causes
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags

@@ -5,12 +5,12 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.metrics import accuracy_score
+from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._classifier import GatedClassifier
 from skfeamoe._mixture import mlp
 from skfeamoe._mixture.moments import init_moments, standardize, update_moments
 from skfeamoe._policy.experts import N_EXPERTS, Rows, Shape, Weights
@@ -46,7 +46,7 @@ POSITIVE = Interval(Real, 0, None, closed="neither")
 COUNT = Interval(Integral, 1, None, closed="left")
 
 
-class PolicyGatedMoEClassifier(ClassifierMixin, BaseEstimator):
+class PolicyGatedMoEClassifier(GatedClassifier):
     """Three experts, for utility, result fairness and procedural fairness, and their gate.
 
     Expert 1 is trained for utility alone. Expert 2 is to give the groups equal results:
@@ -214,7 +214,6 @@ class PolicyGatedMoEClassifier(ClassifierMixin, BaseEstimator):
     # Sensitive features are what this estimator is about: routing passes them on without
     # a call to set_fit_request.
     __metadata_request__fit = {"sensitive_features": True}
-    __metadata_request__score = {"sensitive_features": True}
 
     _parameter_constraints: dict = {
         "gate": [StrOptions(set(GATES))],
@@ -455,40 +454,6 @@ default=None
         """
         return self._map(X, lambda mixture, Z: outputs(mixture, Z).log_proba)
 
-    def decision_function(self, X):
-        """Log-odds of the second class, or the log-probabilities of all classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to score.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            Shape (n_samples,) for two classes.
-        """
-        log_proba = self.predict_log_proba(X)
-        if len(self.classes_) == 2:
-            return log_proba[:, 1] - log_proba[:, 0]
-        return log_proba
-
-    def predict(self, X):
-        """The most probable class.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to decide on.
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,)
-            Labels from `classes_`.
-        """
-        log_proba = self.predict_log_proba(X)
-        return self.classes_[log_proba.argmax(axis=1)]
-
     def gate_proba(self, X):
         """Weight of every expert for every row, g_k(x).
 
@@ -566,31 +531,6 @@ default=None
         k = _expert_number(expert)
         return self._map(X, lambda m, Z: expert_attributions(m, k, Z, np.zeros(Z.shape[1])))
 
-    def score(self, X, y, sample_weight=None, sensitive_features=None):
-        """Accuracy.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Test rows.
-
-        y : array-like of shape (n_samples,)
-            True labels.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights.
-
-        sensitive_features : array-like, default=None
-            Accepted so that the same arguments serve fit and score; accuracy does not
-            depend on it. See :mod:`skfeamoe.metrics` for unfairness.
-
-        Returns
-        -------
-        score : float
-            Share of correct predictions.
-        """
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
-
     def _map(self, X, read):
         """Apply ``read`` to the mixture and scaled rows, a bounded number at a time."""
         check_is_fitted(self)
@@ -620,11 +560,6 @@ default=None
     # ---------------------------------------------------------------- attributes
 
     @property
-    def groups_(self):
-        """Names of the groups seen in training."""
-        return np.array(self._group_labels, dtype=object)
-
-    @property
     def n_experts_(self):
         """Number of experts."""
         return N_EXPERTS
@@ -638,11 +573,6 @@ default=None
     def baseline_(self):
         """The row that attributions start from: the training mean."""
         return self._moments["mean"].copy()
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_gate")
