@@ -458,6 +458,7 @@ default=None
             progress.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
             task = progress.subcontext(task_name="pass")
             task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
+            best = None
             for done in train_epochs(
                 self._state,
                 settings,
@@ -469,6 +470,8 @@ default=None
                 n_epochs=n_passes,
             ):
                 self.n_iter_ = done + 1
+                if self.n_iter_ > n_passes // 2:
+                    best = self._fairest(best, settings, batch)
                 stop = task.call_on_fit_task_end(
                     estimator=self,
                     X=X,
@@ -480,7 +483,10 @@ default=None
                     break
                 task = progress.subcontext(task_name="pass")
                 task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
-            self._audit(settings, batch)
+            if best is None:
+                self._audit(settings, batch)
+            else:
+                self._state["average"], self._audited_gaps, self._gap_errors = best[1:]
             progress.call_on_fit_task_end(
                 estimator=self,
                 X=X,
@@ -756,6 +762,27 @@ default=None
         moments = audit(self._state, settings, batch.X, batch.y, batch.groups, batch.weight)
         self._audited_gaps = constraint_gaps(settings.slots, moments)
         self._gap_errors = constraint_errors(settings.slots, moments)
+
+    def _fairest(self, best, settings, batch: Batch):
+        """The better of ``best`` and the present model by how far bounds are exceeded.
+
+        The control swings about its bounds; of the later passes the one that exceeds them
+        least is kept, the last one if several meet them.
+        """
+        self._audit(settings, batch)
+        bounds = self._strength() if self.control == "bound" else {}
+        excess = max(
+            (
+                max(gap / bounds[name], 1.0)
+                for name, gap in self._audited_gaps.items()
+                if name in bounds and gap == gap
+            ),
+            default=1.0,
+        )
+        if best is not None and best[0] < excess:
+            return best
+        gaps, errors = self._audited_gaps, getattr(self, "_gap_errors", {})
+        return excess, self._state["average"].copy(), gaps, errors
 
     def _comparable(self) -> bool:
         """Whether there are constraints and at least two groups."""
