@@ -5,15 +5,25 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 
 from skfeamoe._feature_groups import Players, resolve_players
-from skfeamoe._shapley import Attribution, Mixture, mixture_shapley
+from skfeamoe._mixture.forward import mixture_log_proba
+from skfeamoe._shapley import (
+    GAMES,
+    OUTPUTS,
+    Attribution,
+    Mixture,
+    mixture_shapley,
+    model_shapley,
+)
 from skfeamoe._validation import check_features, feature_columns
 
 if TYPE_CHECKING:
@@ -32,15 +42,11 @@ def explain_estimator(
     rows, weight = _background(estimator, background)
     kept, names, known = feature_columns(estimator)
     players = resolve_players(feature_groups, names, known, kept, rows)
+    linear = hasattr(estimator, "expert_coef_")
+    play = _linear_game(estimator) if linear else _game(estimator)
     if not isinstance(random_state, np.random.Generator):
         random_state = int(check_random_state(random_state).randint(2**31 - 1))
-    attribution = mixture_shapley(
-        Mixture(
-            gate_coef=estimator.gate_coef_,
-            gate_intercept=estimator.gate_intercept_,
-            expert_coef=estimator.expert_coef_,
-            expert_intercept=estimator.expert_intercept_,
-        ),
+    attribution = play(
         X,
         rows,
         players=players.columns,
@@ -57,6 +63,76 @@ def explain_estimator(
         [str(label) for label in estimator.classes_],
         time.perf_counter() - started,
     )
+
+
+def _linear_game(estimator):
+    """The games of linear experts, which have closed forms and fast chains."""
+    mixture = Mixture(
+        gate_coef=estimator.gate_coef_,
+        gate_intercept=estimator.gate_intercept_,
+        expert_coef=estimator.expert_coef_,
+        expert_intercept=estimator.expert_intercept_,
+    )
+    return partial(mixture_shapley, mixture)
+
+
+def _game(estimator):
+    """The games of all other experts, which call the model."""
+    return partial(_play_by_calls, estimator._forward_pass())
+
+
+def _play_by_calls(forward, X, background, *, game, output, decompose, engine, **options):
+    """Shapley values of a mixture that can be called only."""
+    if game not in GAMES:
+        raise ValueError(f"game must be one of {GAMES}, got {game!r}")
+    if output not in OUTPUTS:
+        raise ValueError(f"output must be one of {OUTPUTS}, got {output!r}")
+    if decompose or engine != "numpy":
+        wrong = "decompose=True" if decompose else f"engine={engine!r}"
+        raise ValueError(
+            f'{wrong} needs expert="logistic"; networks are explained by calls of the whole '
+            "model, so leave it at its default"
+        )
+    if game == "interventional":
+        return model_shapley(
+            lambda rows: _output(mixture_log_proba(forward(rows)), output),
+            X,
+            background,
+            **options,
+        )
+    if game == "gate_frozen_margin":
+        combine = _mean_margin
+    else:
+        combine = partial(_held_output, output=output)
+    held = (lambda rows: forward(rows).log_gate, combine)
+    return model_shapley(
+        lambda rows: forward(rows).log_expert_proba, X, background, held=held, **options
+    )
+
+
+def _output(log_proba: NDArray, output: str) -> NDArray:
+    """Probabilities or log-odds of every class, of the second one only if there are two."""
+    if output == "probability":
+        explained = np.exp(log_proba)
+    else:
+        n_classes = log_proba.shape[1]
+        others = [np.delete(log_proba, c, axis=1) for c in range(n_classes)]
+        explained = log_proba - np.stack([logsumexp(o, axis=1) for o in others], axis=1)
+    return explained[:, 1:] if explained.shape[1] == 2 else explained
+
+
+def _held_output(log_gate: NDArray, log_proba: NDArray, *, output: str) -> NDArray:
+    """Output of a mixture whose gate is held."""
+    return _output(logsumexp(log_gate[:, :, None] + log_proba, axis=1), output)
+
+
+def _mean_margin(log_gate: NDArray, log_proba: NDArray) -> NDArray:
+    """Mean of the experts' margins under a gate that is held."""
+    if log_proba.shape[2] == 2:
+        margin = log_proba[:, :, 1:] - log_proba[:, :, :1]
+    else:
+        margin = log_proba - log_proba.mean(axis=2, keepdims=True)
+    return np.einsum("nk,nkc->nc", np.exp(log_gate), margin)
 
 
 def _checked(estimator, X):

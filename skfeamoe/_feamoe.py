@@ -14,13 +14,15 @@ from sklearn.utils.validation import check_is_fitted
 from skfeamoe._classifier import GatedClassifier
 from skfeamoe._explanation import explain_estimator
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
-from skfeamoe._mixture import layout as block_layout
+from skfeamoe._fitted_experts import fitted_layers
+from skfeamoe._mixture.experts import EXPERTS, kind_of
 from skfeamoe._mixture.forward import (
     forward,
     mixture_log_proba,
     mixture_proba,
 )
 from skfeamoe._mixture.losses import LOSSES
+from skfeamoe._mixture.mlp import ACTIVATIONS
 from skfeamoe._mixture.moments import fold, init_moments
 from skfeamoe._mixture.optimizers import OPTIMIZERS
 from skfeamoe._training.drift import DETECTORS
@@ -65,9 +67,9 @@ from skfeamoe._validation import (
     check_per_constraint,
     check_target,
     check_weight,
+    check_widths,
     encode_groups,
     encode_target,
-    linear_parameters,
     numbers_of_features,
     unchanged_on_error,
 )
@@ -83,8 +85,8 @@ PATIENCE_ROWS = 1000
 class FEAMOEClassifier(CallbackSupportMixin, GatedClassifier):
     """Fair, explainable and adaptive mixture of experts.
 
-    A mixture of logistic experts with a softmax gate that learns in one pass
-    (`partial_fit`) or several (`fit`), grows while it learns, and keeps the gaps between
+    A mixture of logistic experts, or small networks, with a softmax gate that learns in one
+    pass (`partial_fit`) or several (`fit`), grows while it learns, and keeps the gaps between
     groups of people under a stated bound. The sensitive attribute is needed to learn,
     never to predict.
 
@@ -117,6 +119,17 @@ class FEAMOEClassifier(CallbackSupportMixin, GatedClassifier):
         The negative log-likelihood of the mixture, or the localized squared error of
         Jacobs et al. (1991), the form of the paper.
 
+    expert : {"logistic", "mlp"}, default="logistic"
+        What an expert is: a logistic regression, or a multilayer perceptron. Logistic
+        experts are faster, have coefficients to read, and are explained a hundred times
+        faster. One ``"mlp"`` expert without constraints is an online neural network.
+
+    hidden_layer_sizes : int or sequence of int, default=(30,)
+        Widths of the hidden layers of ``expert="mlp"``.
+
+    activation : {"relu", "leaky_relu", "tanh"}, default="relu"
+        Activation of these layers.
+
     growth : {"interval", "drift", "individual_fairness"} or None, default="interval"
         When experts are added: every `growth_interval` rows, when a change detector raises
         an alarm, when a tenth of `growth_interval` rows has gathered whose decision changes
@@ -147,9 +160,10 @@ class FEAMOEClassifier(CallbackSupportMixin, GatedClassifier):
         one with the smallest mean gate weight.
 
     initial_experts : list of fitted classifiers, default=None
-        Linear models, one a year, say, that become the first experts: LogisticRegression,
-        SGDClassifier with the log loss, or a Pipeline of StandardScaler and one of these,
-        fitted on the columns of `X`. The gate learns on the new rows.
+        Models, one a year, say, that become the first experts: LogisticRegression or
+        SGDClassifier with the log loss, with ``expert="mlp"`` an MLPClassifier of the same
+        layers, or a Pipeline of StandardScaler and one of these, fitted on the columns of
+        `X`. The gate learns on the new rows.
         `skfeamoe.streaming.fit_experts` fits them in parallel.
 
     solver : {"adagrad", "sgd"}, default="adagrad"
@@ -212,7 +226,12 @@ class FEAMOEClassifier(CallbackSupportMixin, GatedClassifier):
     expert_coef_, expert_intercept_ : ndarray of shape (n_experts, n_outputs, n_features) \
 and (n_experts, n_outputs)
         Experts in units of `X`. `n_outputs` is 1 for two classes, else `n_classes`. With
-        `sensitive_columns`, features are the other columns in their order.
+        `sensitive_columns`, features are the other columns in their order. Only with
+        ``expert="logistic"``.
+
+    expert_layers_ : list of (weight, bias)
+        Layers of all experts in units of `X`, from the features on: arrays of shape
+        (n_experts, n_out, n_in) and (n_experts, n_out). Logistic experts have one.
 
     gate_coef_, gate_intercept_ : ndarray of shape (n_experts, n_features) and (n_experts,)
         Softmax gate in units of `X`.
@@ -316,6 +335,9 @@ and (n_experts, n_outputs)
         "difference_bound": [Real, dict],
         "penalty_increment": [Real, dict],
         "loss": [StrOptions(set(LOSSES))],
+        "expert": [StrOptions(set(EXPERTS))],
+        "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like", tuple],
+        "activation": [StrOptions(set(ACTIVATIONS))],
         "growth": [StrOptions(set(GROWTH)), None],
         "growth_interval": [
             Interval(Integral, 1, None, closed="left"),
@@ -348,6 +370,9 @@ and (n_experts, n_outputs)
         difference_bound=0.05,
         penalty_increment=0.02,
         loss="log_loss",
+        expert="logistic",
+        hidden_layer_sizes=(30,),
+        activation="relu",
         growth="interval",
         growth_interval="auto",
         drift_detector="adwin",
@@ -373,6 +398,9 @@ and (n_experts, n_outputs)
         self.difference_bound = difference_bound
         self.penalty_increment = penalty_increment
         self.loss = loss
+        self.expert = expert
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
         self.growth = growth
         self.growth_interval = growth_interval
         self.drift_detector = drift_detector
@@ -591,6 +619,9 @@ default=None
             X.shape[1],
             len(self.classes_),
             len(Slots(constraints)),
+            expert=self.expert,
+            hidden=self._hidden_widths(),
+            activation=self.activation,
             seed=seed,
             centered=not hasattr(X, "tocsr"),
             background_size=int(self.background_size),
@@ -610,20 +641,19 @@ default=None
                 f"initial_experts must have 1 to max_experts={self.max_experts} models, got "
                 f"{len(models)}"
             )
-        width = batch.X.shape[1]
         fitted = [
-            linear_parameters(model, f"initial_experts[{k}]", self.classes_, width)
+            fitted_layers(
+                model,
+                f"initial_experts[{k}]",
+                expert=self.expert,
+                hidden=self._state["hidden"],
+                activation=self.activation,
+                classes=self.classes_,
+                n_features=batch.X.shape[1],
+            )
             for k, model in enumerate(models)
         ]
-        coefs, intercepts = zip(*fitted, strict=True)
-        seed_experts(
-            self._state,
-            batch.X,
-            batch.weight,
-            list(coefs),
-            list(intercepts),
-            rescale=self.standardize,
-        )
+        seed_experts(self._state, batch.X, batch.weight, fitted, rescale=self.standardize)
 
     def _continue(self, X, y, classes, sensitive_features, sample_weight) -> Batch:
         """Check further input against what is known."""
@@ -693,8 +723,17 @@ default=None
             "favorable_label": check_favorable(self.favorable_label, self.classes_),
             "sensitive_columns": columns,
             "standardize": bool(self.standardize),
+            "expert": self.expert,
+            "hidden_layer_sizes": self._hidden_widths(),
+            "activation": self.activation,
             "background_size": int(self.background_size),
         }
+
+    def _hidden_widths(self) -> list[int]:
+        """Widths of the experts' hidden layers; none for logistic experts."""
+        if self.expert == "logistic":
+            return []
+        return check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
 
     def _checked_constraints(self) -> tuple[str, ...]:
         """Names of the constraints."""
@@ -713,6 +752,12 @@ default=None
 
     def _settings(self, *, batch_size: int | None, interval: int, half_life: float, pace: Pace):
         """Settings of the core, with the given values where the user said "auto"."""
+        if self.control == "schedule" and self.growth is None and self._checked_constraints():
+            raise ValueError(
+                'control="schedule" raises its penalties with every added expert, and '
+                'growth=None adds none; use growth="interval" (with max_experts=1 for a single '
+                'expert) or control="bound"'
+            )
         return build_settings(
             loss=self.loss,
             solver=self.solver,
@@ -791,17 +836,31 @@ default=None
     def _warn_if_inactive(self) -> None:
         """Say once that constraints were asked for and cannot act."""
         names = self._checked_constraints()
-        if not names or self._warned_inactive or self._comparable():
-            return
-        self._warned_inactive = True
-        seen = f"only the group {self._group_labels[0]!r}" if self._group_labels else "no group"
-        warnings.warn(
-            f"constraints={list(names)} are inactive: {seen} has been seen. Pass "
-            "sensitive_features with at least two groups, or name sensitive_columns of X, "
-            "or set constraints=None",
-            FairnessWarning,
-            stacklevel=3,
-        )
+        reason = self._why_inactive() if names and not self._warned_inactive else ""
+        if reason:
+            self._warned_inactive = True
+            warnings.warn(
+                f"constraints={list(names)} are inactive: {reason}, or set constraints=None",
+                FairnessWarning,
+                stacklevel=3,
+            )
+
+    def _why_inactive(self) -> str:
+        """What keeps constraints from acting, and the remedy; empty if nothing does."""
+        if not self._comparable():
+            labels = self._group_labels
+            seen = f"only the group {labels[0]!r}" if labels else "no group"
+            return (
+                f"{seen} has been seen. Pass sensitive_features with at least two groups, or "
+                "name sensitive_columns of X"
+            )
+        scheduled = self.control == "schedule" and self._state["n_added"] == 0
+        if scheduled and self.growth != "interval":
+            return (
+                f'control="schedule" starts with the first added expert, and growth='
+                f'{self.growth!r} has added none. Use growth="interval" or control="bound"'
+            )
+        return ""
 
     def _warn_if_unmet(self) -> None:
         """Name the bounds that the fitted model does not meet."""
@@ -911,10 +970,9 @@ default=None
         neural networks for structured data", arXiv:2010.06113.
         """
         check_is_fitted(self)
-        coef = self._state["average"][:, :-1]
-        layout = layout_of(self._state)
+        block, layout = self._state["average"], layout_of(self._state)
         return self._map(
-            X, lambda fwd: boundary_distance(fwd, coef, self._favorable, layout)[0]
+            X, lambda fwd: boundary_distance(fwd, block, self._favorable, layout)[0]
         )
 
     def explain(
@@ -1060,13 +1118,18 @@ default="interventional"
         """Apply ``read`` to forward passes over X, a bounded number of rows at a time."""
         check_is_fitted(self)
         X, _ = check_features(self, X, reset=False, sensitive_columns=self.sensitive_columns)
-        layout = layout_of(self._state)
-        folded = fold(published_block(self._state), self._state["moments"])
+        run = self._forward_pass()
         parts = [
-            read(forward(X[start : start + PREDICT_ROWS], folded, layout))
+            read(run(X[start : start + PREDICT_ROWS]))
             for start in range(0, X.shape[0], PREDICT_ROWS)
         ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _forward_pass(self):
+        """The forward pass as a function of checked rows in units of X."""
+        layout = layout_of(self._state)
+        folded = fold(published_block(self._state), layout, self._state["moments"])
+        return lambda rows: forward(rows, folded, layout)
 
     # ---------------------------------------------------------------- attributes
 
@@ -1083,28 +1146,42 @@ default="interventional"
     @property
     def gate_coef_(self):
         """Coefficients of the gate in units of X."""
-        return self._coefficients()[0]
+        return self._read("gate").weight
 
     @property
     def gate_intercept_(self):
         """Intercepts of the gate."""
-        return self._coefficients()[1]
+        return self._read("gate").bias
 
     @property
     def expert_coef_(self):
         """Coefficients of the experts in units of X."""
-        return self._coefficients()[2]
+        return self._linear_layer("expert_coef_").weight
 
     @property
     def expert_intercept_(self):
         """Intercepts of the experts."""
-        return self._coefficients()[3]
+        return self._linear_layer("expert_intercept_").bias
 
-    def _coefficients(self):
-        """Gate and expert parameters in units of X."""
-        state = self._state
-        folded = fold(published_block(state), state["moments"])
-        return block_layout.split(folded, layout_of(state))
+    @property
+    def expert_layers_(self):
+        """Layers of the experts in units of X."""
+        return [tuple(layer) for layer in self._read("layers")]
+
+    def _linear_layer(self, name: str):
+        """The only layer of logistic experts."""
+        if self._state["expert"] != "logistic":
+            raise AttributeError(
+                f'{name} needs expert="logistic"; experts of expert={self._state["expert"]!r} '
+                "have no coefficients, see expert_layers_"
+            )
+        return self._read("layers")[0]
+
+    def _read(self, part: str):
+        """Gate or layers, by the name that the kind of expert gives them, in units of X."""
+        state, layout = self._state, layout_of(self._state)
+        folded = fold(published_block(state), layout, state["moments"])
+        return getattr(kind_of(layout), part)(folded, layout)
 
     @property
     def group_gaps_(self):

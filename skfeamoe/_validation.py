@@ -261,6 +261,17 @@ def check_weight(sample_weight, X) -> NDArray:
     return weight
 
 
+def check_widths(name: str, widths) -> list[int]:
+    """Widths of hidden layers, of one layer if it is a number."""
+    given = [widths] if isinstance(widths, Integral) else list(widths)
+    if not given or not all(isinstance(w, Integral) and int(w) >= 1 for w in given):
+        raise ValueError(
+            f"{name} must be one or more whole numbers from 1 on, got {widths!r}; (30,) is one "
+            "hidden layer of 30 units"
+        )
+    return [int(width) for width in given]
+
+
 def check_favorable(favorable_label, classes: NDArray) -> int:
     """Class code of the favorable label; the last class by default."""
     if favorable_label is None:
@@ -452,59 +463,3 @@ def unchanged_on_error(estimator):
         now.clear()
         now.update(before | callbacks)
         raise
-
-
-def linear_parameters(model, name: str, classes: NDArray, n_features: int):
-    """Coefficients (n_outputs, n_features) and intercepts of a fitted linear classifier.
-
-    ``model`` is a LogisticRegression, an SGDClassifier with the log loss, anything with the
-    same ``coef_``, ``intercept_`` and ``classes_``, or a Pipeline of StandardScaler and one
-    of these; the result is in the units of X.
-    """
-    scaler, linear = None, model
-    if hasattr(model, "steps"):
-        *before, (_, linear) = model.steps
-        kinds = [type(step).__name__ for _, step in before]
-        if kinds not in ([], ["StandardScaler"]):
-            raise ValueError(
-                f"{name} is a Pipeline with the steps {kinds} before the classifier; only a "
-                "StandardScaler can be taken over, so transform X before skfeamoe instead"
-            )
-        scaler = before[0][1] if before else None
-    missing = [a for a in ("coef_", "intercept_", "classes_") if not hasattr(linear, a)]
-    if missing:
-        raise ValueError(
-            f"{name} must be a fitted linear classifier, got {type(linear).__name__} without "
-            f"{missing}; fit it first, or use LogisticRegression"
-        )
-    if getattr(linear, "loss", "log_loss") != "log_loss":
-        raise ValueError(
-            f"{name} has loss={linear.loss!r}; only the log loss gives probabilities, so use "
-            'SGDClassifier(loss="log_loss") or LogisticRegression'
-        )
-    if not np.array_equal(linear.classes_, classes):
-        raise ValueError(
-            f"{name} knows the classes {linear.classes_.tolist()}, the stream has "
-            f"{classes.tolist()}; they must be the same"
-        )
-    coef = np.array(linear.coef_, dtype=np.float64)
-    if coef.shape[1] != n_features:
-        raise ValueError(
-            f"{name} was fitted on {coef.shape[1]} features, X has {n_features}; give all of "
-            "them the same columns"
-        )
-    n_outputs = 1 if len(classes) == 2 else len(classes)
-    if len(coef) != n_outputs:
-        raise ValueError(f"{name} has coef_ of shape {coef.shape}, expected {n_outputs} rows")
-    if n_outputs > 1 and hasattr(linear, "loss"):
-        raise ValueError(
-            f"{name} fits one class against the rest, which is no softmax over "
-            f"{n_outputs} classes; use LogisticRegression"
-        )
-    intercept = np.zeros(n_outputs) + np.asarray(linear.intercept_, dtype=np.float64)
-    if scaler is not None:
-        if scaler.scale_ is not None:
-            coef = coef / scaler.scale_
-        if scaler.with_mean:
-            intercept = intercept - coef @ scaler.mean_
-    return coef, intercept

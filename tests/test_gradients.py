@@ -7,16 +7,19 @@ import scipy.sparse as sp
 from skfeamoe._fairness.constraints import CONSTRAINTS, Outcome, Slots
 from skfeamoe._fairness.controls import row_slopes
 from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
+from skfeamoe._mixture.experts import EXPERTS, kind_of
 from skfeamoe._mixture.forward import (
     favorable_slopes,
     forward,
+    input_gradient,
     mixture_log_proba,
     mixture_proba,
     parameter_gradient,
     score_slopes,
 )
-from skfeamoe._mixture.layout import Layout, split
+from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.losses import LOSSES
+from skfeamoe._mixture.mlp import ACTIVATIONS
 
 N_SAMPLES, N_FEATURES, N_GROUPS = 24, 4, 3
 EMPTY_GROUP = 1
@@ -32,11 +35,11 @@ def central_differences(function, block, step=1e-5):
     return gradient
 
 
-def problem(n_experts, n_classes, weighted, seed=0):
+def problem(n_experts, n_classes, weighted, expert="logistic", seed=1):
     """A random mixture and batch; one group has no rows, some groups are unknown."""
     rng = np.random.default_rng(seed)
-    layout = Layout(n_experts, n_classes, N_FEATURES)
-    block = rng.normal(size=(layout.n_rows, N_FEATURES + 1))
+    layout = Layout(n_experts, n_classes, N_FEATURES, expert, (5, 3), "tanh")
+    block = rng.normal(size=kind_of(layout).start(layout, rng).shape)
     Z = rng.normal(size=(N_SAMPLES, N_FEATURES))
     y = rng.integers(n_classes, size=N_SAMPLES)
     groups = rng.choice([-1, 0, 2], size=N_SAMPLES)
@@ -48,54 +51,59 @@ def problem(n_experts, n_classes, weighted, seed=0):
 shapes = pytest.mark.parametrize(
     ("n_experts", "n_classes"), [(1, 2), (1, 3), (3, 2), (3, 3)], ids=str
 )
+experts = pytest.mark.parametrize("expert", EXPERTS)
 weights = pytest.mark.parametrize("weighted", [False, True], ids=["even", "weighted"])
 
 
 @shapes
 @weights
+@experts
 @pytest.mark.parametrize("loss", LOSSES)
-def test_loss_slopes_are_its_derivative(loss, n_experts, n_classes, weighted):
-    layout, block, Z, y, _, weight = problem(n_experts, n_classes, weighted)
+def test_loss_slopes_are_its_derivative(loss, n_experts, n_classes, weighted, expert):
+    layout, block, Z, y, _, weight = problem(n_experts, n_classes, weighted, expert)
     loss = LOSSES[loss]()
 
     def value(block):
         return weight @ loss.value_and_slopes(forward(Z, block, layout), y, layout)[0]
 
-    _, *slopes = loss.value_and_slopes(forward(Z, block, layout), y, layout)
-    slopes = score_slopes(*slopes)
-    gradient = parameter_gradient(Z, slopes * weight[:, None])
+    fwd = forward(Z, block, layout)
+    _, *slopes = loss.value_and_slopes(fwd, y, layout)
+    slopes = score_slopes(*slopes) * weight[:, None]
+    gradient = parameter_gradient(Z, block, layout, slopes, fwd.trace)
     np.testing.assert_allclose(
         gradient, central_differences(value, block), rtol=1e-5, atol=1e-8
     )
 
 
 @shapes
+@experts
 @pytest.mark.parametrize("favorable", [0, 1])
-def test_favorable_slopes_are_the_derivative_of_q(n_experts, n_classes, favorable):
-    layout, block, Z, _, _, _ = problem(n_experts, n_classes, weighted=False)
+def test_favorable_slopes_are_the_derivative_of_q(n_experts, n_classes, favorable, expert):
+    layout, block, Z, _, _, _ = problem(n_experts, n_classes, False, expert)
     mix = np.random.default_rng(1).normal(size=N_SAMPLES)
 
     def value(block):
         return mix @ mixture_proba(forward(Z, block, layout))[:, favorable]
 
-    q, d_gate, d_expert = favorable_slopes(forward(Z, block, layout), favorable, layout)
-    np.testing.assert_allclose(
-        q, mixture_proba(forward(Z, block, layout))[:, favorable], rtol=1e-12
-    )
-    gradient = parameter_gradient(Z, score_slopes(d_gate, d_expert) * mix[:, None])
+    fwd = forward(Z, block, layout)
+    q, d_gate, d_expert = favorable_slopes(fwd, favorable, layout)
+    np.testing.assert_allclose(q, mixture_proba(fwd)[:, favorable], rtol=1e-12)
+    slopes = score_slopes(d_gate, d_expert) * mix[:, None]
+    gradient = parameter_gradient(Z, block, layout, slopes, fwd.trace)
     np.testing.assert_allclose(
         gradient, central_differences(value, block), rtol=1e-5, atol=1e-8
     )
 
 
-def fairness_problem(names, n_experts, n_classes, weighted):
+def fairness_problem(names, n_experts, n_classes, weighted, expert="logistic"):
     """Everything that a penalty holds fixed: outcome, cell weights, gradient norms."""
-    layout, block, Z, y, groups, weight = problem(n_experts, n_classes, weighted)
+    layout, block, Z, y, groups, weight = problem(n_experts, n_classes, weighted, expert)
     favorable = n_classes - 1
     slots = Slots(names)
     fwd = forward(Z, block, layout)
     q, d_gate, d_expert = favorable_slopes(fwd, favorable, layout)
-    norm = log_odds_gradient_norm(q, score_slopes(d_gate, d_expert), block[:, :-1])
+    by_input = input_gradient(block, layout, score_slopes(d_gate, d_expert), fwd.trace)
+    norm = log_odds_gradient_norm(q, by_input)
     decided = mixture_proba(fwd).argmax(axis=1) == favorable
     assert 0 < decided.sum() < N_SAMPLES
     read = {"favored": y == favorable, "decided": decided}
@@ -108,13 +116,14 @@ def fairness_problem(names, n_experts, n_classes, weighted):
 
 @shapes
 @weights
+@experts
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize(
     "names", [*((name,) for name in CONSTRAINTS), tuple(CONSTRAINTS)], ids="+".join
 )
-def test_gradient_of_loss_and_penalty(loss, names, n_experts, n_classes, weighted):
+def test_gradient_of_loss_and_penalty(loss, names, n_experts, n_classes, weighted, expert):
     (layout, block, Z, y, groups, weight, favorable, slots, norm, outcome, cells) = (
-        fairness_problem(names, n_experts, n_classes, weighted)
+        fairness_problem(names, n_experts, n_classes, weighted, expert)
     )
     loss = LOSSES[loss]()
     rows, decided = slots.rows(outcome), outcome.decided.astype(int)
@@ -134,7 +143,8 @@ def test_gradient_of_loss_and_penalty(loss, names, n_experts, n_classes, weighte
     t = row_slopes(cells, slots.slopes(q, norm), rows, outcome.decided, groups)
     _, d_gate, d_expert = loss.value_and_slopes(fwd, y, layout)
     slopes = score_slopes(d_gate + t[:, None] * q_gate, d_expert + t[:, None, None] * q_expert)
-    gradient = parameter_gradient(Z, slopes * weight[:, None])
+    slopes *= weight[:, None]
+    gradient = parameter_gradient(Z, block, layout, slopes, fwd.trace)
     np.testing.assert_allclose(
         gradient, central_differences(value, block), rtol=1e-5, atol=1e-7
     )
@@ -152,11 +162,13 @@ def test_rows_of_unknown_groups_have_no_fairness_slope():
 
 
 @shapes
-def test_gradient_norm_of_log_odds_against_central_differences(n_experts, n_classes):
-    layout, block, Z, _, _, _ = problem(n_experts, n_classes, weighted=False)
+@experts
+def test_gradient_norm_of_log_odds_against_central_differences(n_experts, n_classes, expert):
+    layout, block, Z, _, _, _ = problem(n_experts, n_classes, False, expert)
     fwd = forward(Z, block, layout)
     q, d_gate, d_expert = favorable_slopes(fwd, n_classes - 1, layout)
-    norm = log_odds_gradient_norm(q, score_slopes(d_gate, d_expert), block[:, :-1])
+    by_input = input_gradient(block, layout, score_slopes(d_gate, d_expert), fwd.trace)
+    norm = log_odds_gradient_norm(q, by_input)
     step = 1e-5
     gradient = np.empty_like(Z)
     for j in range(N_FEATURES):
@@ -170,35 +182,44 @@ def test_gradient_norm_of_log_odds_against_central_differences(n_experts, n_clas
 
 
 @shapes
-def test_sparse_and_dense_passes_agree(n_experts, n_classes):
-    layout, block, Z, y, _, _ = problem(n_experts, n_classes, weighted=False)
+@experts
+def test_sparse_and_dense_passes_agree(n_experts, n_classes, expert):
+    layout, block, Z, y, _, _ = problem(n_experts, n_classes, False, expert)
     Z[np.abs(Z) < 0.7] = 0.0
     dense, sparse = forward(Z, block, layout), forward(sp.csr_array(Z), block, layout)
-    for a, b in zip(dense, sparse, strict=True):
+    for a, b in zip(dense[:4], sparse[:4], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15)
     _, *slopes = LOSSES["log_loss"]().value_and_slopes(dense, y, layout)
     slopes = score_slopes(*slopes)
     np.testing.assert_allclose(
-        parameter_gradient(Z, slopes),
-        parameter_gradient(sp.csr_array(Z), slopes),
+        parameter_gradient(Z, block, layout, slopes, dense.trace),
+        parameter_gradient(sp.csr_array(Z), block, layout, slopes, sparse.trace),
         rtol=1e-12,
         atol=1e-14,
     )
 
 
 @shapes
-def test_forward_pass_against_loops(n_experts, n_classes):
-    layout, block, Z, _, _, _ = problem(n_experts, n_classes, weighted=False)
-    gate_coef, gate_intercept, coef, intercept = split(block, layout)
+@experts
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_forward_pass_against_loops(n_experts, n_classes, expert, activation):
+    layout, block, Z, _, _, _ = problem(n_experts, n_classes, False, expert)
+    layout = layout._replace(activation=activation)
+    kind = kind_of(layout)
+    gate, layers = kind.gate(block, layout), kind.layers(block, layout)
     fwd = forward(Z, block, layout)
     for i, z in enumerate(Z):
-        gate = np.exp(gate_coef @ z + gate_intercept)
-        gate /= gate.sum()
+        weight = np.exp(gate.weight @ z + gate.bias)
+        weight /= weight.sum()
         f = np.zeros(n_classes)
         for k in range(n_experts):
-            scores = coef[k] @ z + intercept[k]
+            scores = z
+            for layer in layers[:-1]:
+                scores = layer.weight[k] @ scores + layer.bias[k]
+                scores = ACTIVATIONS[activation].value(scores)
+            scores = layers[-1].weight[k] @ scores + layers[-1].bias[k]
             scores = np.append(0.0, scores) if n_classes == 2 else scores
             o = np.exp(scores) / np.exp(scores).sum()
-            f += gate[k] * o
+            f += weight[k] * o
         np.testing.assert_allclose(mixture_proba(fwd)[i], f, rtol=1e-10)
         np.testing.assert_allclose(mixture_log_proba(fwd)[i], np.log(f), rtol=1e-10)

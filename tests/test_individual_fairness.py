@@ -7,6 +7,7 @@ import scipy.sparse as sp
 from lending import make_lending
 
 from skfeamoe import FEAMOEClassifier
+from skfeamoe._mixture.experts import EXPERTS, kind_of
 from skfeamoe._mixture.forward import forward, mixture_proba
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.moments import init_moments, standardize, update_moments
@@ -76,13 +77,15 @@ def test_twins_change_the_attribute_and_nothing_else(container, columns):
     )
 
 
+@pytest.mark.parametrize("expert", EXPERTS)
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_gradient_of_the_penalty(n_classes):
+def test_gradient_of_the_penalty(n_classes, expert):
     rng = np.random.default_rng(1)
-    layout = Layout(3, n_classes, 4)
-    state = init_state(4, n_classes, 0, seed=0, centered=True)
+    layout = Layout(3, n_classes, 4, expert, (5,), "tanh")
+    shape = {"expert": expert, "hidden": (5,), "activation": "tanh"}
+    state = init_state(4, n_classes, 0, **shape, seed=0, centered=True)
     state["n_experts"] = 3
-    state["block"] = rng.normal(size=(layout.n_rows, 5))
+    state["block"] = rng.normal(size=kind_of(layout).start(layout, rng).shape)
     Z, twin = rng.normal(size=(2, 20, 4))
     unfair, weight = rng.random(20) < 0.6, rng.random(20)
 

@@ -75,7 +75,7 @@ def broken(X, y):
     """Models that cannot be taken over, and what the error says."""
     yield [], "initial_experts must have 1 to"
     yield [LogisticRegression()], "fit it first"
-    yield [DecisionTreeClassifier().fit(X, y)], "must be a fitted linear classifier"
+    yield [DecisionTreeClassifier().fit(X, y)], "must be a fitted classifier for expert="
     yield [LogisticRegression().fit(X[:, :2], y)], "was fitted on 2 features"
     yield [LogisticRegression().fit(X, y + 1)], "knows the classes"
     yield [SGDClassifier(random_state=0).fit(X, y)], "log loss"

@@ -28,13 +28,11 @@ def log_odds(q: NDArray) -> NDArray:
     return np.log(q) - np.log1p(-q)
 
 
-def log_odds_gradient_norm(q: NDArray, d_scores: NDArray, coef: NDArray) -> NDArray:
+def log_odds_gradient_norm(q: NDArray, gradient: NDArray) -> NDArray:
     """Norm of the input gradient of log-odds of q, (n_samples,).
 
-    ``d_scores`` (n_samples, n_rows) are the slopes of q on the linear scores, ``coef``
-    (n_rows, n_features) the coefficients of the scores.
+    ``gradient``, (n_samples, n_features), is the input gradient of q itself.
     """
-    gradient = d_scores @ coef
     norm = np.sqrt(np.einsum("ij,ij->i", gradient, gradient))
     q = np.clip(q, PROBA_FLOOR, 1.0 - PROBA_FLOOR)
     return np.maximum(norm / (q * (1.0 - q)), NORM_FLOOR)

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from scipy.special import expit, log_expit
 
+from skfeamoe._mixture.experts import Trace, kind_of
 from skfeamoe._mixture.layout import Layout
 
 
@@ -24,27 +24,28 @@ class Forward(NamedTuple):
     gate_proba: NDArray  # (n_samples, n_experts)
     log_expert_proba: NDArray  # (n_samples, n_experts, n_classes)
     expert_proba: NDArray  # (n_samples, n_experts, n_classes)
+    trace: Trace = None  # what the experts need for the way back
 
 
-def linear_scores(Z, block: NDArray, prior: NDArray | None = None) -> NDArray:
-    """Scores of all gate and expert rows, (n_samples, n_rows); Z dense or CSR.
+def _scores(Z, block: NDArray, layout: Layout, prior: NDArray | None) -> tuple[NDArray, Trace]:
+    """Scores of gate and experts, (n_samples, n_scores); Z dense or CSR.
 
     ``prior``, (n_experts,), is added to the scores of the gate.
     """
-    scores = Z @ block[:, :-1].T
-    scores += block[:, -1]
+    scores, trace = kind_of(layout).scores(Z, block, layout)
     if prior is not None:
         scores[:, : len(prior)] += prior
-    return scores
+    return scores, trace
 
 
 def forward(Z, block: NDArray, layout: Layout, prior: NDArray | None = None) -> Forward:
     """Gate and expert probabilities of every row of Z."""
-    return from_scores(linear_scores(Z, block, prior), layout)
+    scores, trace = _scores(Z, block, layout, prior)
+    return from_scores(scores, layout, trace)
 
 
-def from_scores(scores: NDArray, layout: Layout) -> Forward:
-    """Gate and expert probabilities from the linear scores of a batch.
+def from_scores(scores: NDArray, layout: Layout, trace: Trace = None) -> Forward:
+    """Gate and expert probabilities from the scores of a batch.
 
     The classes of the expert arrays are contiguous planes in memory, which the products of
     the backward pass read one at a time.
@@ -63,10 +64,14 @@ def from_scores(scores: NDArray, layout: Layout) -> Forward:
         np.exp(planes[0, 0], out=planes[1, 0])
         log_proba, proba = planes
         return Forward(
-            log_gate, gate_proba, log_proba.transpose(1, 2, 0), proba.transpose(1, 2, 0)
+            log_gate,
+            gate_proba,
+            log_proba.transpose(1, 2, 0),
+            proba.transpose(1, 2, 0),
+            trace,
         )
     log_proba, proba = _log_softmax_and_softmax(logit.reshape(n, k, layout.n_outputs))
-    return Forward(log_gate, gate_proba, log_proba, proba)
+    return Forward(log_gate, gate_proba, log_proba, proba, trace)
 
 
 def _log_softmax_and_softmax(scores: NDArray) -> tuple[NDArray, NDArray]:
@@ -90,7 +95,7 @@ def mixture_proba(fwd: Forward) -> NDArray:
 
 def proba(Z, block: NDArray, layout: Layout, prior: NDArray | None = None) -> NDArray:
     """f(x) alone, (n_samples, n_classes), at half the cost of a full forward pass."""
-    scores = linear_scores(Z, block, prior)
+    scores, _ = _scores(Z, block, layout, prior)
     n, k = len(scores), layout.n_experts
     gate = scores[:, :k]
     gate = np.exp(gate - gate.max(axis=1, keepdims=True))
@@ -111,16 +116,20 @@ def mixture_log_proba(fwd: Forward) -> NDArray:
 
 
 def score_slopes(d_gate: NDArray, d_expert: NDArray) -> NDArray:
-    """Slopes on all linear scores, (n_samples, n_rows), from those of gate and experts."""
+    """Slopes on all scores, (n_samples, n_scores), from those of gate and experts."""
     return np.concatenate([d_gate, d_expert.reshape(len(d_gate), -1)], axis=1)
 
 
-def parameter_gradient(Z, slopes: NDArray) -> NDArray:
-    """Gradient of the block: slopes^T Z, with the sum of the slopes as intercept column."""
-    gradient = np.empty((slopes.shape[1], Z.shape[1] + 1))
-    gradient[:, :-1] = (Z.T @ slopes).T if issparse(Z) else slopes.T @ Z
-    gradient[:, -1] = slopes.sum(axis=0)
-    return gradient
+def parameter_gradient(
+    Z, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+) -> NDArray:
+    """Gradient of the block from the slopes on all scores."""
+    return kind_of(layout).gradient(Z, block, layout, slopes, trace)
+
+
+def input_gradient(block: NDArray, layout: Layout, slopes: NDArray, trace: Trace) -> NDArray:
+    """Derivative by every row's features, (n_samples, n_features), from the same slopes."""
+    return kind_of(layout).input_gradient(block, layout, slopes, trace)
 
 
 def favorable_slopes(

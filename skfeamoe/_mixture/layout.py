@@ -1,16 +1,10 @@
-"""One array for all parameters of a mixture of linear experts.
+"""Sizes of a mixture, and the rows of its parameter block.
 
-``block`` has one row per linear score and one column per feature, plus a last column for
-the intercepts. The first ``n_experts`` rows are the gate; the rest are the experts, expert
-after expert, ``n_outputs`` rows each::
-
-    scores = Z @ block[:, :-1].T + block[:, -1]       (n_samples, n_rows)
-    gate scores = scores[:, :n_experts]
-    expert scores = scores[:, n_experts:]             (n_samples, n_experts * n_outputs)
-
-so that a forward pass, a backward pass and an optimizer step are one product or one array
-operation each, however many experts there are. ``n_outputs`` is 1 for two classes (the
-score of the second class, the first one's being 0) and ``n_classes`` otherwise.
+All parameters are one two-dimensional array, the block. What its columns are is a matter of
+the kind of expert (`_mixture.experts`); what its rows are is the same for all kinds: first
+one row per expert that ends with the expert's gate intercept, then ``n_extra_rows`` more rows
+for every expert, expert after expert. So experts can be copied, added and removed, and an
+optimizer can step through all parameters, without knowing what the experts are.
 """
 
 from typing import NamedTuple
@@ -25,35 +19,38 @@ class Layout(NamedTuple):
     n_experts: int
     n_classes: int
     n_features: int
+    expert: str = "logistic"  # name of the kind of experts
+    hidden: tuple[int, ...] = ()  # widths of the hidden layers of networks
+    activation: str = "relu"  # of these layers
 
     @property
     def n_outputs(self) -> int:
-        """Linear scores per expert: 1 for two classes, else one per class."""
+        """Scores per expert: 1 for two classes, else one per class."""
         return 1 if self.n_classes == 2 else self.n_classes
 
     @property
-    def n_rows(self) -> int:
-        """Rows of the block: one gate row and ``n_outputs`` expert rows per expert."""
+    def n_scores(self) -> int:
+        """Scores of a row of data: one of the gate and ``n_outputs`` per expert."""
         return self.n_experts * (1 + self.n_outputs)
+
+    @property
+    def n_extra_rows(self) -> int:
+        """Rows of the block that an expert has besides the one that ends with the gate."""
+        return self.n_outputs if self.expert == "logistic" else 0
 
     def with_experts(self, n_experts: int) -> "Layout":
         """The same layout with another number of experts."""
         return self._replace(n_experts=n_experts)
 
 
-def zeros(layout: Layout) -> NDArray:
-    """A block of zeros: uniform gate, experts that give every class the same probability."""
-    return np.zeros((layout.n_rows, layout.n_features + 1))
-
-
 def expert_rows(layout: Layout, k: int) -> NDArray:
-    """Row numbers of expert k: its gate row, then its ``n_outputs`` expert rows."""
-    start = layout.n_experts + k * layout.n_outputs
-    return np.r_[k, start : start + layout.n_outputs]
+    """Row numbers of expert k in the block."""
+    start = layout.n_experts + k * layout.n_extra_rows
+    return np.r_[k, start : start + layout.n_extra_rows]
 
 
 def append_expert(block: NDArray, layout: Layout, rows: NDArray) -> NDArray:
-    """Block with one more expert whose gate row and expert rows are ``rows``."""
+    """Block with one more expert that has the rows ``rows``."""
     k = layout.n_experts
     return np.concatenate([block[:k], rows[:1], block[k:], rows[1:]])
 
@@ -61,19 +58,3 @@ def append_expert(block: NDArray, layout: Layout, rows: NDArray) -> NDArray:
 def remove_expert(block: NDArray, layout: Layout, k: int) -> NDArray:
     """Block without expert k."""
     return np.delete(block, expert_rows(layout, k), axis=0)
-
-
-def split(block: NDArray, layout: Layout) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Gate coefficients and intercepts, expert coefficients and intercepts.
-
-    Shapes (n_experts, n_features), (n_experts,), (n_experts, n_outputs, n_features) and
-    (n_experts, n_outputs); views where possible.
-    """
-    k, shape = layout.n_experts, (layout.n_experts, layout.n_outputs)
-    gate, experts = block[:k], block[k:]
-    return (
-        gate[:, :-1],
-        gate[:, -1],
-        experts[:, :-1].reshape(*shape, layout.n_features),
-        experts[:, -1].reshape(shape),
-    )

@@ -124,7 +124,7 @@ def _scores(layer: Layer, a: NDArray) -> NDArray:
         return a @ weight.transpose(0, 2, 1) + bias[:, None, :]
     n_networks, n_out, n_in = weight.shape
     fused = a @ weight.reshape(n_networks * n_out, n_in).T + bias.reshape(-1)
-    return fused.reshape(len(a), n_networks, n_out).transpose(1, 0, 2)
+    return fused.reshape(a.shape[0], n_networks, n_out).transpose(1, 0, 2)
 
 
 def backward(

@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skfeamoe._mixture.experts import input_maps
+from skfeamoe._mixture.layout import Layout
+
 CONSTANT_TOL = 1e-14
 """A feature whose spread is below this share of its mean is constant up to rounding."""
 
@@ -113,19 +116,21 @@ def standardize(X, moments: Moments):
     return np.clip(Z, -MAX_Z, MAX_Z, out=Z)
 
 
-def unfold(block: NDArray, moments: Moments) -> NDArray:
+def unfold(block: NDArray, layout: Layout, moments: Moments) -> NDArray:
     """The block that gives on standardized X the scores that ``block`` gives on raw X."""
     unfolded = block.copy()
-    if moments["centered"]:
-        unfolded[:, -1] += block[:, :-1] @ moments["mean"]
-    unfolded[:, :-1] *= feature_scale(moments)
+    for weight, bias in input_maps(unfolded, layout):
+        if moments["centered"]:
+            bias += weight @ moments["mean"]
+        weight *= feature_scale(moments)
     return unfolded
 
 
-def fold(block: NDArray, moments: Moments) -> NDArray:
+def fold(block: NDArray, layout: Layout, moments: Moments) -> NDArray:
     """The block that gives on raw X the scores that ``block`` gives on standardized X."""
     folded = block.copy()
-    folded[:, :-1] /= feature_scale(moments)
-    if moments["centered"]:
-        folded[:, -1] -= folded[:, :-1] @ moments["mean"]
+    for weight, bias in input_maps(folded, layout):
+        weight /= feature_scale(moments)
+        if moments["centered"]:
+            bias -= weight @ moments["mean"]
     return folded

@@ -155,6 +155,7 @@ def model_shapley(
     tol: float | None = None,
     random_state=None,
     memory_budget: int = MEMORY_BUDGET,
+    held=None,
 ) -> Attribution:
     """Interventional Shapley values of any function; parameters as in `mixture_shapley`.
 
@@ -169,6 +170,10 @@ def model_shapley(
         Rows that stand in for absent players.
     method, players, background_weight, max_evals, tol, random_state, memory_budget
         As in `mixture_shapley`.
+    held : pair of callables, default=None
+        For a model of which a part stays with the explained row, such as its gate: the first
+        maps (n, n_features) to that part, (n, ...); the second maps parts and what `predict`
+        returned for as many rows to outputs, (n,) or (n, n_outputs).
 
     Returns
     -------
@@ -189,7 +194,7 @@ def model_shapley(
     owner = player_of_column(players, background.shape[1])
     background, weight = _weighted(background, background_weight)
     return attribute(
-        CallableGame(predict, background, weight, owner, memory_budget),
+        CallableGame(predict, background, weight, owner, memory_budget, held),
         X,
         method=method,
         max_evals=max_evals,

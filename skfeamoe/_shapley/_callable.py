@@ -2,7 +2,8 @@
 
 The interventional game of f: v(S) = mean over z of f(x on S, z elsewhere). Enumeration,
 folding, chains and standard errors are those of the mixture; only the values come from
-calls.
+calls. A part of the model may be held at the explained row: then v(S) = mean over z of
+combine(held(x), f(x on S, z elsewhere)).
 """
 
 from __future__ import annotations
@@ -16,21 +17,41 @@ from ._exact import fold
 
 
 class CallableGame:
-    """The interventional game of a function from (n, n_features) to (n, n_outputs)."""
+    """The interventional game of a function from (n, n_features) to (n, n_outputs).
 
-    def __init__(self, predict: Callable, background, weight, owner, memory_budget: int):
+    ``held`` is a pair of functions: what is held of rows, (n, ...), and the outputs, (n,
+    n_outputs), of held parts and what ``predict`` returns.
+    """
+
+    def __init__(
+        self,
+        predict: Callable,
+        background,
+        weight,
+        owner,
+        memory_budget: int,
+        held: tuple[Callable, Callable] | None = None,
+    ):
         rows, which = np.unique(_as_dense(background), axis=0, return_inverse=True)
         merged = np.bincount(which.ravel(), weights=weight)
         self.background, self.background_weight = rows, merged / merged.sum()
         self.predict, self.owner = predict, owner
         self.n_players = int(owner.max()) + 1
         self.rows_at_once = max(1, memory_budget // (8 * 4 * len(owner)))
-        self.base = self.background_weight @ self.evaluate(rows)
-        self.n_outputs = self.n_channels = len(self.base)
+        self.held = held
+        parts = rows[:1] if held is None else held[0](rows[:1])
+        self.n_outputs = self.n_channels = self.evaluate(rows[:1], parts).shape[1]
+        self.base = None if held else self.background_weight @ self.evaluate(rows)
 
-    def evaluate(self, X: np.ndarray) -> np.ndarray:
-        """Return the outputs of rows as (n, n_outputs)."""
+    def held_of(self, X: np.ndarray) -> np.ndarray:
+        """Return what is held of rows, (n, ...); without such parts, nothing of width 0."""
+        return np.empty((len(X), 0)) if self.held is None else self.held[0](X)
+
+    def evaluate(self, X: np.ndarray, parts: np.ndarray | None = None) -> np.ndarray:
+        """Return the outputs of rows with their held parts as (n, n_outputs)."""
         values = np.asarray(self.predict(X), dtype=float)
+        if self.held is not None:
+            values = self.held[1](parts, values)
         return values.reshape(len(X), -1)
 
     def bytes_per_row(self) -> int:
@@ -50,7 +71,7 @@ class CallableChunk:
     """The game of some rows against every background row."""
 
     def __init__(self, game: CallableGame, X: np.ndarray):
-        self.game, self.X = game, X
+        self.game, self.X, self.parts = game, X, game.held_of(X)
 
     def differs(self) -> np.ndarray:
         """Return which players differ, bool (M, n, B)."""
@@ -62,7 +83,15 @@ class CallableChunk:
 
     def base_values(self) -> np.ndarray:
         """Return the value of the empty coalition, (n, n_outputs)."""
-        return np.broadcast_to(self.game.base, (len(self.X), self.game.n_outputs))
+        game = self.game
+        if game.base is not None:
+            return np.broadcast_to(game.base, (len(self.X), game.n_outputs))
+        rows = np.repeat(np.arange(len(self.X)), len(game.background))
+        nobody = np.zeros((1, len(rows), game.n_players), dtype=bool)
+        others = np.tile(np.arange(len(game.background)), len(self.X))
+        values = self._values(nobody, rows, others)
+        shape = (game.n_outputs, len(self.X), len(game.background))
+        return (values.reshape(shape) @ game.background_weight).T
 
     def exact_block(self, rows, others, players) -> np.ndarray:
         """Return Shapley values (n_outputs, m, P) of pairs whose m players are given."""
@@ -98,7 +127,7 @@ class CallableChunk:
             mixed = np.where(
                 flat[part][:, game.owner], self.X[rows[pair]], game.background[others[pair]]
             )
-            values[part] = game.evaluate(mixed)
+            values[part] = game.evaluate(mixed, self.parts[rows[pair]])
         return np.ascontiguousarray(
             values.reshape(n_coalitions, n_pairs, -1).transpose(2, 0, 1)
         )

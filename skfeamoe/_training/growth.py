@@ -80,8 +80,15 @@ class IndividualGrowth(NoGrowth):
 
 
 def add_expert(state: State, max_experts: int) -> None:
-    """Add an expert, in place of the least useful one if there is no room."""
+    """Add an expert, in place of the least useful one if there is no room.
+
+    A single expert has nobody to replace; it is counted all the same, since the penalties of
+    `ScheduleControl` grow with every occasion.
+    """
     if max_experts < 2:
+        state["n_added"] += 1
+        state["samples_at_growth"] = state["n_samples_seen"]
+        state["unfair_since_growth"] = 0
         return
     while state["n_experts"] >= max_experts:
         drop_expert(state, int(np.argmin(state["usage"])))

@@ -76,5 +76,7 @@ def penalty_gradient(
     q, *own = favorable_slopes(fwd, favorable, layout)
     q_twin, *other = favorable_slopes(fwd_twin, favorable, layout)
     t = (penalty * np.sign(q - q_twin) * unfair * weight)[:, None]
-    gradient = parameter_gradient(Z, t * score_slopes(*own))
-    return gradient - parameter_gradient(twin, t * score_slopes(*other))
+    block = state["block"]
+    gradient = parameter_gradient(Z, block, layout, t * score_slopes(*own), fwd.trace)
+    other_slopes = t * score_slopes(*other)
+    return gradient - parameter_gradient(twin, block, layout, other_slopes, fwd_twin.trace)

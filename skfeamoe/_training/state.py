@@ -6,6 +6,7 @@ generator in it: random draws come from generators made of ``seed`` and a runnin
 that a model that was saved and loaded draws what the unbroken one would have drawn.
 """
 
+from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -13,11 +14,16 @@ from numpy.typing import NDArray
 
 from skfeamoe._fairness.moments import GroupMoments, init_group_moments, with_groups
 from skfeamoe._mixture import layout as block_layout
+from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.layout import Layout
+from skfeamoe._mixture.mlp import Layer
 from skfeamoe._mixture.moments import Moments, init_moments, unfold, update_moments
 from skfeamoe._training.drift import Contrast, Detector
 from skfeamoe._training.history import History, init_history
 from skfeamoe._training.reservoir import Reservoir, init_reservoir
+
+START_DRAWS = 4
+"""Purpose number of the generator that draws the first parameters."""
 
 PREDICTING: tuple[Literal["block"], Literal["average"]] = ("block", "average")
 """The two parameter blocks: the iterate that descends and the average that predicts."""
@@ -29,7 +35,10 @@ class State(TypedDict):
     seed: int
     n_classes: int
     n_experts: int
-    block: NDArray  # (n_rows, n_features + 1), the iterate that descends
+    expert: str  # kind of the experts
+    hidden: list[int]  # widths of the hidden layers of networks
+    activation: str
+    block: NDArray  # all parameters (`_mixture.experts`), the iterate that descends
     average: NDArray  # same shape, the moving average that predicts
     memory: NDArray  # same shape, what the optimizer remembers
     usage: NDArray  # (n_experts,), running mean of the gate probabilities
@@ -63,19 +72,26 @@ def init_state(
     n_classes: int,
     n_slots: int,
     *,
+    expert: str = "logistic",
+    hidden: Sequence[int] = (),
+    activation: str = "relu",
     seed: int,
     centered: bool,
     background_size: int = 0,
 ) -> State:
     """A mixture of one expert that has seen nothing."""
-    layout = Layout(1, n_classes, n_features)
+    layout = Layout(1, n_classes, n_features, expert, tuple(hidden), activation)
+    block = kind_of(layout).start(layout, np.random.default_rng([seed, START_DRAWS]))
     return {
         "seed": seed,
         "n_classes": n_classes,
         "n_experts": 1,
-        "block": block_layout.zeros(layout),
-        "average": block_layout.zeros(layout),
-        "memory": block_layout.zeros(layout),
+        "expert": expert,
+        "hidden": list(hidden),
+        "activation": activation,
+        "block": block,
+        "average": block.copy(),
+        "memory": np.zeros_like(block),
         "usage": np.ones(1),
         "moments": init_moments(n_features, centered=centered),
         "groups": init_group_moments(n_slots, 0),
@@ -105,7 +121,14 @@ def init_state(
 
 def layout_of(state: State) -> Layout:
     """The sizes of the state's parameter blocks."""
-    return Layout(state["n_experts"], state["n_classes"], state["block"].shape[1] - 1)
+    return Layout(
+        state["n_experts"],
+        state["n_classes"],
+        len(state["moments"]["mean"]),
+        state["expert"],
+        tuple(state["hidden"]),
+        state["activation"],
+    )
 
 
 def prior_scores(state: State) -> NDArray | None:
@@ -164,12 +187,13 @@ def seed_experts(
     state: State,
     X,
     weight: NDArray,
-    coefs: list[NDArray],
-    intercepts: list[NDArray],
+    experts: Sequence[Sequence[Layer]],
     *,
     rescale: bool,
 ) -> None:
-    """Make fitted linear models, in units of X, the first experts under a uniform gate.
+    """Make fitted models, in units of X, the first experts under a uniform gate.
+
+    ``experts`` are their layers, (n_out, n_in) weights and (n_out,) biases each.
 
     The features' units are taken from X at once, and held firmly, as a later change of
     units would change what the experts say.
@@ -177,15 +201,20 @@ def seed_experts(
     if rescale:
         state["moments"] = update_moments(state["moments"], X, weight)
         state["moments"]["count"] = max(state["moments"]["count"], FITTED_ROWS)
-    k = len(coefs)
+    k = len(experts)
     state["n_experts"] = k
     layout = layout_of(state)
-    raw = block_layout.zeros(layout)
-    raw[k:, :-1], raw[k:, -1] = np.concatenate(coefs), np.concatenate(intercepts)
-    state["block"] = unfold(raw, state["moments"])
+    kind = kind_of(layout)
+    raw = kind.start(layout, np.random.default_rng(0))
+    memory = np.zeros_like(raw)
+    layers, memories = kind.layers(raw, layout), kind.layers(memory, layout)
+    for number, (layer, kept) in enumerate(zip(layers, memories, strict=True)):
+        layer.weight[...] = [expert[number].weight for expert in experts]
+        layer.bias[...] = [expert[number].bias for expert in experts]
+        kept.weight[...] = kept.bias[...] = FITTED_MEMORY
+    state["block"] = unfold(raw, layout, state["moments"])
     state["average"] = state["block"].copy()
-    state["memory"] = np.zeros_like(state["block"])
-    state["memory"][k:] = FITTED_MEMORY
+    state["memory"] = memory
     state["usage"] = np.full(k, 1.0 / k)
     state["n_steps"] = np.full(k, FITTED_ROWS)
     state["generation"] = np.zeros(k, dtype=np.intp)

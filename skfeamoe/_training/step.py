@@ -9,10 +9,12 @@ from skfeamoe._fairness.constraints import Outcome, Slots
 from skfeamoe._fairness.controls import MAX_SLOPE, Control, row_slopes
 from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
 from skfeamoe._fairness.moments import update_group_moments
+from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.forward import (
     Forward,
     favorable_slopes,
     forward,
+    input_gradient,
     mixture_proba,
     parameter_gradient,
     proba,
@@ -70,11 +72,12 @@ class Settings:
 
 
 def boundary_distance(
-    fwd: Forward, coef: NDArray, favorable: int, layout: Layout
+    fwd: Forward, block: NDArray, favorable: int, layout: Layout
 ) -> tuple[NDArray, NDArray]:
     """Distance of every row to the boundary, and the norm of its log-odds' gradient."""
     q, d_gate, d_expert = favorable_slopes(fwd, favorable, layout)
-    norm = log_odds_gradient_norm(q, score_slopes(d_gate, d_expert), coef)
+    slopes = score_slopes(d_gate, d_expert)
+    norm = log_odds_gradient_norm(q, input_gradient(block, layout, slopes, fwd.trace))
     return np.abs(log_odds(q)) / norm, norm
 
 
@@ -89,7 +92,7 @@ def observe(state: State, settings: Settings, Z, y: NDArray) -> Outcome:
     else:
         fwd = forward(Z, block, layout, prior)
         predicted = mixture_proba(fwd).argmax(axis=1)
-        distance, _ = boundary_distance(fwd, block[:, :-1], favorable, layout)
+        distance, _ = boundary_distance(fwd, block, favorable, layout)
     return Outcome(favored, predicted == favorable, distance, predicted != y)
 
 
@@ -122,11 +125,12 @@ def train_batch(
         d_gate = within_generations(d_gate, fwd.gate_proba, state)
     slopes = score_slopes(d_gate, d_expert)
     slopes *= (weight / REFERENCE_ROWS)[:, None]
-    gradient = parameter_gradient(Z, slopes)
+    gradient = parameter_gradient(Z, state["block"], layout, slopes, fwd.trace)
     if len(settings.twin_columns):
         gradient += _individual_gradient(state, settings, fwd, Z, weight) / REFERENCE_ROWS
     part = len(y) / REFERENCE_ROWS
-    gradient[:, :-1] += (settings.alpha * part) * state["block"][:, :-1]
+    shrunk = kind_of(layout).penalized(layout)
+    gradient[:, shrunk] += (settings.alpha * part) * state["block"][:, shrunk]
     state["memory"] *= np.exp(-len(y) / settings.memory_span)
     settings.optimizer.step(state["block"], gradient, state["memory"])
     if generations:
@@ -200,8 +204,10 @@ def _fairness_slopes(
     q, q_gate, q_expert = favorable_slopes(fwd, settings.favorable, layout)
     norm = q
     if slots.uses_distance:
-        d_scores = score_slopes(q_gate, q_expert)
-        norm = log_odds_gradient_norm(q, d_scores, state["block"][:, :-1])
+        by_input = input_gradient(
+            state["block"], layout, score_slopes(q_gate, q_expert), fwd.trace
+        )
+        norm = log_odds_gradient_norm(q, by_input)
     t = row_slopes(
         state["weights"],
         slots.slopes(q, norm),
@@ -223,8 +229,7 @@ def _publish(
     state["n_steps"] += part
     warmup = (AVERAGE_WARMUP + 1.0) * part / (state["n_steps"] + AVERAGE_WARMUP)
     rates = np.clip(warmup, min(settings.average_rate * part, 1.0), 1.0)
-    n_outputs = len(state["block"]) // len(rates) - 1
-    rates = np.concatenate([rates, np.repeat(rates, n_outputs)])
+    rates = np.concatenate([rates, np.repeat(rates, layout_of(state).n_extra_rows)])
     state["average"] += rates[:, None] * (state["block"] - state["average"])
     rate = min(USAGE_RATE * part, 1.0)
     state["usage"] += rate * (fwd.gate_proba.sum(axis=0) / len(loss) - state["usage"])

@@ -1,0 +1,243 @@
+r"""Kinds of experts: from a block of parameters to scores, and back to gradients.
+
+A kind turns the rows Z of a batch into *scores*, (n_samples, n_scores): first those of the
+gate, ``n_experts`` columns, then ``n_outputs`` per expert. Losses and constraints know
+scores only, and what lies below them is the kind's own. A new kind is a class with the
+methods of `Kind`, registered in `EXPERTS`, and the gradient tests find it there.
+
+The gate is linear in x for every kind, :math:`g = \mathrm{softmax}(V x + b)`.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from skfeamoe._mixture import mlp
+from skfeamoe._mixture.layout import Layout
+
+Trace = mlp.Pass | None
+"""What a kind remembers of a forward pass for the way back."""
+
+
+class Gate(NamedTuple):
+    """Parameters of the gate: its scores are Z @ weight.T + bias."""
+
+    weight: NDArray  # (n_experts, n_features)
+    bias: NDArray  # (n_experts,)
+
+
+class Kind(Protocol):
+    """What the mixture asks of a kind of expert."""
+
+    def start(self, layout: Layout, rng: np.random.Generator) -> NDArray:
+        """The block of a mixture that has seen nothing."""
+
+    def gate(self, block: NDArray, layout: Layout) -> Gate:
+        """The gate as views into the block."""
+
+    def layers(self, block: NDArray, layout: Layout) -> list[mlp.Layer]:
+        """The layers of all experts, from the features on, as views into the block."""
+
+    def scores(self, Z, block: NDArray, layout: Layout) -> tuple[NDArray, Trace]:
+        """Scores of all rows, (n_samples, n_scores), and what the way back needs."""
+
+    def gradient(
+        self, Z, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+    ) -> NDArray:
+        """Gradient of the block from the slopes on the scores, (n_samples, n_scores)."""
+
+    def input_gradient(
+        self, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+    ) -> NDArray:
+        """Derivative by every row's features, (n_samples, n_features)."""
+
+    def penalized(self, layout: Layout) -> NDArray | slice:
+        """Columns of the block that the L2 penalty holds small."""
+
+
+class LogisticExperts:
+    """Logistic regressions: all scores are linear, so the block is one matrix.
+
+    One row per score and one column per feature, plus a last column for the intercepts::
+
+        scores = Z @ block[:, :-1].T + block[:, -1]
+
+    so that a forward pass and a backward pass are one product each, however many experts
+    there are.
+    """
+
+    def start(self, layout: Layout, rng: np.random.Generator) -> NDArray:
+        """Zeros: a uniform gate, experts that give every class the same probability."""
+        return np.zeros((layout.n_scores, layout.n_features + 1))
+
+    def gate(self, block: NDArray, layout: Layout) -> Gate:
+        """The first rows."""
+        k = layout.n_experts
+        return Gate(block[:k, :-1], block[:k, -1])
+
+    def layers(self, block: NDArray, layout: Layout) -> list[mlp.Layer]:
+        """One layer: the other rows."""
+        rows, shape = block[layout.n_experts :], (layout.n_experts, layout.n_outputs)
+        weight = rows[:, :-1].reshape(*shape, layout.n_features)
+        return [mlp.Layer(weight, rows[:, -1].reshape(shape))]
+
+    def scores(self, Z, block: NDArray, layout: Layout) -> tuple[NDArray, Trace]:
+        """Scores of all rows, (n_samples, n_scores)."""
+        scores = Z @ block[:, :-1].T
+        scores += block[:, -1]
+        return scores, None
+
+    def gradient(
+        self, Z, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+    ) -> NDArray:
+        """slopes^T Z, with the sum of the slopes as intercept column."""
+        gradient = np.empty_like(block)
+        gradient[:, :-1] = (Z.T @ slopes).T if issparse(Z) else slopes.T @ Z
+        gradient[:, -1] = slopes.sum(axis=0)
+        return gradient
+
+    def input_gradient(
+        self, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+    ) -> NDArray:
+        """Slopes times coefficients."""
+        return slopes @ block[:, :-1]
+
+    def penalized(self, layout: Layout) -> NDArray | slice:
+        """All but the intercepts."""
+        return slice(None, -1)
+
+
+class NetworkExperts:
+    """Multilayer perceptrons of one shape: the block has a row per expert.
+
+    A row holds the layers of the network, each one's weights and then its biases, and after
+    them the expert's coefficients and intercept of the gate.
+    """
+
+    def start(self, layout: Layout, rng: np.random.Generator) -> NDArray:
+        """Random networks under a uniform gate."""
+        block = np.zeros((layout.n_experts, _width(layout)))
+        drawn = mlp.init_layers(_sizes(layout), layout.n_experts, rng)
+        for layer, start in zip(self.layers(block, layout), drawn, strict=True):
+            layer.weight[...] = start.weight
+        return block
+
+    def gate(self, block: NDArray, layout: Layout) -> Gate:
+        """The last columns."""
+        return Gate(block[:, -layout.n_features - 1 : -1], block[:, -1])
+
+    def layers(self, block: NDArray, layout: Layout) -> list[mlp.Layer]:
+        """The columns before them."""
+        k = layout.n_experts
+        layers, start = [], 0
+        for n_in, n_out in _pairs(layout):
+            stop = start + n_out * n_in
+            weight = block[:, start:stop].reshape(k, n_out, n_in)
+            start, stop = stop, stop + n_out
+            layers.append(mlp.Layer(weight, block[:, start:stop]))
+            start = stop
+        return layers
+
+    def scores(self, Z, block: NDArray, layout: Layout) -> tuple[NDArray, Trace]:
+        """Scores of all rows, (n_samples, n_scores), and the networks' hidden layers."""
+        k, gate = layout.n_experts, self.gate(block, layout)
+        done = mlp.forward(self.layers(block, layout), Z, mlp.ACTIVATIONS[layout.activation])
+        scores = np.empty((Z.shape[0], layout.n_scores))
+        scores[:, :k] = Z @ gate.weight.T
+        scores[:, :k] += gate.bias
+        experts = done.output.transpose(1, 0, 2)
+        scores[:, k:] = experts.reshape(len(scores), k * layout.n_outputs)
+        return scores, done
+
+    def gradient(
+        self, Z, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+    ) -> NDArray:
+        """Back through the networks, and slopes^T Z for the gate."""
+        assert trace is not None
+        k = layout.n_experts
+        layers, _ = mlp.backward(
+            self.layers(block, layout),
+            trace,
+            _output_slopes(slopes, layout),
+            mlp.ACTIVATIONS[layout.activation],
+        )
+        gradient = np.empty_like(block)
+        for into, layer in zip(self.layers(gradient, layout), layers, strict=True):
+            into.weight[...] = layer.weight
+            into.bias[...] = layer.bias
+        gate = self.gate(gradient, layout)
+        gate.weight[...] = (Z.T @ slopes[:, :k]).T
+        gate.bias[...] = slopes[:, :k].sum(axis=0)
+        return gradient
+
+    def input_gradient(
+        self, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+    ) -> NDArray:
+        """Back through the networks to what enters them, and through the gate."""
+        assert trace is not None
+        by_network = mlp.back_to_input(
+            self.layers(block, layout),
+            trace,
+            _output_slopes(slopes, layout),
+            mlp.ACTIVATIONS[layout.activation],
+        )
+        gate = self.gate(block, layout)
+        return by_network.sum(axis=0) + slopes[:, : layout.n_experts] @ gate.weight
+
+    def penalized(self, layout: Layout) -> NDArray | slice:
+        """Weights of the layers and coefficients of the gate."""
+        return _weight_columns(layout.with_experts(1))
+
+
+def _sizes(layout: Layout) -> Sequence[int]:
+    """Widths of a network from features to outputs."""
+    return (layout.n_features, *layout.hidden, layout.n_outputs)
+
+
+def _pairs(layout: Layout):
+    """Widths before and behind every layer."""
+    sizes = _sizes(layout)
+    return pairwise(sizes)
+
+
+def _width(layout: Layout) -> int:
+    """Parameters per expert, those of the gate included."""
+    return mlp.n_parameters(_sizes(layout), 1) + layout.n_features + 1
+
+
+def _output_slopes(slopes: NDArray, layout: Layout) -> NDArray:
+    """Slopes on the networks' scores, (n_experts, n_samples, n_outputs)."""
+    k = layout.n_experts
+    return slopes[:, k:].reshape(len(slopes), k, layout.n_outputs).transpose(1, 0, 2)
+
+
+@lru_cache(maxsize=64)
+def _weight_columns(layout: Layout) -> NDArray:
+    """Numbers of the columns that are no biases."""
+    flags = np.ones((1, _width(layout)), dtype=bool)
+    for layer in NETWORKS.layers(flags, layout):
+        layer.bias[...] = False
+    flags[0, -1] = False
+    return np.flatnonzero(flags[0])
+
+
+LOGISTIC, NETWORKS = LogisticExperts(), NetworkExperts()
+
+EXPERTS: dict[str, Kind] = {"logistic": LOGISTIC, "mlp": NETWORKS}
+"""Kinds of experts by name."""
+
+
+def kind_of(layout: Layout) -> Kind:
+    """The kind of a layout's experts."""
+    return EXPERTS[layout.expert]
+
+
+def input_maps(block: NDArray, layout: Layout) -> list[tuple[NDArray, NDArray]]:
+    """Weights and biases of all maps that the features enter, as views into the block."""
+    kind = kind_of(layout)
+    return [kind.layers(block, layout)[0], kind.gate(block, layout)]
