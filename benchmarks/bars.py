@@ -198,6 +198,11 @@ def _throughput(frame) -> Iterator[Bar]:
     rate = rows.set_index("method")["rows_per_second"]
     ratio = rate["FEAMOE"] / rate["SGDClassifier"]
     yield Bar("partial_fit by 32 rows, speed over SGDClassifier's", ratio, ">=", 1)
+    rows = frame[frame["task"].str.contains("networks")].set_index(["batch", "method"])
+    for batch in (32, 256):
+        rate = rows["rows_per_second"].loc[batch]
+        ratio = rate["FEAMOE"] / rate["MLPClassifier"]
+        yield Bar(f"one network by {batch} rows, speed over MLPClassifier's", ratio, ">=", 1)
 
 
 def _memory(frame) -> Iterator[Bar]:

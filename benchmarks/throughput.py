@@ -18,12 +18,14 @@ import sys
 import time
 import tracemalloc
 import warnings
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from river import linear_model as river_linear
 from sklearn.linear_model import SGDClassifier
+from sklearn.neural_network import MLPClassifier
 
 from benchmarks import bars, models
 from benchmarks.common import RESULTS, load, save, split
@@ -33,7 +35,29 @@ GROWN_ROWS = 40_000
 WORK = {1: 1000, 32: 16_000, 256: 32_000}
 """Rows of one piece of work, by rows per call."""
 
-SCALED = ("SGDClassifier", "river LogisticRegression")
+SCALED = ("SGDClassifier", "river LogisticRegression", "MLPClassifier")
+LAYERS = (30, 30)
+
+
+def _network(constraints, batch):
+    """One network that learns every call as one step, as MLPClassifier does."""
+    return FEAMOEClassifier(
+        constraints,
+        expert="mlp",
+        hidden_layer_sizes=LAYERS,
+        growth=None,
+        batch_size=batch,
+        random_state=0,
+    )
+
+
+NETWORKS = {
+    "FEAMOE": (partial(_network, "demographic_parity"), True),
+    "FEAMOE, no constraint": (partial(_network, None), False),
+    "MLPClassifier": (lambda _: MLPClassifier(LAYERS, random_state=0), False),
+}
+"""Single networks by rows per step, and whether they are told the groups."""
+
 CHECKPOINTS = (50_000, 100_000, 200_000, 500_000, 1_000_000)
 
 
@@ -41,6 +65,7 @@ def throughput(path: str, repeats: int):
     """Records of rows per second for partial_fit, fit and predict_proba."""
     rows = split(load("adult", path), 0)
     yield from _record("partial_fit", partial_fit_times(rows, repeats))
+    yield from _record("partial_fit, networks of 2 x 30", network_times(rows, repeats))
     yield from _record("fit", fit_times(rows, max(repeats // 2, 3)))
     yield from _record("predict_proba", predict_times(rows, repeats))
 
@@ -135,6 +160,22 @@ def _river_loop(names, X, y, batch):
             model.learn_many(frame, labels)
 
     return in_batches
+
+
+def network_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
+    """Speeds of learning loops of single networks, the methods in turn."""
+    found: dict[tuple[str, int], list[float]] = {}
+    for batch, amount in ((32, 6_400), (256, 16_000)):
+        loops = {
+            name: _learning_loop("FEAMOE" if told else name, rows, batch, amount)
+            for name, (_, told) in NETWORKS.items()
+        }
+        for _ in range(repeats):
+            for name, (make, _) in NETWORKS.items():
+                model = make(batch)
+                model.partial_fit(rows.scaled[:batch], rows.y[:batch], classes=[0, 1])
+                found.setdefault((name, batch), []).append(amount / _clock(loops[name], model))
+    return found
 
 
 def fit_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
