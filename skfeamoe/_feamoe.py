@@ -49,7 +49,7 @@ from skfeamoe._training.state import (
     published_block,
     seed_experts,
 )
-from skfeamoe._training.step import boundary_distance
+from skfeamoe._training.step import Settings, boundary_distance
 from skfeamoe._training.trainer import (
     audit,
     constraint_errors,
@@ -575,17 +575,11 @@ default=None
                 self.n_iter_ = 1
             else:
                 batch = self._continue(X, y, classes, sensitive_features, sample_weight)
-            settings = self._settings(
-                batch_size=None,
-                interval=STREAM_INTERVAL,
-                half_life=STREAM_HALF_LIFE,
-                pace=STREAM_PACE,
-            )
             self._absorb_groups(batch)
             self._audited_gaps = {}
             train_stream(
                 self._state,
-                settings,
+                self._stream_settings(),
                 batch.X,
                 batch.y,
                 batch.groups,
@@ -749,6 +743,25 @@ default=None
             name, value = "penalty_increment", self.penalty_increment
             highest = dict.fromkeys(names, np.inf)
         return check_per_constraint(name, value, highest)
+
+    def _stream_settings(self) -> Settings:
+        """Settings of `partial_fit`, made anew only when something they rest on changes."""
+        rests_on = (self._checked_parameters, len(self._group_labels))
+        made_for, settings = self.__dict__.get("_last_settings", (None, None))
+        if settings is None or made_for != rests_on:
+            settings = self._settings(
+                batch_size=None,
+                interval=STREAM_INTERVAL,
+                half_life=STREAM_HALF_LIFE,
+                pace=STREAM_PACE,
+            )
+            self._last_settings = (rests_on, settings)
+        return settings
+
+    def __getstate__(self):
+        """Everything but the settings, which parameters give again."""
+        state = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_last_settings"}
 
     def _settings(self, *, batch_size: int | None, interval: int, half_life: float, pace: Pace):
         """Settings of the core, with the given values where the user said "auto"."""

@@ -67,8 +67,8 @@ def test_one_multiclass_expert_is_softmax_regression_by_steps():
 def test_zero_pressure_is_no_constraint(names, control):
     """No gap exceeds a bound of 1 (or a huge burden); a schedule begins with an expert."""
     X, y, group = make_lending(1500)
-    growth = "interval" if control == "bound" else None
-    base = {"growth": growth, "growth_interval": 300, "random_state": 0}
+    interval = 300 if control == "bound" else len(X) + 1
+    base = {"growth_interval": interval, "random_state": 0}
     plain = FEAMOEClassifier(None, **base)
     names = [names] if isinstance(names, str) else names
     bounds = {name: 1e9 if name == "burden" else 1.0 for name in names}
@@ -462,7 +462,7 @@ def test_growth_fills_the_experts_and_replaces_the_least_used():
 def test_schedule_closes_the_gap_and_collapses_with_many_experts():
     X, y, group = make_lending(8000)
     gaps, scores = {}, {}
-    for n_experts, increment in ((1, 0.02), (6, 0.015), (40, 0.5)):
+    for n_experts, increment in ((1, 1e-9), (6, 0.015), (40, 0.5)):
         model = FEAMOEClassifier(
             control="schedule",
             penalty_increment=increment,
