@@ -146,6 +146,37 @@ def test_skops_round_trip():
     np.testing.assert_array_equal(model.predict_proba(X), loaded.predict_proba(X))
 
 
+@pytest.mark.parametrize("standardized", [True, False])
+@pytest.mark.parametrize("scale", [1e-200, 1e150], ids=["tiny", "huge"])
+def test_extreme_features_leave_a_sound_model(scale, standardized):
+    X, y, group = make_lending(1000)
+    X = X * scale
+    X[::100] *= 1e100
+    model = network(
+        ["demographic_parity", "burden"], standardize=standardized, growth_interval=300
+    )
+    stream(model, X, y, group)
+    assert np.all(np.isfinite(model._state["block"]))
+    assert np.all(np.isfinite(model.predict_proba(X)))
+
+
+def test_networks_are_copied_when_the_world_changes():
+    pytest.importorskip("river", reason="river is an extra")
+    X, y, _ = rings(8000)
+    y = np.where(np.arange(8000) < 4000, y, 1 - y)
+    model = network(growth="drift")
+    right = []
+    for start in range(0, 8000, 50):
+        rows = slice(start, start + 50)
+        if start:
+            right.append(np.mean(model.predict(X[rows]) == y[rows]))
+        model.partial_fit(X[rows], y[rows], [0, 1])
+    assert list(model.history_["alarm_cause"]) == ["accuracy"]
+    assert 4000 < model.history_["alarm_n_samples_seen"][0] < 4500
+    assert model.n_experts_ > 1
+    assert np.mean(right[-20:]) > 0.8
+
+
 def test_adding_an_expert_hardly_moves_predictions():
     X, y, _ = rings(1000)
     model = network(growth_interval=500, batch_size=500)
