@@ -1,0 +1,184 @@
+"""Other ways to mitigate, each from split to decisions and distances on the test rows.
+
+Distances are first order, in standard deviations of the features: |log-odds| over the norm
+of their input gradient, which is exact for linear models. For a randomized classifier they
+are those of the member that decided.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+
+import numpy as np
+import pandas as pd
+from fairlearn.reductions import DemographicParity, EqualizedOdds, ExponentiatedGradient
+from scipy.special import logit
+from sklearn.cluster import KMeans
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.paper import fair_n
+from benchmarks.paper.data import Rows
+from benchmarks.paper.fitting import fit, network
+from benchmarks.paper.measures import Outcome, of_estimator
+
+N_CENTERS = 10
+HAS_AIF360 = find_spec("aif360") is not None
+DRAWS = 5
+
+
+def plain_network(rows: Rows) -> Outcome:
+    """The network of 2 x 30 units."""
+    return of_estimator(fit(rows, **network()), rows.X_test)
+
+
+def fair_network(rows: Rows, *, penalty: float, epochs: int) -> Outcome:
+    """FaiR-N."""
+    y = (rows.y == rows.favorable).astype(float)
+    group = np.unique(rows.groups, return_inverse=True)[1]
+    weights = fair_n.train(
+        rows.scaled, y, group, penalty=penalty, epochs=epochs, batch=256, seed=rows.seed
+    )
+    fwd = fair_n.forward(weights, rows.scaled_test)
+    distance = np.abs(fwd.logit) / (np.sqrt((fwd.gradient**2).sum(axis=1)) + fair_n.TINY)
+    decided = np.where(fwd.logit >= 0, rows.favorable, 1 - rows.favorable)
+    return Outcome(decided, distance)
+
+
+def reductions(rows: Rows, *, constraint: str, difference_bound: float) -> Outcome:
+    """fairlearn's ExponentiatedGradient over logistic regression."""
+    moment = {"demographic_parity": DemographicParity, "equalized_odds": EqualizedOdds}
+    # many refits on the same columns, for which Newton's steps are the fastest
+    base = LogisticRegression(solver="newton-cholesky", max_iter=200)
+    model = ExponentiatedGradient(base, moment[constraint](difference_bound=difference_bound))
+    model.fit(rows.scaled, rows.y, sensitive_features=rows.groups)
+    share = np.asarray(model.weights_, dtype=float)
+    used = np.flatnonzero(share > 0)
+    members = [model.predictors_[k] for k in used]
+    decided = np.stack([member.predict(rows.scaled_test) for member in members])
+    margins = np.stack([_linear_distance(member, rows.scaled_test) for member in members])
+    rng = np.random.default_rng(rows.seed)
+    size = (DRAWS, len(rows.y_test))
+    drawn = rng.choice(len(used), size=size, p=share[used] / share[used].sum())
+    here = np.arange(len(rows.y_test))
+    return Outcome(decided[drawn, here], margins[drawn, here])
+
+
+def _linear_distance(model, X) -> np.ndarray:
+    """Distance to the boundary of a linear model; a constant one has none."""
+    coef = getattr(model, "coef_", None)
+    if coef is None:
+        return np.zeros(len(X))
+    return np.abs(model.decision_function(X)) / (np.linalg.norm(coef) + fair_n.TINY)
+
+
+def prejudice_remover(rows: Rows, *, eta: float) -> Outcome:
+    """aif360's Prejudice Remover: a logistic regression per group, needs it to predict."""
+    with _quiet():
+        from aif360.algorithms.inprocessing import PrejudiceRemover
+
+        train = _labeled(rows, rows.scaled, rows.y, rows.groups)
+        test = _labeled(rows, rows.scaled_test, rows.y_test, rows.groups_test)
+        model = PrejudiceRemover(eta=eta, sensitive_attr="group").fit(train)
+        found = model.predict(test)
+    os.unlink(model.model_name)
+    scores = found.scores.ravel()
+    decided = np.where(scores >= 0.5, rows.favorable, 1 - rows.favorable)
+    return Outcome(decided, _recovered_distance(rows, scores))
+
+
+def _recovered_distance(rows: Rows, scores) -> np.ndarray:
+    """Distances of a model that is linear within each group, from its scores alone."""
+    odds = logit(np.clip(scores, 1e-9, 1 - 1e-9))
+    X = np.column_stack([rows.scaled_test, np.ones(len(scores))])
+    distance = np.empty(len(scores))
+    for group in np.unique(rows.groups_test):
+        here = rows.groups_test == group
+        known = here & (np.abs(odds) < 15)
+        coef = np.linalg.lstsq(X[known], odds[known], rcond=None)[0]
+        distance[here] = np.abs(odds[here]) / (np.linalg.norm(coef[:-1]) + fair_n.TINY)
+    return distance
+
+
+def reweighing(rows: Rows) -> Outcome:
+    """aif360's Reweighing (Kamiran and Calders, 2012) before the network."""
+    with _quiet():
+        from aif360.algorithms.preprocessing import Reweighing
+
+        train = _labeled(rows, rows.scaled, rows.y, rows.groups)
+        first, second = ([{"group": code}] for code in (0.0, 1.0))
+        weight = Reweighing(first, second).fit_transform(train).instance_weights
+    return of_estimator(fit(rows, sample_weight=weight, **network()), rows.X_test)
+
+
+def _labeled(rows, X, y, groups):
+    """aif360's data set of features, group (0, 1) and label (1 favorable)."""
+    from aif360.datasets import BinaryLabelDataset
+
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+    frame["group"] = (groups == np.unique(rows.groups)[1]).astype(float)
+    frame["label"] = (y == rows.favorable).astype(float)
+    return BinaryLabelDataset(
+        df=frame,
+        label_names=["label"],
+        protected_attribute_names=["group"],
+        favorable_label=1.0,
+        unfavorable_label=0.0,
+    )
+
+
+@contextmanager
+def _quiet():
+    """aif360 logs what it lacks, and its subprocess what scikit-learn deprecates."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
+
+
+def realism(X, centers_of, seed: int) -> np.ndarray:
+    """Distance of rows to the nearest k-means center of other rows; small is realistic."""
+    centers = KMeans(N_CENTERS, n_init=1, random_state=seed).fit(centers_of)
+    return centers.transform(X).min(axis=1)
+
+
+def swapped(X, columns) -> np.ndarray:
+    """Rows with the one-hot code of two groups the other way round."""
+    twin = X.copy()
+    twin[:, columns] = twin[:, columns[::-1]]
+    return twin
+
+
+def augmented(rows: Rows, share: float) -> Rows:
+    """Training rows followed by their counterfactuals, the most realistic share of them."""
+    twin, twin_scaled = (swapped(X, rows.sensitive_columns) for X in (rows.X, rows.scaled))
+    near = np.argsort(realism(twin_scaled, rows.scaled, rows.seed), kind="stable")
+    near = near[: int(share * len(near))]
+    first, second = np.unique(rows.groups)
+    other = np.where(rows.groups == first, second, first)
+    return replace(
+        rows,
+        X=np.vstack([rows.X, twin[near]]),
+        y=np.append(rows.y, rows.y[near]),
+        groups=np.append(rows.groups, other[near]),
+        scaled=np.vstack([rows.scaled, twin_scaled[near]]),
+    )
+
+
+def data_augmentation(rows: Rows, *, share: float) -> Outcome:
+    """The network on rows and counterfactuals (Sharma et al., 2020)."""
+    return plain_network(augmented(rows, share))
