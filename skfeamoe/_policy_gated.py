@@ -94,13 +94,13 @@ class PolicyGatedMoEClassifier(GatedClassifier):
     gate_result_weight : float, default=2.0
         Weight of result unfairness in the gate's objective.
 
-    gate_procedure_weight : float, default=1.0
+    gate_procedure_weight : float, default=2.0
         Weight of procedural unfairness in the gate's objective.
 
-    entropy_weight : float, default=0.01
+    entropy_weight : float, default=0.001
         Bonus for undecided routing, which keeps the gate exploring.
 
-    balance_weight : float, default=0.01
+    balance_weight : float, default=0.001
         Weight of the divergence of the experts' usage from even use.
 
     n_routings : int, default=8
@@ -161,7 +161,8 @@ class PolicyGatedMoEClassifier(GatedClassifier):
 
     history_ : dict of str to ndarray of shape (n_rounds + 1,)
         ``utility``, ``result_unfairness``, ``procedural_unfairness`` and ``final_score`` of
-        the mixture on rows set aside, before the first round of the gate and after each;
+        the mixture on rows set aside, before the first round of the gate and after each,
+        and ``first_expert_utility``, which `utility_floor` is counted from;
         ``expert_<term>`` the terms of the experts' losses at the end of their phase, one
         entry.
 
@@ -259,9 +260,9 @@ class PolicyGatedMoEClassifier(GatedClassifier):
         gate_hidden_layer_size=16,
         temperature=1.0,
         gate_result_weight=2.0,
-        gate_procedure_weight=1.0,
-        entropy_weight=0.01,
-        balance_weight=0.01,
+        gate_procedure_weight=2.0,
+        entropy_weight=0.001,
+        balance_weight=0.001,
         n_routings=8,
         utility_floor=0.05,
         cv=3,

@@ -11,9 +11,13 @@ pairs.
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 ATTENTION_EPS = 1e-8
 """Keeps the shares of a row defined whose attributions are all zero."""
+
+HALF_WIDTH = 0.5
+"""Width of the soft step at the median, in standard deviations."""
 
 SMALLEST_PROBA = 1e-12
 """Probabilities stop here before their logarithm or power is taken."""
@@ -101,6 +105,28 @@ def attention_divergence(shares: NDArray, r: NDArray) -> tuple[float, NDArray]:
     value, d_attention = divergence(shares, attention)
     inner = np.sum(d_attention * attention, axis=1, keepdims=True)
     return value, np.sign(r) * (d_attention - inner) / total
+
+
+def high_share_gap(shares: NDArray, values: NDArray) -> tuple[float, NDArray]:
+    r"""Soft gap in the groups' shares of rows above the median of all, and its slope.
+
+    Largest gap of :math:`\sigma((v_i - t)/h)`, with t the median of the values and h
+    `HALF_WIDTH` times their standard deviation. Both move with the values, so the slope
+    goes through them too. Of explanation quality this is a soft REF.
+    """
+    spread = values.std()
+    if len(shares) < 2 or spread == 0:
+        return 0.0, np.zeros(len(values))
+    n_samples = len(values)
+    middle = np.argsort(values, kind="stable")[(n_samples - 1) // 2 : n_samples // 2 + 1]
+    width = HALF_WIDTH * spread
+    z = (values - values[middle].mean()) / width
+    high = expit(z)
+    gap, slope = largest_gap(shares, high)
+    by_z = slope * high * (1.0 - high)
+    by_values = by_z - (by_z @ z) * HALF_WIDTH * (values - values.mean()) / (n_samples * spread)
+    by_values[middle] -= by_z.sum() / len(middle)
+    return gap, by_values / width
 
 
 def soft_decisions(f: NDArray, sharpness: float) -> NDArray:

@@ -7,7 +7,9 @@ soft decisions (a larger s is closer to the decisions that people get),
 gated explanation quality. The objective is
 
 .. math:: L = -\tfrac1n \sum_i \hat f_{y_i}(x_i) + \lambda_f \tfrac12 (DP + EO)(\hat f)
-          + \lambda_p \tfrac12 (JSD(\bar A) + VEF(\bar e)).
+          + \lambda_p \tfrac13 (REF(\bar e) + VEF(\bar e) + JSD(\bar A)),
+
+with a soft REF (`gaps.high_share_gap`).
 
 - `differentiable_slope` descends L itself;
 - `reinforce_slope` samples several routings of the batch, one expert per row, and measures L
@@ -30,6 +32,7 @@ from skfeamoe._policy.gaps import (
     SMALLEST_PROBA,
     divergence,
     group_shares,
+    high_share_gap,
     largest_gap,
     soft_decisions,
 )
@@ -103,10 +106,12 @@ def fairness_outcome(
     value = weights.result * 0.5 * (parity + chance)
     if not weights.procedure:
         return Outcome(value, by_proba, np.zeros_like(attention), np.zeros_like(quality))
+    ref, by_ref = high_share_gap(shares, quality)
+    vef, by_vef = largest_gap(shares, quality)
     jsd, by_attention = divergence(shares, attention)
-    vef, by_quality = largest_gap(shares, quality)
-    half = weights.procedure * 0.5
-    return Outcome(value + half * (jsd + vef), by_proba, half * by_attention, half * by_quality)
+    third = weights.procedure / 3.0
+    value += third * (ref + vef + jsd)
+    return Outcome(value, by_proba, third * by_attention, third * (by_ref + by_vef))
 
 
 def differentiable_slope(

@@ -6,14 +6,15 @@ experts that never saw it, and it is with their outputs that the gate learns and
 all data and on none that its experts trained on (as in stacking; Wolpert 1992, "Stacked
 generalization", Neural Networks 5).
 
-Experts train in mini-batches, the first part with cross-entropy only (warm-up). The gate
-starts from the most even of the constant routings that score as well as the best within the
-noise of the rows at hand; with a hundred rows that is even routing. Then it learns per row
-while the experts are frozen but for short rounds of fine-tuning at a tenth of their learning
-rate. After every round the final score (`score`) of the whole mixture is measured on rows
-set aside from the gate. The best mixture so far, experts and gate together, is kept if its
-utility is at most `utility_floor` below that of Expert 1; training stops when the score has
-not risen for `patience` rounds.
+Experts train in mini-batches, the first part with cross-entropy only (warm-up); in the last
+part their learning rate falls, so that what is kept is not the noise of the last steps. The
+gate starts from the most even of the constant routings that score as well as the best within
+the noise of the rows at hand; with a hundred rows that is even routing. Then it learns per
+row while the experts are frozen but for short rounds of fine-tuning at a tenth of their
+learning rate. After every round the final score (`score`) of the whole mixture is measured
+on rows set aside from the gate. The best mixture so far, experts and gate together, is kept
+if its utility is at most `utility_floor` below that of Expert 1 (if there is none, the one
+of the highest utility); training stops when the score has not risen for `patience` rounds.
 """
 
 from typing import NamedTuple
@@ -52,7 +53,9 @@ TUNING_STEPS = 50
 """Steps of a round of fine-tuning."""
 
 WARM_UP = 1 / 3
-"""Part of the experts' steps with cross-entropy only."""
+COOLING = 1 / 2
+"""Part of the experts' steps with cross-entropy only; part of the others in which the
+learning rate falls to zero, linearly."""
 
 GATE_STEPS = 25
 GATE_BATCH = 1024
@@ -65,7 +68,13 @@ FEWEST_ROWS = 10
 CHOOSING = 3
 """One of this many parts of the rows is set aside to choose by."""
 
-MEASURES = ("utility", "result_unfairness", "procedural_unfairness", "final_score")
+MEASURES = (
+    "utility",
+    "result_unfairness",
+    "procedural_unfairness",
+    "final_score",
+    "first_expert_utility",
+)
 """Names of the measures in the history."""
 
 ATTRIBUTION_STEPS = 8
@@ -74,9 +83,14 @@ ATTRIBUTION_STEPS = 8
 START_STEPS = 6
 """The constant routings tried first have shares that are multiples of 1 / START_STEPS."""
 
-START_NOISE = 0.5
+START_NOISE = 7.0
+"""Starts whose scores differ by less than this, over the number of rows, are alike."""
+
 GAIN_NOISE = 0.05
-"""Scores that differ by less than this, over the root of the number of rows, are alike."""
+"""A later mixture must gain this, over the root of the number of rows."""
+
+BELOW_FLOOR = -10.0
+"""Added to what a mixture below the utility floor is ranked by: any other is better."""
 
 START_MIX = 0.06
 """Part of even routing in the start, so that every expert can still gain."""
@@ -138,18 +152,24 @@ def deal(rows: Rows, n_parts: int, rng: np.random.Generator) -> NDArray:
 class ExpertTrainer:
     """Experts with their optimizer; `run` makes steps."""
 
-    def __init__(self, plan: Plan, rows: Rows, rng: np.random.Generator) -> None:
+    def __init__(
+        self, plan: Plan, rows: Rows, start: NDArray, rng: np.random.Generator
+    ) -> None:
         self.plan, self.rows, self.rng = plan, rows, rng
-        self.vector = init_networks(plan.shape, rng)
+        self.vector = start.copy()
         self.memory = Adam.init(self.vector.shape)
         self.order = np.empty(0, dtype=np.intp)
 
-    def run(self, n_steps: int, weights: Weights, learning_rate: float) -> dict[str, float]:
-        """Make steps; the mean of every term over them."""
+    def run(
+        self, n_steps: int, weights: Weights, learning_rate: float, cooling: float = 0.0
+    ) -> dict[str, float]:
+        """Make steps, the rate falling in the part ``cooling``; mean of every term."""
         plan, optimizer = self.plan, Adam(learning_rate)
         x0 = np.zeros(plan.shape.n_features)
         sums: dict[str, float] = {}
-        for _ in range(n_steps):
+        for step in range(n_steps):
+            left = (n_steps - step) / n_steps
+            optimizer.learning_rate = learning_rate * left / max(cooling, left)
             rows = self._next_batch()
             experts = networks(self.vector, plan.shape).experts
             masks = mlp.draw_masks(experts, len(rows.y), plan.dropout, self.rng)
@@ -260,14 +280,30 @@ class Fitted(NamedTuple):
 
 def train(rows: Rows, plan: Plan, rng: np.random.Generator) -> Fitted:
     """Run the schedule."""
+    trainers, learning, choosing, history = train_experts(rows, plan, rng)
+    return GateTrainer(plan, trainers, learning, choosing, rng).run(history)
+
+
+class FirstPhase(NamedTuple):
+    """Trained experts of every fold and of all rows, the folds' rows, and the history."""
+
+    trainers: list[ExpertTrainer]
+    learning: list[Rows]
+    choosing: list[Rows]
+    history: dict[str, list[float]]
+
+
+def train_experts(rows: Rows, plan: Plan, rng: np.random.Generator) -> FirstPhase:
+    """The first phase: no gate yet."""
     trainers, learning, choosing = cross_fit(rows, plan, rng)
     plain = Weights(0.0, 0.0, 0.0, 0.0, plan.weights.alpha)
     warm_up = int(WARM_UP * plan.expert_steps)
     for trainer in trainers:
         trainer.run(warm_up, plain, plan.learning_rate)
-        terms = trainer.run(plan.expert_steps - warm_up, plan.weights, plan.learning_rate)
+        n_steps = plan.expert_steps - warm_up
+        terms = trainer.run(n_steps, plan.weights, plan.learning_rate, COOLING)
     history = {f"expert_{name}": [value] for name, value in terms.items()}
-    return GateTrainer(plan, trainers, learning, choosing, rng).run(history)
+    return FirstPhase(trainers, learning, choosing, history)
 
 
 def cross_fit(
@@ -275,20 +311,24 @@ def cross_fit(
 ) -> tuple[list["ExpertTrainer"], list[Rows], list[Rows]]:
     """A trainer per fold and one of all rows; the folds' rows to learn from and to choose by.
 
-    With a handful of rows there is nothing to spare: one trainer, and all rows for all uses.
+    All start from the same values, which keeps the experts of one aim alike: the gate that
+    learns with those of the folds is to serve those of all rows. With a handful of rows
+    there is nothing to spare: one trainer, and all rows for all uses.
     """
+    start = init_networks(plan.shape, rng)
     n_folds = min(plan.cv, len(rows.y) // FEWEST_ROWS)
     if n_folds < 2:
-        return [ExpertTrainer(plan, rows, rng)], [rows], [rows]
+        return [ExpertTrainer(plan, rows, start, rng)], [rows], [rows]
     fold = deal(rows, n_folds, rng)
     trainers, learning, choosing = [], [], []
     for f in range(n_folds):
-        trainers.append(ExpertTrainer(plan, rows.take(np.flatnonzero(fold != f)), rng))
+        others = rows.take(np.flatnonzero(fold != f))
+        trainers.append(ExpertTrainer(plan, others, start, rng))
         apart = rows.take(np.flatnonzero(fold == f))
         part = deal(apart, CHOOSING, rng)
         learning.append(apart.take(np.flatnonzero(part > 0)))
         choosing.append(apart.take(np.flatnonzero(part == 0)))
-    return [*trainers, ExpertTrainer(plan, rows, rng)], learning, choosing
+    return [*trainers, ExpertTrainer(plan, rows, start, rng)], learning, choosing
 
 
 def simplex(n_experts: int, n_steps: int) -> NDArray:
@@ -360,7 +400,7 @@ class GateTrainer:
             if utility >= floor - plan.utility_floor:
                 found.append((final, share))
         best = max(final for final, _ in found)
-        noise = START_NOISE / np.sqrt(len(known.y))
+        noise = START_NOISE / len(known.y)
         good = [share for final, share in found if final >= best - noise]
         even = min(good, key=lambda share: float(np.sum(share**2)))
         kept = (1 - START_MIX) * even + START_MIX / N_EXPERTS
@@ -388,10 +428,10 @@ class GateTrainer:
         mixtures = self.mixtures()
         found = judge(mixtures, self.choosing)
         first = judge_utility(mixtures, self.choosing, UTILITY)
-        for name, value in zip(MEASURES, (*found, found.final), strict=True):
+        for name, value in zip(MEASURES, (*found, found.final, first), strict=True):
             history.setdefault(name, []).append(value)
         allowed = found.utility >= first - self.plan.utility_floor
-        gained = found.final if allowed else -np.inf
+        gained = found.final if allowed else BELOW_FLOOR + found.utility
         noise = GAIN_NOISE / np.sqrt(sum(len(part.y) for part in self.choosing))
         if kept is not None and gained <= kept.score + noise:
             return kept

@@ -22,6 +22,7 @@ from skfeamoe._policy.gaps import (
     attention_divergence,
     divergence,
     group_shares,
+    high_share_gap,
     largest_gap,
     representation_distance,
 )
@@ -145,6 +146,7 @@ def test_without_groups_only_cross_entropy_is_left():
 
 GAPS = {
     "gap": (largest_gap, (N,)),
+    "high share": (high_share_gap, (N,)),
     "representation": (representation_distance, (N, 3)),
     "divergence": (lambda s, v: divergence(s, np.abs(v)), (N, 3)),
     "attention": (attention_divergence, (N, 3)),
@@ -169,6 +171,18 @@ def test_one_group_has_no_gap(name):
     value, slope = function(group_shares(np.zeros(N, int), np.ones(N), 1), np.ones(size))
     assert value == 0.0
     assert not slope.any()
+
+
+@pytest.mark.parametrize("n_samples", [24, 25])
+def test_soft_share_above_the_median(n_samples):
+    """The median of an even number of rows lies between two of them."""
+    rng = np.random.default_rng(1)
+    groups = rng.integers(2, size=n_samples)
+    shares = group_shares(groups, np.ones(n_samples), 2)
+    values = rng.normal(size=n_samples)
+    expected = central_differences(lambda v: high_share_gap(shares, v)[0], values)
+    assert_slope(high_share_gap(shares, values)[1], expected)
+    assert high_share_gap(shares, np.ones(n_samples))[0] == 0.0
 
 
 def test_two_groups_give_the_terms_of_the_note():
