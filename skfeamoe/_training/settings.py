@@ -48,7 +48,7 @@ class Pace(NamedTuple):
 
 
 STREAM_PACE = Pace(control_rate=0.3, average_rate=0.06, memory_span=20_000.0)
-FIT_PACE = Pace(control_rate=0.05, average_rate=0.003, memory_span=np.inf)
+FIT_PACE = Pace(control_rate=0.02, average_rate=0.003, memory_span=np.inf)
 
 
 def batch_size_for(n_samples: int) -> int:
