@@ -134,16 +134,17 @@ class FEAMOEClassifier(CallbackSupportMixin, GatedClassifier):
         When experts are added: every `growth_interval` rows, when a change detector raises
         an alarm, when a tenth of `growth_interval` rows has gathered whose decision changes
         with the `counterfactual_columns`, or never. ``"drift"`` watches the errors and every
-        constrained gap of the decisions; after an alarm a copy of the experts in charge
-        learns fast, and the old ones are kept for the day their world returns. It needs
-        river: ``pip install "skfeamoe[drift]"``.
+        constrained gap; after an alarm by errors a copy of the experts in charge learns fast,
+        and the old ones are kept for the day their world returns; after one by a gap the
+        experts in charge learn the last rows again. It needs river:
+        ``pip install "skfeamoe[drift]"``.
 
     growth_interval : int or "auto", default="auto"
         Rows between two experts. "auto": a tenth of the data in `fit`, 4,000 in
         `partial_fit`. In `fit` experts are added in the first pass only.
 
     drift_detector : {"adwin", "page_hinkley", "kswin"}, default="adwin"
-        River's detector for ``growth="drift"``.
+        River's detector of errors for ``growth="drift"``.
 
     counterfactual_columns : str, int or list of these, default=None
         Columns of `X` that hold a sensitive attribute *and are features*: one column coded

@@ -122,14 +122,16 @@ def test_world_that_returns_is_believed_again_quickly():
 
 @pytest.mark.parametrize("max_experts", [1, 2, 5])
 def test_max_experts_holds_through_many_alarms(max_experts):
-    X, y, group = worlds([2000] * 5)
+    X, y, group = worlds([10_000])
+    for world in range(5):  # another feature decides, so that no world returns
+        X[2000 * world : 2000 * (world + 1)] = np.roll(X[2000 * world :][:2000], world, axis=1)
     model = make(max_experts=max_experts, growth_interval=300)
     most = 0
     for start in range(0, len(y), 500):
         part = slice(start, start + 500)
         model.partial_fit(X[part], y[part], [0, 1], sensitive_features=group[part])
         most = max(most, model.n_experts_)
-    assert len(model.history_["alarm_cause"]) >= 2
+    assert len(model.history_["alarm_cause"]) >= 3
     assert most <= max_experts
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._fairness.constraints import Outcome, Slots
+from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._mixture import layout as block_layout
 from skfeamoe._training.state import PREDICTING, State, drop_expert, generator, layout_of
 
@@ -27,28 +27,31 @@ GROWTH_DRAWS = 1
 """Purpose number of the generator that perturbs new experts."""
 
 
-EXPERT, GENERATION = "expert", "generation"
-"""What a policy may ask for: one more expert, or a copy of all that are believed now."""
+EXPERT, GENERATION, RELEARN = "expert", "generation", "relearn"
+"""What a policy may ask for: one more expert; after an alarm, a copy of all that are believed
+now, or no more than to learn the last rows again."""
 
 
 class Growth(Protocol):
     """What the trainer asks of a growth policy."""
 
     watches: bool
+    bounds: NDArray  # of the gap of every slot, if it ``watches``
 
-    def watch(self, state: State, slots: Slots, outcome: Outcome, groups: NDArray) -> None:
+    def watch(self, state: State, outcome: Outcome) -> None:
         """Take note of what the model that predicts decided, if ``watches``."""
 
     def decide(self, state: State) -> str | None:
-        """`EXPERT` or `GENERATION` if that should be added now."""
+        """`EXPERT`, `GENERATION` or `RELEARN` if that should be done now."""
 
 
 class NoGrowth:
     """The number of experts stays as it is."""
 
     watches = False
+    bounds = np.zeros(0)
 
-    def watch(self, state: State, slots: Slots, outcome: Outcome, groups: NDArray) -> None:
+    def watch(self, state: State, outcome: Outcome) -> None:
         """Nothing."""
 
     def decide(self, state: State) -> str | None:

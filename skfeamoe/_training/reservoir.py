@@ -36,36 +36,48 @@ FEW_ROWS = 8
 """Up to here, rows that enter take their places one by one, which is faster."""
 
 
-class Reservoir(TypedDict):
+class Rows(TypedDict):
+    """Rows of X in numbered places."""
+
+    sparse: bool  # rows are kept as their nonzeros
+    values: NDArray  # (n_kept, n_features), or (n_kept, most nonzeros) padded with 0
+    columns: NDArray  # (n_kept, most nonzeros) of the values, padded with 0; dense: (n_kept, 0)
+    n_features: int
+
+
+class Reservoir(Rows):
     """The sample: up to ``size`` + 1 rows in any order, each with its key."""
 
     size: int
-    sparse: bool  # rows are kept as their nonzeros
     n_offered: int  # rows seen, each counted once
     limit: float  # keys must be below this to enter; inf while there is room
     draws: NDArray  # (DRAWS_PER_BLOCK,) of the block that row n_offered belongs to
     keys: NDArray  # (n_kept,)
     weight: NDArray  # (n_kept,)
     arrival: NDArray  # (n_kept,), number of the row in the stream
-    values: NDArray  # (n_kept, n_features), or (n_kept, most nonzeros) padded with 0
-    columns: NDArray  # (n_kept, most nonzeros) of the values, padded with 0; dense: (n_kept, 0)
-    n_features: int
+
+
+def init_rows(n_features: int, *, sparse: bool) -> Rows:
+    """No rows."""
+    return {
+        "sparse": sparse,
+        "values": np.empty((0, 0 if sparse else n_features)),
+        "columns": np.empty((0, 0), dtype=np.int64),
+        "n_features": n_features,
+    }
 
 
 def init_reservoir(n_features: int, *, size: int, sparse: bool) -> Reservoir:
     """A sample of no rows."""
     return {
+        **init_rows(n_features, sparse=sparse),
         "size": size,
-        "sparse": sparse,
         "n_offered": 0,
         "limit": float("inf"),
         "draws": np.empty(0),
         "keys": np.empty(0),
         "weight": np.empty(0),
         "arrival": np.empty(0, dtype=np.int64),
-        "values": np.empty((0, 0 if sparse else n_features)),
-        "columns": np.empty((0, 0), dtype=np.int64),
-        "n_features": n_features,
     }
 
 
@@ -91,11 +103,16 @@ def offer(reservoir: Reservoir, X, weight: NDArray, seed: int) -> None:
         leaving = out[out < n_kept]
         entering = np.delete(entering, out[out >= n_kept] - n_kept)
     slots = np.concatenate([leaving, np.arange(n_kept, n_kept + len(entering) - len(leaving))])
-    _make_room(reservoir, n_kept + len(entering) - len(leaving))
+    n_missing = len(entering) - len(leaving)
+    if n_missing > 0:
+        reservoir["keys"] = np.pad(reservoir["keys"], (0, n_missing))
+        reservoir["weight"] = np.pad(reservoir["weight"], (0, n_missing))
+        reservoir["arrival"] = np.pad(reservoir["arrival"], (0, n_missing))
+    make_room(reservoir, n_kept + n_missing)
     reservoir["keys"][slots] = keys[entering]
     reservoir["weight"][slots] = weight[entering]
     reservoir["arrival"][slots] = first + entering
-    _write_rows(reservoir, slots, X[entering])
+    write_rows(reservoir, slots, X[entering])
     if len(reservoir["keys"]) > reservoir["size"]:
         reservoir["limit"] = float(reservoir["keys"].max())
 
@@ -110,7 +127,7 @@ def _replace_last(reservoir: Reservoir, key, weight, arrival, X, i) -> None:
     reservoir["weight"][slot] = weight
     reservoir["arrival"][slot] = arrival
     if reservoir["sparse"] or issparse(X):
-        _write_rows(reservoir, np.array([slot]), X[[i]])
+        write_rows(reservoir, np.array([slot]), X[[i]])
     else:
         reservoir["values"][slot] = X[i]
     reservoir["limit"] = float(keys.max())
@@ -127,14 +144,19 @@ def sample(reservoir: Reservoir):
         weight = np.divide(weight, p, out=np.full_like(p, 1 / reservoir["limit"]), where=p > 0)
     if len(order):
         weight = weight / weight.mean()
-    values = reservoir["values"][order]
-    if not reservoir["sparse"]:
-        return values, weight
-    rows = np.repeat(np.arange(len(order)), values.shape[1])
-    shape = (len(order), reservoir["n_features"])
-    full = csr_array((values.ravel(), (rows, reservoir["columns"][order].ravel())), shape=shape)
+    return read_rows(reservoir, order), weight
+
+
+def read_rows(kept: Rows, slots: NDArray):
+    """The rows in some places, dense or CSR."""
+    values = kept["values"][slots]
+    if not kept["sparse"]:
+        return values
+    rows = np.repeat(np.arange(len(slots)), values.shape[1])
+    shape = (len(slots), kept["n_features"])
+    full = csr_array((values.ravel(), (rows, kept["columns"][slots].ravel())), shape=shape)
     full.eliminate_zeros()
-    return full, weight
+    return full
 
 
 def _next_draws(reservoir: Reservoir, n: int, seed: int) -> NDArray:
@@ -152,30 +174,27 @@ def _next_draws(reservoir: Reservoir, n: int, seed: int) -> NDArray:
     return np.concatenate(parts)[:n]
 
 
-def _make_room(reservoir: Reservoir, n_kept: int) -> None:
-    """Append empty slots until there are ``n_kept``."""
-    missing = n_kept - len(reservoir["keys"])
+def make_room(kept: Rows, n_kept: int) -> None:
+    """Append empty places until there are ``n_kept``."""
+    missing = n_kept - len(kept["values"])
     if missing > 0:
-        reservoir["keys"] = np.pad(reservoir["keys"], (0, missing))
-        reservoir["weight"] = np.pad(reservoir["weight"], (0, missing))
-        reservoir["arrival"] = np.pad(reservoir["arrival"], (0, missing))
-        reservoir["values"] = np.pad(reservoir["values"], ((0, missing), (0, 0)))
-        reservoir["columns"] = np.pad(reservoir["columns"], ((0, missing), (0, 0)))
+        kept["values"] = np.pad(kept["values"], ((0, missing), (0, 0)))
+        kept["columns"] = np.pad(kept["columns"], ((0, missing), (0, 0)))
 
 
-def _write_rows(reservoir: Reservoir, slots: NDArray, X) -> None:
-    """Copy the rows of X into slots."""
-    if not reservoir["sparse"]:
-        reservoir["values"][slots] = X.toarray() if issparse(X) else X
+def write_rows(kept: Rows, slots: NDArray, X) -> None:
+    """Copy the rows of X into places."""
+    if not kept["sparse"]:
+        kept["values"][slots] = X.toarray() if issparse(X) else X
         return
     X = csr_array(X)
     X.sum_duplicates()
     count = np.diff(X.indptr)
-    missing = int(count.max(initial=0)) - reservoir["values"].shape[1]
+    missing = int(count.max(initial=0)) - kept["values"].shape[1]
     if missing > 0:
-        reservoir["values"] = np.pad(reservoir["values"], ((0, 0), (0, missing)))
-        reservoir["columns"] = np.pad(reservoir["columns"], ((0, 0), (0, missing)))
-    filled = np.arange(reservoir["values"].shape[1]) < count[:, None]
+        kept["values"] = np.pad(kept["values"], ((0, 0), (0, missing)))
+        kept["columns"] = np.pad(kept["columns"], ((0, 0), (0, missing)))
+    filled = np.arange(kept["values"].shape[1]) < count[:, None]
     values, columns = np.zeros(filled.shape), np.zeros(filled.shape, dtype=np.int64)
     values[filled], columns[filled] = X.data, X.indices
-    reservoir["values"][slots], reservoir["columns"][slots] = values, columns
+    kept["values"][slots], kept["columns"][slots] = values, columns

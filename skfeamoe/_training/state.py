@@ -18,8 +18,9 @@ from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._mixture.moments import Moments, init_moments, unfold, update_moments
-from skfeamoe._training.drift import Contrast, Detector
+from skfeamoe._training.drift import Detector
 from skfeamoe._training.history import History, init_history
+from skfeamoe._training.recent import Recent, init_recent
 from skfeamoe._training.reservoir import Reservoir, init_reservoir
 
 START_DRAWS = 4
@@ -59,12 +60,14 @@ class State(TypedDict):
     alarm_rows: list[int]
     alarm_causes: list[str]
     detectors: dict[str, Detector]
-    contrasts: dict[str, Contrast]
     n_added: int  # experts added so far, removed ones included
     samples_at_growth: int
     young_since: int  # row at which the stream, or the world after an alarm, began
     history: History
     background: Reservoir
+    recent: Recent  # the last rows, where growth="drift" looks back at them
+    changed_at: int  # row of the change that the last alarm was about
+    replay_at: int  # row at which those since the change are learned again; 0 for never
 
 
 def init_state(
@@ -110,12 +113,14 @@ def init_state(
         "alarm_rows": [],
         "alarm_causes": [],
         "detectors": {},
-        "contrasts": {},
         "n_added": 0,
         "samples_at_growth": 0,
         "young_since": 0,
         "history": init_history(),
         "background": init_reservoir(n_features, size=background_size, sparse=not centered),
+        "recent": init_recent(n_features, sparse=not centered),
+        "changed_at": 0,
+        "replay_at": 0,
     }
 
 

@@ -19,6 +19,9 @@ from skfeamoe._mixture.moments import standardize, update_moments
 from skfeamoe._training.generations import add_generation
 from skfeamoe._training.growth import EXPERT, GENERATION, NoGrowth, add_expert
 from skfeamoe._training.history import is_due, record
+from skfeamoe._training.lookback import LOOK_ROWS, look_back
+from skfeamoe._training.recent import remember
+from skfeamoe._training.replay import replay
 from skfeamoe._training.reservoir import offer
 from skfeamoe._training.state import State, generator
 from skfeamoe._training.step import Settings, observe, one_hot_groups, train_batch
@@ -107,10 +110,17 @@ def _advance(
     decision = settings.growth.decide(state)
     if decision == EXPERT:
         add_expert(state, settings.max_experts)
-    elif decision == GENERATION:
+    elif decision is not None:
         answer_alarm(state)
+    if decision == GENERATION:
         add_generation(state, settings.max_experts)
+    if 0 < state["replay_at"] <= state["n_samples_seen"]:
+        replay(state, settings)
     train_batch(state, settings, Z, y, groups, weight)
+    if settings.growth.watches:
+        remember(state["recent"], Z, y, groups, weight)
+        if state["n_samples_seen"] % LOOK_ROWS < len(y):
+            look_back(state, settings)
     if is_due(state["history"], state["n_samples_seen"]):
         entry = {
             "n_samples_seen": state["n_samples_seen"],
