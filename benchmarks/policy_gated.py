@@ -50,6 +50,7 @@ N_FOLDS = 5
 TEST_SHARE = 0.25
 PATH_STEPS = 16
 ABLATION_SEEDS = 3
+PARTS = ["times", "methods", "ablation"]
 ABLATED = "without "
 TIMED_SHAPE = 10_000, 100
 TIMED_SEEDS = 3
@@ -266,7 +267,7 @@ def shared_experts():
         training.train_experts = train_experts
 
 
-def views_of(rows, ablate):
+def views_of(rows):
     """All predictors on a split, and the accuracies of adversaries."""
     views, extra = {}, {}
     with shared_experts():
@@ -279,33 +280,33 @@ def views_of(rows, ablate):
                     extra[name] = {"adversary": adversary_accuracy(model, k, rows)}
                 views["uniform weights"] = uniform_gate(model)
                 views["untrained gate"] = untrained_gate(model, rows.seed)
-        if ablate:
-            views |= ablated(rows, extra)
     views["LogisticRegression"] = linear_view(rows)
     views["FEAMOE"] = feamoe_view(rows)
     return views, extra
 
 
-def ablated(rows, extra):
+def ablated(rows):
     """The expert of a term and the mixture, with every term switched off in its turn."""
-    views = {}
+    views, extra = {}, {}
     for term, expert in EXPERT_TERMS.items():
         model = fit(rows, "differentiable", **{term: 0.0})
         label, k = ABLATED + term.removesuffix("_weight"), EXPERTS.index(expert)
         views[f"{label}: {expert}"] = expert_view(model, k)
         extra[f"{label}: {expert}"] = {"adversary": adversary_accuracy(model, k, rows)}
         views[f"{label}: gate"] = mixture_view(model)
-    for term in GATE_TERMS:
-        model = fit(rows, "differentiable", **{term: 0.0})
-        views[f"{ABLATED}{term.removesuffix('_weight')}: gate"] = mixture_view(model)
-    return views
+    with shared_experts():
+        for term in GATE_TERMS:
+            model = fit(rows, "differentiable", **{term: 0.0})
+            label = f"{ABLATED}{term.removesuffix('_weight')}: gate"
+            views[label] = mixture_view(model)
+    return views, extra
 
 
-def records_of(name, path, seed, ablate):
+def records_of(name, path, seed, make=views_of):
     """Measures of every predictor for a seed, over all test rows of its splits."""
     parts, extras, tests = {}, {}, []
     for rows in splits(name, path, seed):
-        views, extra = views_of(rows, ablate)
+        views, extra = make(rows)
         tests.append((rows.y_test, rows.groups_test))
         for label, view in views.items():
             parts.setdefault(label, []).append(evidence(view, rows))
@@ -449,6 +450,18 @@ def report(folder):
         write_between_markers(PAGE, "ablation", table(both))
 
 
+def measure(asked, section, n_seeds, make):
+    """Measure predictors on all data sets, print their means, and store every seed."""
+    found = []
+    for name in asked.data:
+        done = []
+        for seed in range(n_seeds):
+            done += records_of(name, asked.path, seed, make)
+        print(table(pd.DataFrame(done)), flush=True)
+        found += done
+        save(asked.output, section, found)
+
+
 def main(arguments=None):
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -456,7 +469,7 @@ def main(arguments=None):
     parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--data", nargs="+", choices=list(LOADERS), default=list(LOADERS))
-    parser.add_argument("--no-ablation", action="store_true")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--report", action="store_true")
     parser.add_argument("--check", action="store_true")
     asked = parser.parse_args(arguments)
@@ -465,20 +478,13 @@ def main(arguments=None):
     if asked.check:
         return check(asked.output)
     warnings.simplefilter("ignore", FairnessWarning)
-    save(asked.output, "policy_gated_times", list(times()))
-    found = []
-    for name in asked.data:
-        for seed in range(asked.seeds):
-            ablate = not asked.no_ablation and seed < ABLATION_SEEDS
-            found += records_of(name, asked.path, seed, ablate)
-        done = [record for record in found if record["data"] == name]
-        print(table(pd.DataFrame(done)), flush=True)
-    whole, without = [], []
-    for record in found:
-        (without if record["method"].startswith(ABLATED) else whole).append(record)
-    save(asked.output, "policy_gated", whole)
-    if without:
-        save(asked.output, "policy_gated_ablation", without)
+    if "times" in asked.parts:
+        save(asked.output, "policy_gated_times", list(times()))
+    if "methods" in asked.parts:
+        measure(asked, "policy_gated", asked.seeds, views_of)
+    if "ablation" in asked.parts:
+        seeds = min(asked.seeds, ABLATION_SEEDS)
+        measure(asked, "policy_gated_ablation", seeds, ablated)
     return 0
 
 

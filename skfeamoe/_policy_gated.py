@@ -79,11 +79,12 @@ class PolicyGatedMoEClassifier(GatedClassifier):
         Expert 2: weight of half the soft demographic parity plus half the soft equal
         opportunity difference.
 
-    attention_weight : float, default=2.0
+    attention_weight : float, default=3.0
         Expert 3: weight of the Jensen-Shannon divergence of the groups' attributions.
 
-    adversary_weight : float, default=0.5
-        Expert 3: weight of the two adversaries behind gradient reversal.
+    adversary_weight : float, default=0.6
+        Expert 3: weight of two adversaries that tell the groups apart, from its hidden layer
+        and its output; the expert is to leave them with an even guess.
 
     gate_hidden_layer_size : int, default=16
         Hidden units of the gate.
@@ -255,8 +256,8 @@ class PolicyGatedMoEClassifier(GatedClassifier):
         dropout=0.3,
         representation_weight=0.03,
         result_weight=0.55,
-        attention_weight=2.0,
-        adversary_weight=0.5,
+        attention_weight=3.0,
+        adversary_weight=0.6,
         gate_hidden_layer_size=16,
         temperature=1.0,
         gate_result_weight=2.0,

@@ -6,21 +6,27 @@ Every expert is an MLP with one hidden layer; its cross-entropy is taken of the 
   half the soft demographic parity plus soft equal opportunity difference;
 - Expert 3 (procedural fairness) adds the divergence of the groups' attention (of the
   attributions in closed form, so that it has a gradient) and two adversaries, on the hidden
-  activations and on the probabilities, that tell the groups apart, behind gradient reversal:
-  an adversary descends its own cross-entropy, the expert ascends it.
+  activations and on the probabilities, that tell the groups apart. An adversary descends its
+  own cross-entropy; the expert descends the adversary's distance from an even guess,
+  :math:`-\sum_i w_i \frac1G \sum_a \log p_a`. (With a plain reversal of the gradient the
+  expert goes on past chance, to where the adversary is wrong but another one right.) Groups
+  weigh alike, however small, and hidden activations are standardized in the batch, since a
+  smaller scale hides nothing.
 
 So the experts descend
 
 .. math:: L = \sum_k CE_k + \lambda_r D_2 + \lambda_f \tfrac12 (DP_2 + EO_2)
-          + \lambda_a JSD_3 - \lambda_v \tfrac12 (ADV_h + ADV_p)
+          + \lambda_a JSD_3 + \lambda_v (EVEN_h + 0.05\,EVEN_p)
           + \tfrac12 \alpha |W|^2,
 
-and the adversaries :math:`\tfrac12 (ADV_h + ADV_p)`.
+and the adversaries :math:`\tfrac12 (ADV_h + ADV_p)`. An even output is Expert 2's task, and
+dear in utility; hence its small part.
 
 References
 ----------
 Ganin et al. (2016), "Domain-adversarial training of neural networks", JMLR 17 (gradient
-reversal).
+reversal). Tzeng et al. (2015), "Simultaneous deep transfer across domains and tasks", ICCV
+(the even guess as the aim).
 """
 
 from typing import NamedTuple
@@ -44,6 +50,12 @@ N_EXPERTS = 3
 
 ADVERSARY_HIDDEN = 8
 """Hidden units of the adversary on the probabilities."""
+
+OUTPUT_PART = 0.05
+"""Weight of the adversary on the probabilities, in units of that on the hidden layer."""
+
+SMALLEST_VARIANCE = 1e-6
+"""Added to the variance of the hidden activations that an adversary looks at."""
 
 
 class Shape(NamedTuple):
@@ -178,7 +190,9 @@ def objective(
         good = group_shares(rows.groups, rows.weight, shape.n_groups, rows.y == favorable)
         _add_representation(terms, d_hidden, hidden, shares, weights)
         _add_result(terms, d_scores, proba, shares, good, weights, favorable)
-        _add_adversaries(terms, d_scores, d_hidden, hidden, proba, rows, nets, grads, weights)
+        _add_adversaries(
+            terms, d_scores, d_hidden, hidden, proba, rows, shares, nets, grads, weights
+        )
         _add_attention(
             terms,
             grads.experts,
@@ -238,41 +252,58 @@ def _add_attention(terms, grads, experts, Z, x0, shares, weights, favorable, act
     grads[1].weight[PROCEDURE] += np.outer(contrast(n_classes, favorable), d_v)
 
 
-def _add_adversaries(terms, d_scores, d_hidden, hidden, proba, rows, nets, grads, weights):
-    """Adversaries of Expert 3, and their gradient reversed."""
+def _standardized(hidden: NDArray, share: NDArray) -> tuple[NDArray, NDArray]:
+    """Columns with mean 0 and variance 1, and their spread."""
+    centered = hidden - share @ hidden
+    spread = np.sqrt(share @ centered**2 + SMALLEST_VARIANCE)
+    return centered / spread, spread
+
+
+def _through_standardized(
+    by_scaled: NDArray, scaled: NDArray, spread: NDArray, share: NDArray
+) -> NDArray:
+    """Slope by the columns from the slope by the standardized columns."""
+    inner = scaled * np.sum(by_scaled * scaled, axis=0)
+    return (by_scaled - share[:, None] * (by_scaled.sum(axis=0) + inner)) / spread
+
+
+def _add_adversaries(
+    terms, d_scores, d_hidden, hidden, proba, rows, shares, nets, grads, weights
+):
+    """Adversaries of Expert 3, and what they do to it."""
     if not weights.adversary:
         return
-    known = rows.groups >= 0
-    share = np.where(known, rows.weight, 0.0)
-    share = share / share.sum()
-    codes = np.where(known, rows.groups, 0)
-    lookers = (hidden[PROCEDURE], proba[PROCEDURE])
+    share = shares.mean(axis=0)
+    codes = np.maximum(rows.groups, 0)
+    scaled, spread = _standardized(hidden[PROCEDURE], share)
+    lookers = (scaled, proba[PROCEDURE])
     slopes = []
     for name, seen, layers, grad in zip(
-        ("adversary_hidden", "adversary_output"),
-        lookers,
-        nets.adversaries,
-        grads.adversaries,
-        strict=True,
+        ("hidden", "output"), lookers, nets.adversaries, grads.adversaries, strict=True
     ):
-        loss, slope = _adversary(layers, grad, seen, codes, share)
-        terms[name] = loss
-        slopes.append(-weights.adversary * 0.5 * slope)
-    d_hidden[PROCEDURE] += slopes[0]
-    d_scores[PROCEDURE] += _through_softmax(slopes[1], proba[PROCEDURE])
+        loss, uneven, slope = _adversary(layers, grad, seen, codes, share)
+        terms[f"adversary_{name}"], terms[f"uneven_{name}"] = loss, uneven
+        slopes.append(weights.adversary * slope)
+    d_hidden[PROCEDURE] += _through_standardized(slopes[0], scaled, spread, share)
+    d_scores[PROCEDURE] += _through_softmax(OUTPUT_PART * slopes[1], proba[PROCEDURE])
 
 
-def _adversary(layers, grad, seen, codes, share) -> tuple[float, NDArray]:
-    """Cross-entropy of an adversary and its slope by what it sees; fills its gradient."""
+def _adversary(layers, grad, seen, codes, share) -> tuple[float, float, NDArray]:
+    """Cross-entropy of an adversary, filling its gradient; that from the even guess, with
+    its slope by what the adversary sees.
+    """
     rectify = mlp.ACTIVATIONS["relu"]
     done = mlp.forward(layers, seen, rectify)
     log_proba = mlp.log_softmax(done.output[0])
     own = (np.arange(len(codes)), codes)
-    d_output = np.exp(log_proba)
-    d_output[own] -= 1.0
-    d_output *= share[:, None]
-    found, d_first = mlp.backward(layers, done, d_output[None], rectify)
+    proba = np.exp(log_proba)
+    d_output = share[:, None] * proba
+    d_output[own] -= share
+    found, _ = mlp.backward(layers, done, d_output[None], rectify)
     for total, part in zip(grad, found, strict=True):
         total.weight[...] += 0.5 * part.weight
         total.bias[...] += 0.5 * part.bias
-    return float(-share @ log_proba[own]), mlp.d_input(layers, d_first)[0]
+    loss, uneven = float(-share @ log_proba[own]), float(-share @ log_proba.mean(axis=1))
+    d_output = share[:, None] * (proba - 1.0 / proba.shape[1])
+    _, d_first = mlp.backward(layers, done, d_output[None], rectify)
+    return loss, uneven, mlp.d_input(layers, d_first)[0]

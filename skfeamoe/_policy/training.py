@@ -49,6 +49,9 @@ from skfeamoe._policy.routing import GateRows, GateWeights, gate_gradient
 TUNING_RATE = 0.1
 """Learning rate of fine-tuning, in units of that of the experts."""
 
+ADVERSARY_RATE = 5.0
+"""Learning rate of the adversaries in the same units: they follow a moving target."""
+
 TUNING_STEPS = 50
 """Steps of a round of fine-tuning."""
 
@@ -164,19 +167,23 @@ class ExpertTrainer:
         self, n_steps: int, weights: Weights, learning_rate: float, cooling: float = 0.0
     ) -> dict[str, float]:
         """Make steps, the rate falling in the part ``cooling``; mean of every term."""
-        plan, optimizer = self.plan, Adam(learning_rate)
+        plan = self.plan
+        size = mlp.n_parameters(plan.shape.expert, N_EXPERTS)
+        parts = [(1.0, slice(0, size)), (ADVERSARY_RATE, slice(size, None))]
         x0 = np.zeros(plan.shape.n_features)
         sums: dict[str, float] = {}
         for step in range(n_steps):
             left = (n_steps - step) / n_steps
-            optimizer.learning_rate = learning_rate * left / max(cooling, left)
+            rate = learning_rate * left / max(cooling, left)
             rows = self._next_batch()
             experts = networks(self.vector, plan.shape).experts
             masks = mlp.draw_masks(experts, len(rows.y), plan.dropout, self.rng)
             terms, gradient = objective(
                 self.vector, plan.shape, rows, weights, plan.favorable, masks, x0
             )
-            optimizer.step(self.vector, gradient, self.memory)
+            for scale, part in parts:
+                block, memory = self.vector[part], self.memory[:, part]
+                Adam(scale * rate).step(block, gradient[part], memory)
             for name, value in terms.items():
                 sums[name] = sums.get(name, 0.0) + value / n_steps
         return sums

@@ -9,6 +9,7 @@ from skfeamoe._policy import gate as gating
 from skfeamoe._policy.attribution import attribute
 from skfeamoe._policy.experts import (
     N_EXPERTS,
+    OUTPUT_PART,
     Rows,
     Shape,
     Weights,
@@ -91,7 +92,8 @@ def total(terms, weights, experts):
     value += weights.representation * terms.get("representation", 0.0)
     gaps = terms.get("demographic_parity", 0.0) + terms.get("equal_opportunity", 0.0)
     value += weights.result * 0.5 * gaps + weights.attention * terms.get("attention", 0.0)
-    value -= weights.adversary * adversaries(terms)
+    uneven = terms.get("uneven_hidden", 0.0) + OUTPUT_PART * terms.get("uneven_output", 0.0)
+    value += weights.adversary * uneven
     return value + 0.5 * weights.alpha * sum(np.sum(layer.weight**2) for layer in experts)
 
 
