@@ -139,6 +139,33 @@ def test_the_snapshot_is_the_best_round_of_the_history():
     assert scores.max() - scores[model.best_round_] < score.HIGH_QUALITY / np.sqrt(100)
 
 
+@pytest.mark.parametrize("floor", [0.0, 0.02])
+def test_the_kept_mixture_is_above_the_floor_if_any_is(floor):
+    model, *_ = fitted(utility_floor=floor, gate_result_weight=50.0, gate_max_iter=6)
+    above = model.history_["utility"] >= model.history_["first_expert_utility"] - floor
+    assert above[model.best_round_] or not above.any()
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        ["representation_weight", "result_weight"],
+        ["attention_weight", "adversary_weight"],
+        ["gate_result_weight", "gate_procedure_weight", "entropy_weight", "balance_weight"],
+    ],
+)
+def test_weights_of_zero_switch_terms_off(weights):
+    model, *_ = fitted(**dict.fromkeys(weights, 0.0))
+    told = {name.removeprefix("expert_") for name in model.history_}
+    off = {
+        "representation_weight": "representation",
+        "result_weight": "demographic_parity",
+        "attention_weight": "attention",
+        "adversary_weight": "adversary_hidden",
+    }
+    assert all((term in told) == (name not in weights) for name, term in off.items())
+
+
 def test_state_is_unchanged_after_an_error():
     model, X, y, group = fitted()
     before = model.predict_proba(X)
