@@ -20,7 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._mixture import layout as block_layout
-from skfeamoe._training.state import PREDICTING, State, drop_expert, layout_of
+from skfeamoe._mixture.forward import forward, mixture_proba
+from skfeamoe._training.capacity import FEW_ROWS, MOST_CHANGE, kept_rows
+from skfeamoe._training.state import (
+    PREDICTING,
+    State,
+    drop_expert,
+    layout_of,
+    prior_scores,
+)
 
 SHARE_PER_ROW = 0.001
 """Part of all weight that is shared out evenly per row."""
@@ -77,19 +85,21 @@ def update_belief(
 
 
 def add_generation(state: State, max_experts: int) -> None:
-    """Copy the believed generation with a fresh memory; forget the one unused for longest."""
+    """Copy the believed generation with a fresh memory, in place of others if need be.
+
+    Of the generations that can be spared the one unused for longest is forgotten. If none
+    can, the believed one learns fast without a copy.
+    """
     believed = int(np.argmax(state["belief"]))
     parents = np.flatnonzero(state["generation"] == believed)
-    while state["n_experts"] + len(parents) > max_experts and n_generations(state) > 1:
-        unused = np.where(
-            np.arange(n_generations(state)) == believed, np.inf, state["last_believed"]
-        )
-        remove_generation(state, int(np.argmin(unused)))
+    while state["n_experts"] + len(parents) > max_experts:
+        spared = _spared(state, believed)
+        if len(spared) == 0:
+            refresh(state, parents)
+            return
+        remove_generation(state, int(spared[state["last_believed"][spared].argmin()]))
         believed = int(np.argmax(state["belief"]))
         parents = np.flatnonzero(state["generation"] == believed)
-    if state["n_experts"] + len(parents) > max_experts:
-        refresh(state, parents)
-        return
     for parent in parents:
         layout = layout_of(state)
         rows = block_layout.expert_rows(layout, int(parent))
@@ -110,6 +120,23 @@ def add_generation(state: State, max_experts: int) -> None:
     state["last_believed"] = np.append(state["last_believed"], state["n_samples_seen"])
     state["n_added"] += len(parents)
     state["samples_at_growth"] = state["n_samples_seen"]
+
+
+def _spared(state: State, believed: int) -> NDArray:
+    """Generations whose removal would hardly change a prediction."""
+    others = np.delete(np.arange(n_generations(state)), believed)
+    Z = kept_rows(state)
+    if len(others) == 0 or Z.shape[0] < FEW_ROWS:
+        return others
+    fwd = forward(Z, state["average"], layout_of(state), prior_scores(state))
+    share = _totals(fwd.gate_proba, state)[:, others]
+    f = mixture_proba(fwd)
+    changes = []
+    for j, part in zip(others, share.T, strict=True):
+        left = fwd.gate_proba * (state["generation"] != j)
+        rest = np.einsum("nk,nkc->nc", left, fwd.expert_proba)
+        changes.append(np.abs(rest / np.maximum(1.0 - part, 1e-12)[:, None] - f).mean())
+    return others[np.array(changes) <= MOST_CHANGE]
 
 
 def refresh(state: State, experts: NDArray) -> None:

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._mixture import layout as block_layout
-from skfeamoe._training.state import PREDICTING, State, drop_expert, generator, layout_of
+from skfeamoe._training.capacity import make_room
+from skfeamoe._training.state import PREDICTING, State, generator, layout_of
 
 NOISE = 0.05
 """Norm of the perturbation of a new expert's rows, in units of log-odds."""
@@ -83,18 +84,22 @@ class IndividualGrowth(NoGrowth):
 
 
 def add_expert(state: State, max_experts: int) -> None:
-    """Add an expert, in place of the least useful one if there is no room.
+    """Add an expert, in place of the one that costs least if there is no room.
 
-    A single expert has nobody to replace; it is counted all the same, since the penalties of
-    `ScheduleControl` grow with every occasion.
+    Where nobody can be spared the busiest expert learns as fast as its copy would. Every
+    occasion is counted, since the penalties of `ScheduleControl` grow with it.
     """
+    state["n_added"] += 1
+    state["samples_at_growth"] = state["n_samples_seen"]
+    state["unfair_since_growth"] = 0
     if max_experts < 2:
-        state["n_added"] += 1
-        state["samples_at_growth"] = state["n_samples_seen"]
-        state["unfair_since_growth"] = 0
         return
     while state["n_experts"] >= max_experts:
-        drop_expert(state, int(np.argmin(state["usage"])))
+        if not make_room(state):
+            parent = int(np.argmax(state["usage"]))
+            rows = block_layout.expert_rows(layout_of(state), parent)
+            state["memory"][rows] *= MEMORY_SHARE
+            return
     layout = layout_of(state)
     parent = int(np.argmax(state["usage"]))
     rows = block_layout.expert_rows(layout, parent)
@@ -110,9 +115,6 @@ def add_expert(state: State, max_experts: int) -> None:
     state["n_steps"] = np.append(state["n_steps"], state["n_steps"][parent])
     state["generation"] = np.append(state["generation"], state["generation"][parent])
     state["n_experts"] += 1
-    state["n_added"] += 1
-    state["samples_at_growth"] = state["n_samples_seen"]
-    state["unfair_since_growth"] = 0
 
 
 def _split(block: NDArray, layout: block_layout.Layout, parent: int, noise: NDArray) -> NDArray:

@@ -71,10 +71,11 @@ def replay(state: State, settings: Settings) -> None:
     draws = generator(state, REPLAY_DRAWS)
     for _ in range(ACCURACY_PASSES if by_errors else GAP_PASSES):
         if constrained:
-            pupil["groups"] = _measured_anew(pupil, settings, *rows)
+            pupil["groups"] = _measured_anew(pupil, settings, state["groups"], *rows)
         _pass(pupil, quiet, draws, *rows)
     if constrained:
-        state["groups"] = fade(_measured_anew(pupil, settings, *rows), KNOWN_AFTER_REPLAY)
+        moments = _measured_anew(pupil, settings, state["groups"], *rows)
+        state["groups"] = fade(moments, KNOWN_AFTER_REPLAY)
     for name in TAUGHT:
         state[name] = pupil[name]
 
@@ -96,9 +97,15 @@ def _pass(
 
 
 def _measured_anew(
-    state: State, settings: Settings, Z, y: NDArray, groups: NDArray, weight: NDArray
+    state: State,
+    settings: Settings,
+    old: GroupMoments,
+    Z,
+    y: NDArray,
+    groups: NDArray,
+    weight: NDArray,
 ) -> GroupMoments:
-    """Group means of the model as it is now; shares and base rates stay those of the stream."""
+    """Group means of the model as it is now; shares and base rates stay those of before."""
     n_groups = state["multipliers"].shape[1]
     outcome = observe(state, settings, Z, y)
     found = update_group_moments(
@@ -110,7 +117,6 @@ def _measured_anew(
         half_life=np.inf,
         n_events=settings.slots.n_events,
     )
-    old = state["groups"]
     return {
         **found,
         "share": old["share"],

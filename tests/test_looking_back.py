@@ -1,0 +1,100 @@
+"""The rows that are kept, the search for a change among them, and learning them again."""
+
+import copy
+
+import numpy as np
+import pytest
+from lending import assert_same_state, stream
+from scipy.sparse import csr_array, issparse
+
+from skfeamoe import FEAMOEClassifier
+from skfeamoe._training import lookback
+from skfeamoe._training.recent import RECENT_ROWS, init_recent, last_rows, remember
+from skfeamoe._training.replay import LEAST_ROWS, TAUGHT, replay
+from skfeamoe.datasets import make_credit_stream
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("size", [1, 7, 300, 1500])
+def test_last_rows_are_those_of_the_stream_in_order(sparse, size):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3000, 4)) * (rng.random((3000, 4)) < 0.5)
+    y, groups, weight = np.arange(3000), rng.integers(-1, 3, 3000), rng.random(3000)
+    recent = init_recent(4, sparse=sparse)
+    for start in range(0, 3000, size):
+        part = slice(start, start + size)
+        Z = csr_array(X[part]) if sparse else X[part]
+        remember(recent, Z, y[part], groups[part], weight[part])
+        n_rows = min(RECENT_ROWS, start + len(y[part]))
+        if size > 100:
+            assert len(last_rows(recent, 5000)[1]) == n_rows
+    for n_rows in (1, 100, RECENT_ROWS):
+        Z, *others = last_rows(recent, n_rows)
+        assert issparse(Z) == sparse
+        np.testing.assert_array_equal(Z.toarray() if sparse else Z, X[-n_rows:])
+        for kept, all_rows in zip(others, (y, groups, weight), strict=True):
+            np.testing.assert_array_equal(kept, all_rows[-n_rows:])
+
+
+def test_split_equals_a_loop_over_places():
+    values = np.random.default_rng(0).normal(size=(120, 3))
+    values[70:, 1] += 1.0
+    found = []
+    for k in range(lookback.LEAST_ROWS, 120 - lookback.LEAST_ROWS + 1):
+        before, after = values[:k], values[k:]
+        inner = (k * before.var(axis=0) + (120 - k) * after.var(axis=0)) / 120
+        z2 = (before.mean(axis=0) - after.mean(axis=0)) ** 2 * k * (120 - k) / 120
+        found.append((z2 / (inner + lookback.LEAST_VARIANCE)).max())
+    z2, place = lookback.split(values)
+    assert z2 == pytest.approx(max(found))
+    assert place == lookback.LEAST_ROWS + int(np.argmax(found))
+    assert abs(place - 70) < 15
+    assert lookback.split(values[:20]) == (0.0, 0)
+
+
+def credit(drift, n_samples=6000, **parameters):
+    """A model with drift growth after a lending stream, and its alarms."""
+    pytest.importorskip("river", reason="river is an extra")
+    made = make_credit_stream(
+        n_samples, drift=drift, drift_target="gap", as_frame=False, random_state=0
+    )
+    model = FEAMOEClassifier(growth="drift", random_state=0, **parameters)
+    stream(model, made.data, made.target, made.sensitive_features)
+    return model, [str(cause) for cause in model.history_["alarm_cause"]]
+
+
+def test_other_people_raise_an_alarm_only_where_the_gap_is_wider():
+    assert credit(None)[1] == []
+    model, causes = credit("sudden")
+    assert causes[0] == "demographic_parity (all): minority"
+    assert 2400 < model.history_["alarm_n_samples_seen"][0] < 3000
+    assert abs(model._state["changed_at"] - 2400) < 200
+    assert credit("sudden", difference_bound=0.9)[1] == []
+
+
+def test_alarm_by_a_gap_adds_no_expert():
+    model, causes = credit("sudden", growth_interval=100_000)
+    assert len(causes) >= 1
+    assert model.n_experts_ == 1
+
+
+def test_replay_teaches_parameters_and_leaves_counts_and_beliefs():
+    model, _ = credit(None, n_samples=2000)
+    state = dict(model._state, changed_at=1700, alarm_causes=["accuracy"])
+    before = copy.deepcopy(state)
+    replay(state, model._stream_settings())
+    assert state["replay_at"] == 1700 + 450
+    assert not np.array_equal(state["average"], before["average"])
+    for name in set(before) - {*TAUGHT, "groups", "replay_at"}:
+        assert_same_state(state[name], before[name], name)
+    np.testing.assert_array_equal(state["groups"]["seen"], before["groups"]["seen"])
+
+
+def test_few_rows_are_waited_for_and_many_are_let_go():
+    model, _ = credit(None, n_samples=2000)
+    for n_rows, due in ((5, LEAST_ROWS), (RECENT_ROWS, None)):
+        state = dict(model._state, changed_at=2000 - n_rows, alarm_causes=["accuracy"])
+        average = state["average"].copy()
+        replay(state, model._stream_settings())
+        assert state["replay_at"] == (2000 - n_rows + due if due else 0)
+        assert np.array_equal(state["average"], average) == (n_rows < LEAST_ROWS)
