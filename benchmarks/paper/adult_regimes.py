@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 
 import pandas as pd
@@ -15,16 +14,29 @@ from benchmarks.paper.regimes import RegimeConfig, regime_tables, run_regimes
 from benchmarks.paper.registry import Experiment, target
 from benchmarks.paper.tables import draw_measures
 
-CANDIDATES = tuple(
-    Setting(spd, aod, 0.05, weight)
-    for spd, aod, weight in product((0.045, 0.06, 0.075), (0.06,), (0.7, 0.75, 0.85))
+CANDIDATES = (
+    Setting(0.035, 0.06, 0.05, 0.6),
+    Setting(0.035, 0.06, 0.05, 0.65),
+    Setting(0.04, 0.06, 0.05, 0.6),
+    Setting(0.04, 0.06, 0.05, 0.65),
+    Setting(0.04, 0.06, 0.05, 0.7),
+    Setting(0.045, 0.06, 0.05, 0.65),
+    Setting(0.045, 0.06, 0.05, 0.7),
+    Setting(0.07, 0.07, 0.05, 0.75),
+    Setting(0.07, 0.07, 0.05, 0.85),
+    Setting(0.08, 0.05, 0.05),
 )
+"""Bounds and weights that validation rows choose from."""
+
+AIM = Aim(0.055, 0.063, 0.08)
+"""Nine tenths of the published row, since the best of several always looks too good."""
+
 CONFIG = RegimeConfig(
     interval=4000,
     increment=0.02,
     single=Setting(0.05, 0.05, 0.05),
     candidates=CANDIDATES,
-    aim=Aim(0.06, 0.07, 0.1),
+    aim=AIM,
     sensitive_is_feature=False,
 )
 PUBLISHED = {

@@ -21,7 +21,10 @@ KINDS = {
     LOGISTIC: (13, {}),
 }
 INCREMENT = 0.02
-SETTING = Setting(0.05, 0.05, 0.05)
+SETTING = Setting(0.05, 0.05, 0.1)
+PASSES = 3
+"""In our mode: with the default of 15, networks learn these 11,000 rows by heart."""
+
 SENSITIVE = "sex"
 PUBLISHED = {NETWORKS: (84.21, 0.08, 0.078, 0.08), LOGISTIC: (84.08, 0.07, 0.081, 0.08)}
 
@@ -33,7 +36,7 @@ def run(context: PaperContext) -> Iterator[dict]:
         rows = split(task, seed)
         for kind, (n_experts, size) in KINDS.items():
             interval = -(-len(rows.y) // n_experts)
-            ours = bound(ALL, SETTING) | {"growth_interval": interval}
+            ours = bound(ALL, SETTING) | {"growth_interval": interval, "max_iter": PASSES}
             modes = {
                 "schedule": schedule(ALL, interval=interval, increment=INCREMENT),
                 "bound": ours,
