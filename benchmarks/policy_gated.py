@@ -443,7 +443,7 @@ def report(folder):
         both = pd.concat(
             [
                 part
-                for name in dict.fromkeys(frame["data"])
+                for name in dict.fromkeys(ablation["data"])
                 for part in (whole[whole["data"] == name], ablation[ablation["data"] == name])
             ]
         )
