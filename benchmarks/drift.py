@@ -15,6 +15,8 @@ missed.
 from __future__ import annotations
 
 import argparse
+import pickle
+import resource
 import sys
 import time
 from collections.abc import Iterator
@@ -29,13 +31,18 @@ from benchmarks.common import RESULTS, Context, save
 from benchmarks.drift_models import BOUND, FEAMOE, STATIC, decisions, growth_steps, make
 
 BATCH = 32
-DRIFT, INTERVAL, SINGLE, FREE = FEAMOE
+DRIFT, INTERVAL, SINGLE, FREE, NETWORK, INDIVIDUAL = FEAMOE
 CORE = (DRIFT, SINGLE)
-OTHERS = (INTERVAL, "SGDClassifier", STATIC, "MLPClassifier")
-OTHERS += ("river LogisticRegression", "river HoeffdingAdaptiveTree")
+OTHERS = (INTERVAL, NETWORK, "SGDClassifier", STATIC, "MLPClassifier")
+TREE = "river HoeffdingAdaptiveTree"
+OTHERS += ("river LogisticRegression", TREE)
 ARF = "river ARF"
 FEW_SEEDS = 3
-"""Seeds of streams other than the sudden ones; all other models run on the first seed."""
+"""Seeds of peers on gradual and recurring drift, and of slow peers on real data."""
+
+ENDLESS_ROWS = 10_000_000
+ENDLESS_CHUNK = 100_000
+"""Rows of the stream that lasts for years, and of one call of ``partial_fit``."""
 
 
 def sudden(context: Context) -> Iterator[dict]:
@@ -43,7 +50,7 @@ def sudden(context: Context) -> Iterator[dict]:
     for target in ("accuracy", "gap"):
         for seed in context.seeds:
             stream = streams.credit("sudden", target, seed)
-            yield from _run(stream, CORE if seed else CORE + OTHERS, seed)
+            yield from _run(stream, CORE + OTHERS, seed)
             if target == "accuracy" and seed == 0:
                 yield from _run(stream, (ARF,), seed)
 
@@ -52,23 +59,47 @@ def slow_and_recurring(context: Context) -> Iterator[dict]:
     """Lending streams with gradual and with recurring drift of known truth."""
     for drift in ("recurring", "gradual"):
         for target in ("accuracy", "gap"):
-            for seed in context.seeds[:FEW_SEEDS]:
-                stream = streams.credit(drift, target, seed)
-                yield from _run(stream, CORE if seed else CORE + OTHERS, seed)
+            for seed in context.seeds:
+                names = CORE + OTHERS if seed < FEW_SEEDS else CORE
+                yield from _run(streams.credit(drift, target, seed), names, seed)
 
 
 def stationary(context: Context) -> Iterator[dict]:
     """100,000 rows of one world."""
-    for seed in context.seeds[:FEW_SEEDS]:
+    for seed in context.seeds:
         stream = streams.credit(None, "both", seed, streams.STATIONARY_ROWS)
         yield from _run(stream, (DRIFT,) if seed else CORE, seed)
 
 
+def endless(context: Context) -> Iterator[dict]:
+    """Ten million rows through worlds that come and go: memory and speed all along.
+
+    Chunk by chunk of recurring drift, each with four worlds; making rows is not on the clock.
+    """
+    model = make(DRIFT, streams.credit(None, "both", 0, 1000), 0)
+    for chunk in range(ENDLESS_ROWS // ENDLESS_CHUNK):
+        rows = streams.credit("recurring", "both", chunk, ENDLESS_CHUNK)
+        start = time.process_time()
+        model.partial_fit(rows.X, rows.y, [0, 1], sensitive_features=rows.groups)
+        seconds = time.process_time() - start
+        del rows
+        yield {
+            "stream": "endless",
+            "method": DRIFT,
+            "seed": 0,
+            "rows": (chunk + 1) * ENDLESS_CHUNK,
+            "rows_per_second": ENDLESS_CHUNK / seconds,
+            "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10,
+            "model_mb": len(pickle.dumps(model)) / 2**20,
+            "experts": model.n_experts_,
+            "alarms": len(model.history_["alarm_n_samples_seen"]),
+        }
+
+
 def regions(context: Context) -> Iterator[dict]:
     """A world that needs regions."""
-    for seed in context.seeds[:FEW_SEEDS]:
-        names = (DRIFT, INTERVAL) if seed else CORE + OTHERS
-        yield from _run(streams.regions(seed), names, seed)
+    for seed in context.seeds:
+        yield from _run(streams.regions(seed), CORE + OTHERS, seed)
 
 
 def gss(context: Context) -> Iterator[dict]:
@@ -87,10 +118,15 @@ def adult_world(context: Context) -> Iterator[dict]:
 
 
 def _real(context, make_stream) -> Iterator[dict]:
-    """All models but ARF on real data."""
-    for seed in context.seeds[:FEW_SEEDS]:
-        names = CORE if seed else (*CORE, *OTHERS, FREE)
-        yield from _run(make_stream(context.path, seed), names, seed)
+    """All models but ARF on real data, the tree of river on fewer seeds."""
+    for seed in context.seeds:
+        stream = make_stream(context.path, seed)
+        names: tuple[str, ...] = (*CORE, *OTHERS, FREE)
+        if seed >= FEW_SEEDS:
+            names = tuple(name for name in names if name != TREE)
+        if stream.counterfactual:
+            names += (INDIVIDUAL,)
+        yield from _run(stream, names, seed)
 
 
 def _run(stream, names, seed) -> Iterator[dict]:
@@ -130,6 +166,7 @@ SECTIONS = {
     "sudden": sudden,
     "slow_and_recurring": slow_and_recurring,
     "stationary": stationary,
+    "endless": endless,
     "regions": regions,
     "gss": gss,
     "hmda": hmda,

@@ -28,9 +28,16 @@ FEAMOE = {
     "FEAMOE, interval": {"growth": "interval"},
     "FEAMOE, one expert": {"growth": None},
     "FEAMOE, drift, no constraint": {"growth": "drift", "constraints": None},
+    "one network with penalties": {
+        "growth": None,
+        "expert": "mlp",
+        "hidden_layer_sizes": (30, 30),
+    },
+    "FEAMOE, individual fairness": {"growth": "individual_fairness"},
 }
 STATIC = "LogisticRegression, static"
 ONLINE_PEERS = (
+    "one network with penalties",
     "SGDClassifier",
     "MLPClassifier",
     "river LogisticRegression",
@@ -95,6 +102,8 @@ def make(name: str, stream: Stream, seed: int):
     """An unfitted model by its name (the static one is fitted on the past)."""
     if name in FEAMOE:
         parameters = {"difference_bound": BOUND} | FEAMOE[name]
+        if parameters["growth"] == "individual_fairness":
+            parameters["counterfactual_columns"] = list(stream.counterfactual)
         return make_feamoe(stream.favorable, seed, **parameters)
     makers = {
         STATIC: lambda: Static(stream),

@@ -24,13 +24,14 @@ SECTIONS = (
     "sudden",
     "slow_and_recurring",
     "stationary",
+    "endless",
     "regions",
     "gss",
     "hmda",
     "adult_world",
 )
 KNOWN = ("sudden", "slow_and_recurring")
-DRIFT, INTERVAL, SINGLE, FREE = FEAMOE
+DRIFT, INTERVAL, SINGLE, *_ = FEAMOE
 COLORS = {
     DRIFT: "#D55E00",
     INTERVAL: "#0072B2",
@@ -102,6 +103,16 @@ def _stationary(frame) -> Iterator[Bar]:
     yield Bar("no drift: the same, worst seed", float(alarms.max()), "<=", 1)
 
 
+def _endless(frame) -> Iterator[Bar]:
+    rows = frame.sort_values("rows")
+    tenth = len(rows) // 10
+    speed, peak = rows["rows_per_second"], rows["peak_rss_mb"]
+    flat = speed[-tenth:].median() / speed[tenth : 2 * tenth].median()
+    yield Bar("ten million rows: speed of the last tenth against the second", flat, ">=", 0.9)
+    grown = float(peak.iloc[-1] - peak.iloc[tenth])
+    yield Bar("ten million rows: MB of memory gained after the first tenth", grown, "<=", 5.0)
+
+
 def _regions(frame) -> Iterator[Bar]:
     lead = _of(frame, DRIFT)["accuracy"] - _of(frame, INTERVAL)["accuracy"]
     yield _bar("regions: accuracy above growth='interval'", lead, ">=", -0.01)
@@ -138,7 +149,7 @@ def _steps(folder: Path) -> Iterator[Bar]:
     if frames:
         every = pd.concat(frames)
         for method in (DRIFT, INTERVAL):
-            steps = every.loc[every["method"] == method, "largest_step"]
+            steps = every.loc[every["method"] == method, "largest_step"].dropna()
             what = f"{method}: largest mean change of predict_proba at a step of growth"
             yield Bar(what, float(steps.max()), "<=", 0.01)
 
@@ -147,6 +158,7 @@ MAKERS = {
     "sudden": _sudden,
     "slow_and_recurring": _recurring,
     "stationary": _stationary,
+    "endless": _endless,
     "regions": _regions,
     "gss": _gss,
     "hmda": _hmda,
@@ -178,6 +190,12 @@ def write(folder: Path) -> None:
             markdown(recovery_table(pd.concat(known))),
         ]
         draw_known(pd.concat(known), IMAGES / "drift_known.png")
+    endless = frames.pop("endless", None)
+    if endless is not None:
+        parts += [
+            "**Ten million rows**, in calls of 100,000.",
+            markdown(endless_table(endless)),
+        ]
     if frames:
         others = summary_table(pd.concat(frames.values()))
         parts += ["**All other streams**, scored rows.", markdown(others)]
@@ -199,6 +217,25 @@ def recovery_table(frame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def endless_table(frame) -> pd.DataFrame:
+    """Speed and memory at ten places of the endless stream."""
+    rows = []
+    for start in range(0, len(frame), max(len(frame) // 10, 1)):
+        tenth = frame.sort_values("rows").iloc[start : start + max(len(frame) // 10, 1)]
+        last = tenth.iloc[-1]
+        rows.append(
+            {
+                "rows": f"{last['rows']:,.0f}",
+                "rows per second": f"{tenth['rows_per_second'].median():,.0f}",
+                "peak memory of the process, MB": f"{last['peak_rss_mb']:,.0f}",
+                "pickled model, MB": f"{last['model_mb']:.2f}",
+                "experts": str(last["experts"]),
+                "alarms so far": str(last["alarms"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
 def summary_table(frame) -> pd.DataFrame:
     """Accuracy, gap, windows within the bound, alarms and seconds by stream and model."""
     rows = []
@@ -212,7 +249,7 @@ def summary_table(frame) -> pd.DataFrame:
 def _shared(group) -> dict[str, str]:
     """Columns of both tables."""
     alarms = ""
-    if "drift" in group["method"].iloc[0]:
+    if group["method"].iloc[0].startswith(DRIFT):
         changes = group.get("changes", pd.Series(index=group.index, dtype=object))
         gradual = group["stream"].iloc[0].startswith("gradual")
         width = GRADUAL_SHARE * group["rows"].iloc[0] if gradual else 0.0

@@ -35,6 +35,7 @@ class Stream:
     proba_true: np.ndarray | None = field(default=None, repr=False)
     changes: tuple[int, ...] = ()  # first row of every new world, alone by then
     favorable: int = 1
+    counterfactual: tuple[int, ...] = ()  # columns that hold the sensitive attribute
 
 
 def credit(drift: str | None, target: str, seed: int, n_rows: int = CREDIT_ROWS) -> Stream:
@@ -124,4 +125,15 @@ def adult_world(path: str, seed: int) -> Stream:
     distance = centers.transform(scaler.transform(X[half:])).min(axis=1)
     final = np.append(np.arange(half), half + np.argsort(distance, kind="stable"))
     y = bunch.target.to_numpy()[order]
-    return Stream("adult world", X[final], y[final], sex[final], half, half, changes=(half,))
+    names = encoder.get_feature_names_out()
+    columns = tuple(j for j, name in enumerate(names) if "sex" in name)
+    return Stream(
+        "adult world",
+        X[final],
+        y[final],
+        sex[final],
+        half,
+        half,
+        changes=(half,),
+        counterfactual=columns,
+    )
