@@ -37,9 +37,15 @@ class Control(Protocol):
     """What the trainer asks of a control."""
 
     def decide(
-        self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int
+        self,
+        multipliers: NDArray,
+        moments: GroupMoments,
+        n_rows: int,
+        *,
+        n_seen: int,
+        n_added: int,
     ) -> tuple[NDArray, NDArray]:
-        """Multipliers and weights after a batch of ``n_rows``, ``n_added`` experts so far.
+        """Multipliers and weights after ``n_rows`` more; rows seen and experts added so far.
 
         Multipliers are (n_slots, n_groups). Weights, for refused and granted rows of every
         cell, are (n_slots, 2, n_groups).
@@ -79,6 +85,8 @@ class BoundControl:
         \lambda_a &\leftarrow \lambda_a + \text{rate}\cdot e_a \\
         w_a &= (\lambda_a + \text{gain}\cdot e_a) / (4 P_a)
 
+    The rate falls as 1/rows after ``span`` rows, for a loop that is to come to rest.
+
     :math:`|w_a|` is held at `MAX_SLOPE`, and the groups that are pushed down and those that
     are pushed up get the same total, so that the rate of favorable decisions as a whole is
     left to the data; what a small group cannot take is not piled on the others.
@@ -93,15 +101,23 @@ class BoundControl:
     gain = 20.0
     aim = 0.9
 
-    def __init__(self, bounds: NDArray, rate: float) -> None:
+    def __init__(self, bounds: NDArray, rate: float, span: float = np.inf) -> None:
         self.bounds = bounds
         self.rate = rate
+        self.span = span
 
     def decide(
-        self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int
+        self,
+        multipliers: NDArray,
+        moments: GroupMoments,
+        n_rows: int,
+        *,
+        n_seen: int,
+        n_added: int,
     ) -> tuple[NDArray, NDArray]:
         """Multipliers and weights after a batch; the same for refused and granted rows."""
-        step = self.rate * n_rows / ROWS_PER_STEP
+        rate = self.rate * min(self.span / max(n_seen, 1), 1.0)
+        step = rate * n_rows / ROWS_PER_STEP
         shares = _shares(moments)
         excess, slack = self._excess_and_slack(moments)
         moved = multipliers + step * excess
@@ -173,7 +189,13 @@ class ScheduleControl:
         self.privileged = privileged
 
     def decide(
-        self, multipliers: NDArray, moments: GroupMoments, n_rows: int, n_added: int
+        self,
+        multipliers: NDArray,
+        moments: GroupMoments,
+        n_rows: int,
+        *,
+        n_seen: int,
+        n_added: int,
     ) -> tuple[NDArray, NDArray]:
         """The scheduled strength of every slot, and its weights."""
         strengths = np.broadcast_to(self.increments[:, None] * n_added, multipliers.shape)

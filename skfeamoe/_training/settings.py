@@ -43,12 +43,17 @@ class Pace(NamedTuple):
     """How fast a model follows the data: a stream has to move, several passes may settle."""
 
     control_rate: float  # of the multipliers, per reference batch
+    control_span: float  # rows after which this rate falls as 1/rows
     average_rate: float  # of the moving average that predicts, per reference batch
     memory_span: float  # rows after which the optimizer has forgotten 63 % of a gradient
 
 
-STREAM_PACE = Pace(control_rate=0.3, average_rate=0.06, memory_span=20_000.0)
-FIT_PACE = Pace(control_rate=0.02, average_rate=0.003, memory_span=np.inf)
+STREAM_PACE = Pace(
+    control_rate=0.3, control_span=np.inf, average_rate=0.06, memory_span=20_000.0
+)
+FIT_PACE = Pace(
+    control_rate=0.05, control_span=40_000.0, average_rate=0.003, memory_span=np.inf
+)
 
 
 def batch_size_for(n_samples: int) -> int:
@@ -75,13 +80,13 @@ def build_control(
     control: str,
     slots: Slots,
     strength: Mapping[str, float],
-    rate: float,
+    pace: Pace,
     privileged: int | None,
 ) -> Control:
     """The control of a name; ``strength`` is its bound or increment per constraint."""
     per_slot: NDArray = np.array([strength[name] for name in slots.names])
     if control == "bound":
-        return BoundControl(per_slot, rate)
+        return BoundControl(per_slot, pace.control_rate, pace.control_span)
     return ScheduleControl(per_slot, slots, privileged)
 
 
@@ -129,7 +134,7 @@ def build_settings(
         loss=LOSSES[loss](),
         optimizer=OPTIMIZERS[solver](learning_rate),
         slots=slots,
-        control=build_control(control, slots, strength, pace.control_rate, privileged),
+        control=build_control(control, slots, strength, pace, privileged),
         growth=build_growth(
             growth,
             growth_interval,

@@ -181,7 +181,8 @@ def _measure(
             state["multipliers"],
             state["groups"],
             state["rows_since_decision"],
-            state["n_added"],
+            n_seen=state["n_samples_seen"],
+            n_added=state["n_added"],
         )
         state["rows_since_decision"] = 0
     return rows
