@@ -77,6 +77,7 @@ def test_report_writes_tables_and_figures(quick_results, tmp_path):
         between = written.split(f"<!-- begin {one.section} -->")[1]
         assert "|---|" in between.split(f"<!-- end {one.section} -->")[0]
         assert (tmp_path / f"{one.section}.png").stat().st_size > 10_000
+        assert f"images/{one.section}.png" in written
 
 
 def test_missing_data_say_what_to_do():

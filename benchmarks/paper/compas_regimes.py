@@ -19,8 +19,9 @@ CONFIG = RegimeConfig(
     interval=500,
     increment=0.02,
     single=Setting(0.02, 0.05, 0.05),
-    # 845 test rows measure SPD to .034, so the bound lies well below the target of .05
-    candidates=(Setting(0.02, 0.05, 0.05),),
+    # 845 test rows measure SPD to .034, so the bounds lie well below the target of .05;
+    # chosen by validation rows
+    candidates=(Setting(0.03, 0.1, 0.1),),
     aim=Aim(0.05, 0.13, 0.05),
     finer_schedules=(FINER,),
 )

@@ -195,7 +195,7 @@ def draw(frame: pd.DataFrame, file: Path) -> None:
             ax.grid(alpha=0.3)
     for ax in axes[-1]:
         ax.set_xlabel("first year")
-    finish(figure, axes, file, ncols=4)
+    finish(figure, axes, file, ncols=3)
 
 
 def targets(frame: pd.DataFrame) -> Iterator[Bar]:
