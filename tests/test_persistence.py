@@ -95,11 +95,14 @@ def plain_data(value):
     return (isinstance(value, np.ndarray) and value.dtype != object) or sp.issparse(value)
 
 
-def test_state_is_plain_data():
+def test_what_is_saved_is_plain_data():
     X, y, group = make_lending(300)
     model = FEAMOEClassifier(ALL, growth_interval=64, random_state=0)
     stream(model, X, y, group)
-    learned = {k: v for k, v in vars(model).items() if k not in model.get_params()}
+    saved = model.__getstate__()
+    learned = {k: v for k, v in saved.items() if k not in model.get_params()}
+    assert "_state" in learned
+    assert set(vars(model)) - set(saved) == {"_last_settings"}
     assert {name for name, value in learned.items() if not plain_data(value)} == set()
 
 
