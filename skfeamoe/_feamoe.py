@@ -144,7 +144,7 @@ class FEAMOEClassifier(CallbackSupportMixin, GatedClassifier):
         `partial_fit`. In `fit` experts are added in the first pass only.
 
     drift_detector : {"adwin", "page_hinkley", "kswin"}, default="adwin"
-        River's detector of errors for ``growth="drift"``.
+        River's detector for ``growth="drift"``.
 
     counterfactual_columns : str, int or list of these, default=None
         Columns of `X` that hold a sensitive attribute *and are features*: one column coded
@@ -966,7 +966,7 @@ default=None
         """Distance to the decision boundary of the favorable class.
 
         The absolute log-odds over the norm of their gradient, in standard deviations of
-        the features: exact for one expert, first order for more.
+        the features: exact for one logistic expert, first order otherwise, and at most 10.
 
         Parameters
         ----------

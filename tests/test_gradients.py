@@ -6,7 +6,7 @@ import scipy.sparse as sp
 
 from skfeamoe._fairness.constraints import CONSTRAINTS, Outcome, Slots
 from skfeamoe._fairness.controls import row_slopes
-from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
+from skfeamoe._fairness.distance import MOST_DISTANCE, log_odds, log_odds_gradient_norm
 from skfeamoe._mixture.experts import EXPERTS, kind_of
 from skfeamoe._mixture.forward import (
     favorable_slopes,
@@ -178,7 +178,10 @@ def test_gradient_norm_of_log_odds_against_central_differences(n_experts, n_clas
             for moved in (Z + shift, Z - shift)
         )
         gradient[:, j] = (up - down) / (2 * step)
-    np.testing.assert_allclose(norm, np.linalg.norm(gradient, axis=1), rtol=1e-5)
+    floor = np.abs(log_odds(q)) / MOST_DISTANCE
+    expected = np.maximum(np.linalg.norm(gradient, axis=1), floor)
+    np.testing.assert_allclose(norm, expected, rtol=1e-5)
+    assert np.all(np.abs(log_odds(q)) / norm <= MOST_DISTANCE * (1 + 1e-12))
 
 
 @shapes

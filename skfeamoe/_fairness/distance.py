@@ -19,7 +19,12 @@ PROBA_FLOOR = 1e-12
 """Probabilities are held this far from 0 and 1 before their log-odds are taken."""
 
 NORM_FLOOR = 1e-12
-"""Smallest gradient norm; a model that ignores its input is infinitely far from changing."""
+"""Smallest gradient norm."""
+
+MOST_DISTANCE = 10.0
+"""Distances stop here, in standard deviations: the first order knows nothing of what lies so
+far away, and a network without an active unit would put a row at infinity and with it the
+mean of its group."""
 
 
 def log_odds(q: NDArray) -> NDArray:
@@ -31,8 +36,10 @@ def log_odds(q: NDArray) -> NDArray:
 def log_odds_gradient_norm(q: NDArray, gradient: NDArray) -> NDArray:
     """Norm of the input gradient of log-odds of q, (n_samples,).
 
-    ``gradient``, (n_samples, n_features), is the input gradient of q itself.
+    ``gradient``, (n_samples, n_features), is the input gradient of q itself. The norm is held
+    so large that no distance exceeds `MOST_DISTANCE`.
     """
     norm = np.sqrt(np.einsum("ij,ij->i", gradient, gradient))
     q = np.clip(q, PROBA_FLOOR, 1.0 - PROBA_FLOOR)
-    return np.maximum(norm / (q * (1.0 - q)), NORM_FLOOR)
+    floor = np.maximum(np.abs(log_odds(q)) / MOST_DISTANCE, NORM_FLOOR)
+    return np.maximum(norm / (q * (1.0 - q)), floor)

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._fairness.constraints import Outcome
+from skfeamoe._fairness.constraints import Outcome, Slots
 from skfeamoe._mixture import layout as block_layout
 from skfeamoe._training.capacity import make_room
 from skfeamoe._training.state import PREDICTING, State, generator, layout_of
@@ -39,7 +39,7 @@ class Growth(Protocol):
     watches: bool
     bounds: NDArray  # of the gap of every slot, if it ``watches``
 
-    def watch(self, state: State, outcome: Outcome) -> None:
+    def watch(self, state: State, slots: Slots, outcome: Outcome, groups: NDArray) -> None:
         """Take note of what the model that predicts decided, if ``watches``."""
 
     def decide(self, state: State) -> str | None:
@@ -52,7 +52,7 @@ class NoGrowth:
     watches = False
     bounds = np.zeros(0)
 
-    def watch(self, state: State, outcome: Outcome) -> None:
+    def watch(self, state: State, slots: Slots, outcome: Outcome, groups: NDArray) -> None:
         """Nothing."""
 
     def decide(self, state: State) -> str | None:

@@ -12,9 +12,6 @@ and the split is a change if :math:`z^2` exceeds a limit that rises with the num
 features. It raises an alarm only if the group's gap behind the split is wider than before it
 and than its bound: other changes of people matter only where they cost accuracy.
 
-Where people never cease to change, one alarm follows the other; so with every alarm of late
-the next one has to wait longer, and the control is left to follow by itself.
-
 References
 ----------
 D. Siegmund and E. S. Venkatraman (1995), "Using the generalized likelihood ratio statistic
@@ -30,6 +27,7 @@ from skfeamoe._mixture.forward import proba
 from skfeamoe._training.recent import RECENT_ROWS, last_rows
 from skfeamoe._training.state import State, layout_of, prior_scores
 from skfeamoe._training.step import Settings, observe
+from skfeamoe._training.watch import MOST_GROUPS, rested
 
 LOOK_ROWS = 64
 """Rows between two looks."""
@@ -49,22 +47,16 @@ CLIP = 3.0
 MOST_FEATURES = 256
 """With more features, or sparse ones, the favorable probability is looked at instead."""
 
-MOST_GROUPS = 8
-"""Groups that are looked at; the others are in everybody's "others"."""
-
-REST_ROWS, REST_SPAN = 1000, 16_000
-"""An alarm is possible this many rows after the last one, for each alarm within the span."""
-
 
 def look_back(state: State, settings: Settings) -> None:
     """Raise an alarm if the gap of a group has changed for the worse since some row."""
     n_groups = state["multipliers"].shape[1]
     if state["alarm"] or n_groups < 2 or len(settings.slots) == 0:
         return
-    ago = state["n_samples_seen"] - np.array([0, *state["alarm_rows"]])
-    if ago[-1] < REST_ROWS * np.count_nonzero(ago[1:] < REST_SPAN):
+    if not rested(state):
         return
-    Z, y, groups, _ = last_rows(state["recent"], min(int(ago[-1]), RECENT_ROWS))
+    since = state["n_samples_seen"] - (state["alarm_rows"] or [0])[-1]
+    Z, y, groups, _ = last_rows(state["recent"], min(since, RECENT_ROWS))
     found = _changed_group(state, settings, Z, y, groups)
     if found is not None:
         state["alarm"], first = found

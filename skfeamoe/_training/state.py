@@ -18,7 +18,7 @@ from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._mixture.moments import Moments, init_moments, unfold, update_moments
-from skfeamoe._training.drift import Detector
+from skfeamoe._training.drift import Contrast, Detector
 from skfeamoe._training.history import History, init_history
 from skfeamoe._training.recent import Recent, init_recent
 from skfeamoe._training.reservoir import Reservoir, init_reservoir
@@ -60,6 +60,7 @@ class State(TypedDict):
     alarm_rows: list[int]
     alarm_causes: list[str]
     detectors: dict[str, Detector]
+    contrasts: dict[str, Contrast]
     n_added: int  # experts added so far, removed ones included
     samples_at_growth: int
     young_since: int  # row at which the stream, or the world after an alarm, began
@@ -113,6 +114,7 @@ def init_state(
         "alarm_rows": [],
         "alarm_causes": [],
         "detectors": {},
+        "contrasts": {},
         "n_added": 0,
         "samples_at_growth": 0,
         "young_since": 0,

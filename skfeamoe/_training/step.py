@@ -119,7 +119,7 @@ def train_batch(
             d_gate += t[:, None] * q_gate
             d_expert += t[:, None, None] * q_expert
         if settings.growth.watches:
-            settings.growth.watch(state, outcome)
+            settings.growth.watch(state, settings.slots, outcome, groups)
     if generations:
         fairness_gate = d_gate - loss_gate
         d_gate = within_generations(d_gate, fwd.gate_proba, state)
