@@ -452,7 +452,9 @@ def report(folder):
 
 def measure(asked, section, n_seeds, make):
     """Measure predictors on all data sets, print their means, and store every seed."""
-    found = []
+    stored = read(asked.output, section)
+    kept = [] if stored is None else stored.replace({np.nan: None}).to_dict("records")
+    found = [record for record in kept if record["data"] not in asked.data]
     for name in asked.data:
         done = []
         for seed in range(n_seeds):
