@@ -81,7 +81,7 @@ class BoundControl:
     model is an average of iterates and answers late):
 
     .. math::
-        e_a &= 2\,\mathrm{sign}(\delta_a)\max(|\delta_a| - 0.9\,\text{bound}/2,\ 0) \\
+        e_a &= 2\,\mathrm{sign}(\delta_a)\max(|\delta_a| - \text{aim}\cdot\text{bound}/2,\ 0) \\
         \lambda_a &\leftarrow \lambda_a + \text{rate}\cdot e_a \\
         w_a &= (\lambda_a + \text{gain}\cdot e_a) / (4 P_a)
 
@@ -99,12 +99,14 @@ class BoundControl:
     """
 
     gain = 20.0
-    aim = 0.9
 
-    def __init__(self, bounds: NDArray, rate: float, span: float = np.inf) -> None:
+    def __init__(
+        self, bounds: NDArray, rate: float, *, span: float = np.inf, aim: float = 0.9
+    ) -> None:
         self.bounds = bounds
         self.rate = rate
         self.span = span
+        self.aim = aim
 
     def decide(
         self,

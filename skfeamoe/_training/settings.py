@@ -44,15 +44,24 @@ class Pace(NamedTuple):
 
     control_rate: float  # of the multipliers, per reference batch
     control_span: float  # rows after which this rate falls as 1/rows
+    aim: float  # part of the bound that is aimed at
     average_rate: float  # of the moving average that predicts, per reference batch
     memory_span: float  # rows after which the optimizer has forgotten 63 % of a gradient
 
 
 STREAM_PACE = Pace(
-    control_rate=0.3, control_span=np.inf, average_rate=0.06, memory_span=20_000.0
+    control_rate=0.3,
+    control_span=np.inf,
+    aim=0.8,
+    average_rate=0.06,
+    memory_span=20_000.0,
 )
 FIT_PACE = Pace(
-    control_rate=0.05, control_span=40_000.0, average_rate=0.003, memory_span=np.inf
+    control_rate=0.05,
+    control_span=40_000.0,
+    aim=0.9,
+    average_rate=0.003,
+    memory_span=np.inf,
 )
 
 
@@ -86,7 +95,7 @@ def build_control(
     """The control of a name; ``strength`` is its bound or increment per constraint."""
     per_slot: NDArray = np.array([strength[name] for name in slots.names])
     if control == "bound":
-        return BoundControl(per_slot, pace.control_rate, pace.control_span)
+        return BoundControl(per_slot, pace.control_rate, span=pace.control_span, aim=pace.aim)
     return ScheduleControl(per_slot, slots, privileged)
 
 
