@@ -103,7 +103,8 @@ class DriftGrowth(IntervalGrowth):
         if alarm is None or state["alarm"] or not rested(state):
             return
         before, after = abs(2 * detector["before"] - 1), abs(2 * detector["after"] - 1)
-        if after > max(before, bound):
+        error = 2.0 * np.sqrt(0.5 / detector["n_after"])  # two sides of variance 1/4
+        if after - error > max(before, bound):
             rows_per_block = (last[-1] + 1) / len(last)
             since = min(detector["n_after"] * rows_per_block, RECENT_ROWS)
             state["alarm"] = cause
