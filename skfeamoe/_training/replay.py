@@ -21,13 +21,11 @@ from numpy.typing import NDArray
 from skfeamoe._fairness.moments import (
     GroupMoments,
     fade,
-    init_group_moments,
-    update_group_moments,
 )
 from skfeamoe._training.growth import NoGrowth
 from skfeamoe._training.recent import RECENT_ROWS, last_rows
 from skfeamoe._training.state import State, generator
-from skfeamoe._training.step import Settings, observe, one_hot_groups, train_batch
+from skfeamoe._training.step import Settings, measure_afresh, train_batch
 from skfeamoe._training.watch import ACCURACY
 
 ACCURACY_PASSES, GAP_PASSES = 2, 4
@@ -106,17 +104,7 @@ def _measured_anew(
     weight: NDArray,
 ) -> GroupMoments:
     """Group means of the model as it is now; shares and base rates stay those of before."""
-    n_groups = state["multipliers"].shape[1]
-    outcome = observe(state, settings, Z, y)
-    found = update_group_moments(
-        init_group_moments(len(settings.slots), n_groups),
-        settings.slots.rows(outcome),
-        settings.slots.measured(outcome),
-        one_hot_groups(groups, n_groups, weight),
-        outcome.favored,
-        half_life=np.inf,
-        n_events=settings.slots.n_events,
-    )
+    found = measure_afresh(state, settings, Z, y, groups, weight)
     return {
         **found,
         "share": old["share"],

@@ -8,7 +8,11 @@ from numpy.typing import NDArray
 from skfeamoe._fairness.constraints import Outcome, Slots
 from skfeamoe._fairness.controls import MAX_SLOPE, Control, row_slopes
 from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
-from skfeamoe._fairness.moments import update_group_moments
+from skfeamoe._fairness.moments import (
+    GroupMoments,
+    init_group_moments,
+    update_group_moments,
+)
 from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.forward import (
     Forward,
@@ -99,6 +103,23 @@ def observe(state: State, settings: Settings, Z, y: NDArray) -> Outcome:
 def one_hot_groups(groups: NDArray, n_groups: int, weight: NDArray) -> NDArray:
     """Every row's weight in the column of its group, (n_samples, n_groups)."""
     return (groups[:, None] == np.arange(n_groups)) * weight[:, None]
+
+
+def measure_afresh(
+    state: State, settings: Settings, Z, y: NDArray, groups: NDArray, weight: NDArray
+) -> GroupMoments:
+    """Group moments of the model that predicts on these rows alone, without forgetting."""
+    n_groups = state["multipliers"].shape[1]
+    outcome = observe(state, settings, Z, y)
+    return update_group_moments(
+        init_group_moments(len(settings.slots), n_groups),
+        settings.slots.rows(outcome),
+        settings.slots.measured(outcome),
+        one_hot_groups(groups, n_groups, weight),
+        outcome.favored,
+        half_life=np.inf,
+        n_events=settings.slots.n_events,
+    )
 
 
 def train_batch(

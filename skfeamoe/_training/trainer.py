@@ -11,9 +11,7 @@ from skfeamoe._fairness.moments import (
     GroupMoments,
     cell_means,
     gap_standard_errors,
-    init_group_moments,
     slot_gaps,
-    update_group_moments,
 )
 from skfeamoe._mixture.moments import standardize, update_moments
 from skfeamoe._training.generations import add_generation
@@ -24,7 +22,7 @@ from skfeamoe._training.recent import remember
 from skfeamoe._training.replay import replay
 from skfeamoe._training.reservoir import offer
 from skfeamoe._training.state import State, generator
-from skfeamoe._training.step import Settings, observe, one_hot_groups, train_batch
+from skfeamoe._training.step import Settings, measure_afresh, train_batch
 from skfeamoe._training.watch import answer_alarm
 
 SHUFFLE_DRAWS = 2
@@ -141,14 +139,5 @@ def audit(
     """
     rows = slice(None, None, -(-len(y) // AUDIT_ROWS))
     y, groups, weight = y[rows], groups[rows], weight[rows]
-    n_groups = state["multipliers"].shape[1]
-    outcome = observe(state, settings, standardize(X[rows], state["moments"]), y)
-    return update_group_moments(
-        init_group_moments(len(settings.slots), n_groups),
-        settings.slots.rows(outcome),
-        settings.slots.measured(outcome),
-        one_hot_groups(groups, n_groups, weight),
-        outcome.favored,
-        half_life=np.inf,
-        n_events=settings.slots.n_events,
-    )
+    Z = standardize(X[rows], state["moments"])
+    return measure_afresh(state, settings, Z, y, groups, weight)
