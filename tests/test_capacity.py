@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 from lending import make_lending, stream
+from steps import growth_steps
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._mixture.forward import proba
@@ -87,7 +88,6 @@ def test_without_kept_rows_the_least_used_expert_goes():
 @pytest.mark.parametrize("max_experts", [3, 5])
 def test_replacement_at_a_tight_limit_hardly_moves_predictions(growth, max_experts):
     pytest.importorskip("river", reason="river is an extra")
-    from benchmarks.drift_models import growth_steps
 
     X, y, group = make_lending(6000)
     for world in range(4):

@@ -8,6 +8,7 @@ import joblib
 import numpy as np
 import pytest
 from lending import assert_same_state, make_lending, stream
+from steps import growth_steps
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.datasets import make_credit_stream
@@ -137,7 +138,6 @@ def test_max_experts_holds_through_many_alarms(max_experts):
 
 @pytest.mark.parametrize("max_experts", [2, 4, 16])
 def test_growth_and_replacement_hardly_move_predictions(max_experts):
-    from benchmarks.drift_models import growth_steps
 
     X, y, group = worlds([2500] * 3)
     with growth_steps(X) as steps:

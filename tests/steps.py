@@ -1,0 +1,44 @@
+"""What a step of growth does to the predictions, measured inside of the trainer."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from skfeamoe._mixture.forward import proba
+from skfeamoe._mixture.moments import standardize
+from skfeamoe._training import trainer
+from skfeamoe._training.state import layout_of, prior_scores
+
+PROBE_ROWS = 500
+
+
+@contextmanager
+def growth_steps(X):
+    """Mean absolute change of the probabilities at every step of growth within the block.
+
+    The trainer's two acts of growth are measured from outside, before and after, on rows
+    spread over the stream, so that no step of learning lies in between.
+    """
+    changes: list[float] = []
+    probe = X[:: max(len(X) // PROBE_ROWS, 1)]
+    acts = {name: getattr(trainer, name) for name in ("add_expert", "add_generation")}
+
+    def predicted(state):
+        Z = standardize(probe, state["moments"])
+        return proba(Z, state["average"], layout_of(state), prior_scores(state))
+
+    def measured(act):
+        def measuring(state, max_experts):
+            before = predicted(state)
+            act(state, max_experts)
+            changes.append(float(np.abs(predicted(state) - before).mean()))
+
+        return measuring
+
+    for name, act in acts.items():
+        setattr(trainer, name, measured(act))
+    try:
+        yield changes
+    finally:
+        for name, act in acts.items():
+            setattr(trainer, name, act)
