@@ -1,0 +1,313 @@
+r"""Serving without Python: a fitted classifier as an ONNX graph.
+
+The graph computes what `predict_proba` computes, in units of `X` and in double precision:
+
+.. math:: f(x) = \sum_k \mathrm{softmax}(V z + b)_k \, o_k(z), \qquad z = \text{terms}(x)
+
+in three blocks. `_terms` makes the model's columns z of the columns x that come in: today the
+features without the sensitive columns. `_expert_proba` and `_gate_proba` are the experts and
+the gate on z. A term that transforms a column before the scores belongs into the first block,
+and the others stay as they are.
+
+Inside a Pipeline the converter is one of skl2onnx's: `register_converter` tells skl2onnx of it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skfeamoe._feamoe import FEAMOEClassifier
+from skfeamoe._mixture.mlp import LEAK
+from skfeamoe._optional import optional
+from skfeamoe._validation import LARGEST, feature_columns
+
+__all__ = ["OPSET", "register_converter", "to_onnx"]
+
+OPSET = {"": 18, "ai.onnx.ml": 3}
+"""Versions of the operators that exported graphs use, by ONNX domain."""
+
+INPUT = "X"
+"""Name of the input of a graph that takes all columns as one matrix."""
+
+ALIAS = "SkfeamoeFEAMOEClassifier"
+"""Name of the classifier among skl2onnx's operators."""
+
+
+def to_onnx(model, X=None, *, target_opset=None):
+    """Write a fitted classifier, or a Pipeline that ends with one, as an ONNX graph.
+
+    The graph has two outputs: ``label``, the decision of `predict`, of shape (n_samples,), and
+    ``probabilities``, those of `predict_proba`, of shape (n_samples, n_classes). It needs no
+    sensitive attribute, no Python and none of this library to run.
+
+    Parameters
+    ----------
+    model : FEAMOEClassifier or Pipeline
+        Fitted. The steps before the classifier must be known to skl2onnx.
+
+    X : ndarray or DataFrame of shape (n_samples, n_features), default=None
+        Some rows as the model will get them, to see their types: an array makes a graph with
+        one input ``X`` of the array's type; a frame makes one with an input of shape
+        (n_samples, 1) for each column, named like it. None stands for an array of float64, and
+        is enough for a model without a Pipeline.
+
+    target_opset : int or mapping of str to int, default=None
+        Versions of ONNX's operators. None means `OPSET`: 18, and 3 for ``ai.onnx.ml``.
+
+    Returns
+    -------
+    graph : onnx.ModelProto
+        Save it with ``onnx.save(graph, path)`` or send ``graph.SerializeToString()``.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed: ``pip install "skfeamoe[onnx]"``.
+    NotFittedError
+        If the model has not learned yet.
+    ValueError
+        If the model is no FEAMOEClassifier or Pipeline with one, if a Pipeline comes
+        without rows, or if a column of these holds neither numbers nor text.
+
+    See Also
+    --------
+    register_converter : What makes skl2onnx's own functions know the classifier.
+
+    Notes
+    -----
+    All scores are computed in float64, whatever the type of the input: the graph agrees with
+    `predict_proba` on the same rows to about 1e-12. In a Pipeline the other steps are
+    skl2onnx's, and those of them that know float32 only decide how close the whole comes.
+    A graph does not check its input as the classifier does: NaN gives NaN.
+
+    `sensitive_columns` are no input of a model's own graph. Behind the other steps of a
+    Pipeline they remain columns of what these steps give, and are left out there.
+
+    Examples
+    --------
+    >>> from skfeamoe import FEAMOEClassifier
+    >>> from skfeamoe.datasets import make_credit_stream
+    >>> from skfeamoe.export import to_onnx
+    >>> stream = make_credit_stream(2_000, drift=None, random_state=0)
+    >>> model = FEAMOEClassifier(constraints=None, random_state=0)
+    >>> model = model.fit(stream.data, stream.target)
+    >>> graph = to_onnx(model)
+    >>> [output.name for output in graph.graph.output]
+    ['label', 'probabilities']
+
+    In the service, without this library:
+
+    >>> import onnxruntime
+    >>> session = onnxruntime.InferenceSession(graph.SerializeToString())
+    >>> label, proba = session.run(None, {"X": stream.data[:5].to_numpy()})
+    >>> bool(abs(proba - model.predict_proba(stream.data[:5])).max() < 1e-9)
+    True
+    """
+    classifier = model[-1] if isinstance(model, Pipeline) else model
+    if not isinstance(classifier, FEAMOEClassifier):
+        raise ValueError(
+            "model must be a FEAMOEClassifier or a Pipeline that ends with one, got "
+            f"{type(classifier).__name__}"
+        )
+    skl2onnx = register_converter()
+    check_is_fitted(classifier)
+    if X is None and model is not classifier:
+        raise ValueError(
+            "X must be given for a Pipeline, since its steps decide by the types of the "
+            "columns; pass some rows as the model will get them"
+        )
+    graph = skl2onnx.convert_sklearn(
+        model,
+        initial_types=_inputs(model, X),
+        target_opset=OPSET if target_opset is None else target_opset,
+        options={FEAMOEClassifier: {"zipmap": False}},
+    )
+    _drop_unread_inputs(graph.graph)
+    return graph
+
+
+def register_converter() -> Any:
+    """Tell skl2onnx how to convert a FEAMOEClassifier, alone or in any of its estimators.
+
+    Returns
+    -------
+    skl2onnx : module
+        The package, for use in place of `to_onnx` with all of its options.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed: ``pip install "skfeamoe[onnx]"``.
+
+    Examples
+    --------
+    >>> from skfeamoe.export import register_converter
+    >>> skl2onnx = register_converter()
+    >>> callable(skl2onnx.to_onnx)
+    True
+    """
+    skl2onnx = optional("skl2onnx", extra="onnx", purpose="skfeamoe.export")
+    skl2onnx.update_registered_converter(
+        FEAMOEClassifier, ALIAS, _set_shapes, _convert, options={"zipmap": [True, False]}
+    )
+    return skl2onnx
+
+
+def _inputs(model, X) -> list[tuple[str, Any]]:
+    """Names and types of the graph's inputs."""
+    types = optional("skl2onnx.common.data_types", extra="onnx", purpose="skfeamoe.export")
+    if X is None:
+        kept, _, _ = feature_columns(model)
+        return [(INPUT, types.DoubleTensorType([None, len(kept)]))]
+    if not hasattr(X, "columns"):
+        X = np.asarray(X)
+        return [(INPUT, _tensor_type(types, X, INPUT)([None, X.shape[1]]))]
+    names = list(X.columns)
+    if isinstance(model, FEAMOEClassifier) and len(names) == model.n_features_in_:
+        names = [names[j] for j in feature_columns(model)[0]]
+    return [
+        (str(name), _tensor_type(types, X[name].to_numpy(), name)([None, 1])) for name in names
+    ]
+
+
+def _drop_unread_inputs(graph) -> None:
+    """Remove inputs that no node reads: columns that a Pipeline drops, sensitive ones, say."""
+    read = {name for node in graph.node for name in node.input}
+    for given in [given for given in graph.input if given.name not in read]:
+        graph.input.remove(given)
+
+
+def _tensor_type(types, values: NDArray, name) -> Any:
+    """The tensor type of a column or matrix."""
+    if values.dtype == np.float32:
+        return types.FloatTensorType
+    if values.dtype.kind == "O" and not any(isinstance(v, str) for v in values.ravel()):
+        raise ValueError(
+            f"columns of X must hold numbers or text, got {values.ravel()[0]!r} in {name!r}; "
+            "pass rows that show what the column holds"
+        )
+    known = {
+        "f": types.DoubleTensorType,
+        "i": types.Int64TensorType,
+        "u": types.Int64TensorType,
+        "b": types.BooleanTensorType,
+    }
+    return known.get(values.dtype.kind, types.StringTensorType)
+
+
+def _label_values(classes: NDArray) -> NDArray:
+    """The labels as ONNX has them: whole numbers, numbers, truth values or text."""
+    if classes.dtype.kind in "iu":
+        return classes.astype(np.int64)
+    if classes.dtype.kind in "bf":
+        return classes.astype({"b": np.bool_, "f": np.float64}[classes.dtype.kind])
+    return classes.astype(object)
+
+
+def _set_shapes(operator) -> None:
+    """Types and shapes of the outputs, for skl2onnx."""
+    types = optional("skl2onnx.common.data_types", extra="onnx", purpose="skfeamoe.export")
+    model = operator.raw_operator
+    n = operator.inputs[0].get_first_dimension()
+    label = _tensor_type(types, _label_values(model.classes_), "classes_")
+    operator.outputs[0].set_type(label([n]))
+    operator.outputs[1].set_type(types.DoubleTensorType([n, len(model.classes_)]))
+
+
+def _convert(scope, operator, container) -> None:
+    """The nodes of a fitted classifier, for skl2onnx."""
+    model, graph = operator.raw_operator, _Graph(scope, container)
+    z = _terms(graph, model, operator.inputs)
+    joint = graph("Mul", _gate_proba(graph, model, z), _expert_proba(graph, model, z))
+    proba = graph("ReduceSum", joint, graph.constant(np.array([0])), keepdims=0)
+    best = graph("ArgMax", proba, axis=1, keepdims=0)
+    label, probabilities = (variable.full_name for variable in operator.outputs)
+    graph("Gather", graph.constant(_label_values(model.classes_)), best, output=label)
+    graph("Identity", proba, output=probabilities)
+
+
+def _terms(graph: _Graph, model, inputs) -> str:
+    """Columns of the model, (n_samples, n_columns), from the columns that come in."""
+    columns = [graph("Cast", each.full_name, to=graph.types.DOUBLE) for each in inputs]
+    x = columns[0] if len(columns) == 1 else graph("Concat", *columns, axis=1)
+    kept, _, _ = feature_columns(model)
+    if sum(each.type.shape[1] for each in inputs) > len(kept):
+        x = graph("Gather", x, graph.constant(np.array(kept)), axis=1)
+    limits = graph.constant(np.array(-LARGEST)), graph.constant(np.array(LARGEST))
+    return graph("Clip", x, *limits)
+
+
+def _gate_proba(graph: _Graph, model, z: str) -> str:
+    """Weights of the experts, (n_experts, n_samples, 1)."""
+    scores = _linear(graph, z, model.gate_coef_, model.gate_intercept_)
+    by_expert = graph("Transpose", graph("Softmax", scores, axis=1), perm=[1, 0])
+    return graph("Unsqueeze", by_expert, graph.constant(np.array([2])))
+
+
+def _expert_proba(graph: _Graph, model, z: str) -> str:
+    """Class probabilities of the experts, (n_experts, n_samples, n_classes)."""
+    (weight, bias), *others = model.expert_layers_
+    k, n_out, n_in = weight.shape
+    fused = _linear(graph, z, weight.reshape(k * n_out, n_in), bias.reshape(-1))
+    shape = graph.constant(np.array([-1, k, n_out]))
+    scores = graph("Transpose", graph("Reshape", fused, shape), perm=[1, 0, 2])
+    for weight, bias in others:
+        hidden = _activated(graph, scores, model._state["activation"])
+        product = graph("MatMul", hidden, graph.constant(weight.transpose(0, 2, 1)))
+        scores = graph("Add", product, graph.constant(bias[:, None, :]))
+    if len(model.classes_) > 2:
+        return graph("Softmax", scores, axis=2)
+    both = (graph("Sigmoid", graph("Neg", scores)), graph("Sigmoid", scores))
+    return graph("Concat", *both, axis=2)
+
+
+def _linear(graph: _Graph, z: str, weight: NDArray, bias: NDArray) -> str:
+    """Linear scores, (n_samples, n_scores)."""
+    product = graph("MatMul", z, graph.constant(weight.T))
+    return graph("Add", product, graph.constant(bias))
+
+
+def _activated(graph: _Graph, scores: str, activation: str) -> str:
+    """Scores behind their activation; ONNX Runtime has no leaky rectifier of doubles."""
+    if activation == "leaky_relu":
+        leak = graph("Mul", scores, graph.constant(np.array(LEAK)))
+        return graph("Max", scores, leak)
+    return graph({"relu": "Relu", "tanh": "Tanh"}[activation], scores)
+
+
+class _Graph:
+    """Adds nodes to a graph of skl2onnx; what a call returns is the name of its result."""
+
+    def __init__(self, scope, container):
+        onnx = optional("onnx", extra="onnx", purpose="skfeamoe.export")
+        self.types = onnx.TensorProto
+        self.scope, self.container = scope, container
+
+    def __call__(self, kind: str, *inputs: str, output: str | None = None, **attributes) -> str:
+        """Add a node."""
+        if output is None:
+            output = self.scope.get_unique_variable_name(kind.lower())
+        name = self.scope.get_unique_operator_name(kind)
+        version = self.container.target_opset
+        self.container.add_node(
+            kind, list(inputs), [output], name=name, op_version=version, **attributes
+        )
+        return output
+
+    def constant(self, values: NDArray) -> str:
+        """Add an array."""
+        kinds = {
+            "i": self.types.INT64,
+            "f": self.types.DOUBLE,
+            "b": self.types.BOOL,
+            "O": self.types.STRING,
+        }
+        name = self.scope.get_unique_variable_name("constant")
+        flat = values.ravel().tolist()
+        self.container.add_initializer(name, kinds[values.dtype.kind], values.shape, flat)
+        return name
