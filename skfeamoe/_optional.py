@@ -11,5 +11,6 @@ def optional(module: str, *, extra: str, purpose: str) -> Any:
     except ImportError as error:
         package = module.partition(".")[0]
         raise ImportError(
-            f'{purpose} needs {package}, which is not installed; pip install "skfeamoe[{extra}]"'
+            f"{purpose} needs {package}, which is not installed; "
+            f'pip install "skfeamoe[{extra}]"'
         ) from error

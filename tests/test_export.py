@@ -49,12 +49,8 @@ def run(graph, X):
         return session.run(None, {"X": X})
     names = [given.name for given in session.get_inputs()]
     columns = {name.replace(" ", "_"): X[name].to_numpy() for name in X.columns}
-    feed = {
-        name: columns[name].astype(object)
-        if columns[name].dtype.kind in "OT"
-        else columns[name]
-        for name in names
-    }
+    feed = {name: columns[name] for name in names}
+    feed = {n: c if c.dtype.kind in "biuf" else c.astype(object) for n, c in feed.items()}
     return session.run(None, {name: column.reshape(-1, 1) for name, column in feed.items()})
 
 
@@ -86,7 +82,7 @@ def test_values_at_the_edge_of_floats_come_out_alike(expert):
 
 def test_weights_of_generations_are_part_of_the_graph():
     pytest.importorskip("river", reason="river is of the extra drift")
-    X, y, group = make_lending(4000)
+    X, y, _ = make_lending(4000)
     model = FEAMOEClassifier(None, growth="drift", random_state=0)
     for start in range(0, 4000, 100):
         rows = slice(start, start + 100)
@@ -194,7 +190,7 @@ def test_the_stated_opset_is_the_one_in_the_graph():
 
 
 def test_errors_name_the_way_out():
-    X, y, group = make_lending(300)
+    X, y, _ = make_lending(300)
     with pytest.raises(NotFittedError):
         to_onnx(FEAMOEClassifier())
     with pytest.raises(ValueError, match="must be a FEAMOEClassifier or a Pipeline"):
