@@ -27,8 +27,8 @@ ALL = ["demographic_parity", "equalized_odds", "equal_opportunity", "burden"]
 PROBES = 6
 
 
-def lending(n_samples=2400, n_classes=2, n_groups=2, seed=0):
-    """Features, labels, groups (some unknown), weights; the rule changes halfway."""
+def lending(n_samples=2400, n_classes=2, n_groups=2, worlds=2, seed=0):
+    """Features, labels, groups (some unknown), weights; two rules hold by turns."""
     rng = np.random.default_rng(seed)
     code = rng.integers(n_groups, size=n_samples)
     X = rng.normal(size=(n_samples, 5))
@@ -36,8 +36,8 @@ def lending(n_samples=2400, n_classes=2, n_groups=2, seed=0):
     X[:, 3] += 1.5 * code
     X[:, 4] = code > 0
     score = X[:, 0] + 0.5 * X[:, 1] + 0.7 * rng.logistic(size=n_samples)
-    half = n_samples // 2
-    score[half:] -= 2.5 * X[half:, 0] + X[half:, 2]
+    other = np.arange(n_samples) * worlds // n_samples % 2 == 1
+    score[other] -= 2.5 * X[other, 0] + X[other, 2]
     y = np.digitize(score, np.linspace(-1.0, 0.5, n_classes - 1) if n_classes > 2 else [-0.3])
     groups = np.array(["a", "b", "c"], dtype=object)[code]
     groups[rng.random(n_samples) < 0.05] = None
@@ -74,10 +74,17 @@ def names() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def run(
-    way: str, n_classes=2, n_groups=2, sparse=False, weighted=False, initial=False, **parameters
+    way: str,
+    n_classes=2,
+    n_groups=2,
+    worlds=2,
+    sparse=False,
+    weighted=False,
+    initial=False,
+    **parameters,
 ) -> dict[str, Any]:
     """Train one golden model and tell what it has become."""
-    X, y, groups, weight = lending(n_classes=n_classes, n_groups=n_groups)
+    X, y, groups, weight = lending(1200 * worlds, n_classes, n_groups, worlds)
     base: dict[str, Any] = {"random_state": 0, "growth_interval": 400, "max_experts": 4}
     base |= {"hidden_layer_sizes": (4,), "difference_bound": 0.15, "background_size": 200}
     if parameters.get("growth") == "individual_fairness":
@@ -130,7 +137,9 @@ def differences(golden: Any, found: Any, path: str = "") -> list[str]:
         places = [*golden, *(name for name in found if name not in golden)]
         pairs = [(f"{path}/{p}", golden.get(p), found.get(p)) for p in places]
     elif isinstance(golden, list) and isinstance(found, list) and len(golden) == len(found):
-        pairs = [(f"{path}[{i}]", *both) for i, both in enumerate(zip(golden, found))]
+        pairs = [
+            (f"{path}[{i}]", *both) for i, both in enumerate(zip(golden, found, strict=True))
+        ]
     else:
         return [] if _same(golden, found) else [f"{path}: golden {golden!r}, now {found!r}"]
     return [line for place, *both in pairs for line in differences(*both, place)]
