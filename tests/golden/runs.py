@@ -67,10 +67,12 @@ def names() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "no-scaling", {"standardize": False, "way": "partial_fit", "loss": "jacobs"}
     yield "tight", {"max_experts": 2, "growth_interval": 150, "way": "partial_fit"}
     yield "unconstrained", {"constraints": None, "growth": "drift", "way": "partial_fit"}
-    yield (
-        "gaps",
-        {"growth": "drift", "constraints": ALL[:3], "alpha": 0.0, "way": "partial_fit"},
-    )
+    gaps = {"growth": "drift", "constraints": ALL[:3], "alpha": 0.0}
+    yield "gaps", {"way": "partial_fit", **gaps}
+    returning = {"growth": "drift", "worlds": 5, "max_experts": 8, "growth_interval": 200}
+    yield "returning-worlds", {"way": "partial_fit", **returning}
+    full = {"growth": "drift", "worlds": 5, "max_experts": 2}
+    yield "more-worlds-than-room", {"way": "partial_fit", **full}
 
 
 def run(
