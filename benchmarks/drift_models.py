@@ -16,7 +16,6 @@ from sklearn.preprocessing import StandardScaler
 from benchmarks.drift_streams import Stream
 from benchmarks.models import make_feamoe
 from skfeamoe._mixture.forward import proba
-from skfeamoe._mixture.moments import standardize
 from skfeamoe._training import trainer
 from skfeamoe._training.state import layout_of, prior_scores
 
@@ -134,7 +133,7 @@ def growth_steps(X: np.ndarray) -> Iterator[list[float]]:
     acts = {name: getattr(trainer, name) for name in ("add_expert", "add_generation")}
 
     def predicted(state):
-        Z = standardize(probe, state["moments"])
+        Z = state["terms"].transform(probe)
         return proba(Z, state["average"], layout_of(state), prior_scores(state))
 
     def measured(act):

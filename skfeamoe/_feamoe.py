@@ -15,7 +15,7 @@ from skfeamoe._classifier import GatedClassifier
 from skfeamoe._explanation import explain_estimator
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
 from skfeamoe._fitted_experts import fitted_layers
-from skfeamoe._mixture.experts import EXPERTS, kind_of
+from skfeamoe._mixture.experts import EXPERTS, kind_of, moved
 from skfeamoe._mixture.forward import (
     forward,
     mixture_log_proba,
@@ -23,8 +23,8 @@ from skfeamoe._mixture.forward import (
 )
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.mlp import ACTIVATIONS
-from skfeamoe._mixture.moments import fold, init_moments
 from skfeamoe._mixture.optimizers import OPTIMIZERS
+from skfeamoe._terms import terms_from_dict
 from skfeamoe._training.drift import DETECTORS
 from skfeamoe._training.reservoir import sample
 from skfeamoe._training.settings import (
@@ -495,7 +495,6 @@ default=None
                 batch.y,
                 batch.groups,
                 batch.weight,
-                rescale=self.standardize,
                 n_epochs=n_passes,
             ):
                 self.n_iter_ = done + 1
@@ -585,7 +584,6 @@ default=None
                 batch.y,
                 batch.groups,
                 batch.weight,
-                rescale=self.standardize,
             )
         told_nothing = sensitive_features is None and self.sensitive_columns is None
         if told_nothing or self.n_samples_seen_ >= PATIENCE_ROWS:
@@ -618,11 +616,10 @@ default=None
             hidden=self._hidden_widths(),
             activation=self.activation,
             seed=seed,
-            centered=not hasattr(X, "tocsr"),
+            standardize=bool(self.standardize),
+            sparse=hasattr(X, "tocsr"),
             background_size=int(self.background_size),
         )
-        if not self.standardize:
-            self._state["moments"] = init_moments(X.shape[1], centered=False)
         batch = self._batch(X, y, columns, sensitive_features, sample_weight)
         if self.initial_experts is not None:
             self._take_over_experts(batch)
@@ -648,7 +645,7 @@ default=None
             )
             for k, model in enumerate(models)
         ]
-        seed_experts(self._state, batch.X, batch.weight, fitted, rescale=self.standardize)
+        seed_experts(self._state, batch.X, batch.weight, fitted)
 
     def _continue(self, X, y, classes, sensitive_features, sample_weight) -> Batch:
         """Check further input against what is known."""
@@ -762,7 +759,17 @@ default=None
     def __getstate__(self):
         """Everything but the settings, which parameters give again."""
         state = super().__getstate__()
+        if "_state" in state:
+            plain = {**state["_state"], "terms": state["_state"]["terms"].to_dict()}
+            state = {**state, "_state": plain}
         return {name: value for name, value in state.items() if name != "_last_settings"}
+
+    def __setstate__(self, state):
+        """The objects that the plain data stand for."""
+        if "_state" in state:
+            terms = terms_from_dict(state["_state"]["terms"])
+            state = {**state, "_state": {**state["_state"], "terms": terms}}
+        super().__setstate__(state)
 
     def _settings(self, *, batch_size: int | None, interval: int, half_life: float, pace: Pace):
         """Settings of the core, with the given values where the user said "auto"."""
@@ -791,7 +798,6 @@ default=None
             alpha=self.alpha,
             half_life=half_life if self.half_life == "auto" else self.half_life,
             favorable=self._favorable,
-            rescale=self.standardize,
             twin_columns=self._twin_columns(),
             individual_penalty=self.individual_penalty,
         )
@@ -1142,7 +1148,7 @@ default="interventional"
     def _forward_pass(self):
         """The forward pass as a function of checked rows in units of X."""
         layout = layout_of(self._state)
-        folded = fold(published_block(self._state), layout, self._state["moments"])
+        folded = moved(published_block(self._state), layout, self._state["terms"].fold)
         return lambda rows: forward(rows, folded, layout)
 
     # ---------------------------------------------------------------- attributes
@@ -1194,7 +1200,7 @@ default="interventional"
     def _read(self, part: str):
         """Gate or layers, by the name that the kind of expert gives them, in units of X."""
         state, layout = self._state, layout_of(self._state)
-        folded = fold(published_block(state), layout, state["moments"])
+        folded = moved(published_block(state), layout, state["terms"].fold)
         return getattr(kind_of(layout), part)(folded, layout)
 
     @property

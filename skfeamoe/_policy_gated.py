@@ -12,7 +12,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._classifier import GatedClassifier
 from skfeamoe._mixture import mlp
-from skfeamoe._mixture.moments import init_moments, standardize, update_moments
 from skfeamoe._policy.experts import N_EXPERTS, Rows, Shape, Weights
 from skfeamoe._policy.mixture import (
     Mixture,
@@ -22,6 +21,7 @@ from skfeamoe._policy.mixture import (
 )
 from skfeamoe._policy.routing import GATES, GateWeights
 from skfeamoe._policy.training import Plan, train
+from skfeamoe._terms import LinearTerms
 from skfeamoe._validation import (
     Interval,
     StrOptions,
@@ -356,9 +356,9 @@ default=None
             if sensitive_features is not None:
                 groups, labels = encode_groups(sensitive_features, len(y), [])
                 groups, self._group_labels = _in_use(groups, labels, used)
-            self._moments = update_moments(
-                init_moments(X.shape[1], centered=True), _dense(X), weight
-            )
+            terms = LinearTerms(X.shape[1])
+            terms.update(_dense(X), weight)
+            self._units = terms.to_dict()
             rows = Rows(self._scaled(X), encode_target(y, self.classes_), groups, weight)
             self._fit_rows(rows.take(np.flatnonzero(used)))
         if len(self._group_labels) < 2:
@@ -546,7 +546,7 @@ default=None
 
     def _scaled(self, X):
         """Rows in standard deviations from the training mean."""
-        return standardize(_dense(X), self._moments)
+        return LinearTerms.from_dict(self._units).transform(_dense(X))
 
     def _mixture(self) -> Mixture:
         """The fitted mixture in the core's terms."""
@@ -574,7 +574,7 @@ default=None
     @property
     def baseline_(self):
         """The row that attributions start from: the training mean."""
-        return self._moments["mean"].copy()
+        return self._units["mean"].copy()
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_gate")

@@ -49,6 +49,8 @@ def frozen(model):
 
 def assert_same_state(a, b, path="state", **tolerance):
     """Two training states are equal, bit for bit unless a tolerance is given."""
+    if hasattr(a, "to_dict"):
+        a, b = a.to_dict(), b.to_dict()
     if isinstance(a, dict):
         assert a.keys() == b.keys(), path
         for name in a:

@@ -125,7 +125,7 @@ def test_duplicated_row_is_weight_two(names, loss):
     repeated = FEAMOEClassifier(names, **base).partial_fit(
         X[twice], y[twice], [0, 1], sensitive_features=group[twice]
     )
-    for name in ("block", "memory", "moments", "groups", "multipliers"):
+    for name in ("block", "memory", "terms", "groups", "multipliers"):
         assert_same_state(
             weighted._state[name], repeated._state[name], name, rtol=1e-9, atol=1e-12
         )
@@ -148,7 +148,7 @@ def test_rows_of_weight_zero_teach_nothing(names):
         one.predict_proba(X), other.predict_proba(X), rtol=1e-9, atol=1e-12
     )
     assert one.group_gaps_.keys() == other.group_gaps_.keys()
-    for name in ("block", "moments", "groups", "multipliers"):
+    for name in ("block", "terms", "groups", "multipliers"):
         assert_same_state(one._state[name], other._state[name], name, rtol=1e-9, atol=1e-12)
 
 
@@ -280,7 +280,7 @@ def test_feature_moments_are_numpys(rows, container):
     X = X * [1, 10, 100, 1, 1, 1] + [0, 5, 0, 1, 2, 3]
     weight = np.random.default_rng(0).integers(0, 3, size=300) * 1.0
     model = stream(FEAMOEClassifier(None), container(X), y, rows=rows, weight=weight)
-    moments = model._state["moments"]
+    moments = model._state["terms"].to_dict()
     mean = np.average(X, axis=0, weights=weight)
     np.testing.assert_allclose(moments["mean"], mean, rtol=1e-9, atol=1e-9)
     variance = np.average((X - mean) ** 2, axis=0, weights=weight)
@@ -300,7 +300,7 @@ def test_predictions_of_many_rows_are_those_of_few():
 def test_distance_of_one_expert_is_exact():
     X, y, _ = make_lending(1000)
     model = FEAMOEClassifier(None, growth=None, random_state=0).fit(X, y)
-    scale = np.sqrt(model._state["moments"]["variance"])
+    scale = np.sqrt(model._state["terms"].variance)
     w = model.expert_coef_[0, 0] * scale
     margin = X @ model.expert_coef_[0, 0] + model.expert_intercept_[0, 0]
     np.testing.assert_allclose(

@@ -10,7 +10,7 @@ from skfeamoe import FEAMOEClassifier
 from skfeamoe._mixture.experts import EXPERTS, kind_of
 from skfeamoe._mixture.forward import forward, mixture_proba
 from skfeamoe._mixture.layout import Layout
-from skfeamoe._mixture.moments import init_moments, standardize, update_moments
+from skfeamoe._terms import LinearTerms
 from skfeamoe._training.individual import penalty_gradient, penalty_value, twin_rows
 from skfeamoe._training.state import init_state
 from skfeamoe.metrics import counterfactual_predict, individual_unfairness
@@ -65,14 +65,14 @@ def test_twins_change_the_attribute_and_nothing_else(container, columns):
     expected = X.copy()
     expected[:, columns] = 1 - code if len(columns) == 1 else np.roll(code, 1, axis=1)
     X = container(X)
-    moments = init_moments(5, centered=container is np.asarray)
-    moments = update_moments(moments, X, np.ones(200))
-    twin = twin_rows(standardize(X, moments), np.array(columns), moments, rescale=True)
+    terms = LinearTerms(5, centered=container is np.asarray)
+    terms.update(X, np.ones(200))
+    twin = twin_rows(terms.transform(X), np.array(columns), terms)
     np.testing.assert_allclose(
         twin,
-        standardize(container(expected), moments).toarray()
+        terms.transform(container(expected)).toarray()
         if container is sp.csr_array
-        else standardize(expected, moments),
+        else terms.transform(expected),
         atol=1e-12,
     )
 
@@ -83,7 +83,7 @@ def test_gradient_of_the_penalty(n_classes, expert):
     rng = np.random.default_rng(1)
     layout = Layout(3, n_classes, 4, expert, (5,), "tanh")
     shape = {"expert": expert, "hidden": (5,), "activation": "tanh"}
-    state = init_state(4, n_classes, 0, **shape, seed=0, centered=True)
+    state = init_state(4, n_classes, 0, **shape, seed=0)
     state["n_experts"] = 3
     state["block"] = rng.normal(size=kind_of(layout).start(layout, rng).shape)
     Z, twin = rng.normal(size=(2, 20, 4))

@@ -16,9 +16,8 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._explanation import _play_by_calls
 from skfeamoe._fairness.constraints import CONSTRAINTS
-from skfeamoe._mixture.experts import EXPERTS, kind_of
+from skfeamoe._mixture.experts import EXPERTS, kind_of, moved
 from skfeamoe._mixture.forward import forward, mixture_proba
-from skfeamoe._mixture.moments import fold, standardize, unfold
 from skfeamoe._training.state import layout_of, published_block
 from skfeamoe.inspection import CoefficientsDisplay
 
@@ -214,10 +213,10 @@ def test_unfold_undoes_fold(expert):
     X, y, _ = make_lending(300)
     model = FEAMOEClassifier(None, expert=expert, growth_interval=100, random_state=0).fit(X, y)
     state, layout = model._state, layout_of(model._state)
-    block, moments = published_block(state), state["moments"]
-    folded = fold(block, layout, moments)
-    np.testing.assert_allclose(unfold(folded, layout, moments), block, atol=1e-12)
-    Z = standardize(X, moments)
+    block, terms = published_block(state), state["terms"]
+    folded = moved(block, layout, terms.fold)
+    np.testing.assert_allclose(moved(folded, layout, terms.unfold), block, atol=1e-12)
+    Z = terms.transform(X)
     np.testing.assert_allclose(
         mixture_proba(forward(X, folded, layout)), mixture_proba(forward(Z, block, layout))
     )

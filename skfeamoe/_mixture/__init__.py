@@ -1,4 +1,4 @@
-"""The mixture: parameters, experts, gate, losses, optimizers and feature moments.
+"""The mixture: parameters, experts, gate, losses and optimizers.
 
 Everything in this room takes arrays and returns arrays. The notation is
 

@@ -8,7 +8,7 @@ methods of `Kind`, registered in `EXPERTS`, and the gradient tests find it there
 The gate is linear in x for every kind, :math:`g = \mathrm{softmax}(V x + b)`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple, Protocol
@@ -237,7 +237,16 @@ def kind_of(layout: Layout) -> Kind:
     return EXPERTS[layout.expert]
 
 
-def input_maps(block: NDArray, layout: Layout) -> list[tuple[NDArray, NDArray]]:
-    """Weights and biases of all maps that the features enter, as views into the block."""
+def moved(
+    block: NDArray, layout: Layout, move: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
+) -> NDArray:
+    """The block with all maps that the features enter as ``move`` gives them.
+
+    ``move`` is the `fold` of linear terms, which takes a map of Z to the same map of X, or
+    their `unfold`, which takes it back.
+    """
+    block = block.copy()
     kind = kind_of(layout)
-    return [kind.layers(block, layout)[0], kind.gate(block, layout)]
+    for weight, bias in (kind.layers(block, layout)[0], kind.gate(block, layout)):
+        weight[...], bias[...] = move(weight, bias)
+    return block

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from skfeamoe._mixture import layout as block_layout
 from skfeamoe._mixture.forward import forward, mixture_proba, proba
-from skfeamoe._mixture.moments import standardize
 from skfeamoe._training.recent import last_rows
 from skfeamoe._training.reservoir import sample
 from skfeamoe._training.state import PREDICTING, State, drop_expert, layout_of, prior_scores
@@ -47,7 +46,7 @@ def kept_rows(state: State):
     if len(state["recent"]["y"]) >= FEW_ROWS:
         return last_rows(state["recent"], len(state["recent"]["y"]))[0][::2]
     X, _ = sample(state["background"])
-    return standardize(X[:: max(X.shape[0] // KEPT_ROWS, 1)], state["moments"])
+    return state["terms"].transform(X[:: max(X.shape[0] // KEPT_ROWS, 1)])
 
 
 def make_room(state: State) -> bool:

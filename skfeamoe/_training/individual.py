@@ -18,7 +18,6 @@ attribute itself is changed, not what depends on it.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
 from skfeamoe._mixture.forward import (
     Forward,
@@ -28,24 +27,22 @@ from skfeamoe._mixture.forward import (
     proba,
     score_slopes,
 )
-from skfeamoe._mixture.moments import Moments, feature_scale
+from skfeamoe._terms import Terms
 from skfeamoe._training.state import State, layout_of, prior_scores
 
 
-def twin_rows(Z, columns: NDArray, moments: Moments, *, rescale: bool) -> NDArray:
+def twin_rows(Z, columns: NDArray, terms: Terms) -> NDArray:
     """Standardized rows with the sensitive attribute changed, (n_samples, n_features).
 
     One column is taken for a 0/1 code, x' = 1 - x; several for the one-hot code of one
     attribute, which moves on to the next category.
     """
-    twin = Z.toarray() if issparse(Z) else Z.copy()
-    scale = feature_scale(moments)[columns] if rescale else np.ones(len(columns))
-    centered = rescale and moments["centered"]
-    shift = moments["mean"][columns] if centered else np.zeros(len(columns))
-    raw = twin[:, columns] * scale + shift
-    changed = 1.0 - raw if len(columns) == 1 else np.roll(raw, 1, axis=1)
-    twin[:, columns] = (changed - shift) / scale
-    return twin
+    return terms.altered(Z, columns, _other_value)
+
+
+def _other_value(code: NDArray) -> NDArray:
+    """The other value of a 0/1 column, or the next category of one-hot columns."""
+    return 1.0 - code if code.shape[1] == 1 else np.roll(code, 1, axis=1)
 
 
 def unfair_rows(state: State, Z, twin: NDArray) -> NDArray:

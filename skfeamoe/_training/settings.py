@@ -134,7 +134,6 @@ def build_settings(
     alpha: float,
     half_life: float,
     favorable: int,
-    rescale: bool,
     twin_columns: NDArray,
     individual_penalty: float,
 ) -> Settings:
@@ -160,7 +159,6 @@ def build_settings(
         memory_span=pace.memory_span,
         favorable=favorable,
         clip_slopes=control == "bound",
-        rescale=rescale,
         twin_columns=twin_columns,
         individual_penalty=individual_penalty,
     )

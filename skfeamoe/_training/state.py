@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from skfeamoe._fairness.moments import GroupMoments, init_group_moments, with_groups
 from skfeamoe._mixture import layout as block_layout
-from skfeamoe._mixture.experts import kind_of
+from skfeamoe._mixture.experts import kind_of, moved
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.mlp import Layer
-from skfeamoe._mixture.moments import Moments, init_moments, unfold, update_moments
+from skfeamoe._terms import LinearTerms, RawTerms, Terms
 from skfeamoe._training.drift import Contrast, Detector
 from skfeamoe._training.history import History, init_history
 from skfeamoe._training.recent import Recent, init_recent
@@ -43,7 +43,7 @@ class State(TypedDict):
     average: NDArray  # same shape, the moving average that predicts
     memory: NDArray  # same shape, what the optimizer remembers
     usage: NDArray  # (n_experts,), running mean of the gate probabilities
-    moments: Moments
+    terms: Terms
     groups: GroupMoments
     multipliers: NDArray  # (n_slots, n_groups)
     weights: NDArray  # (n_slots, 2, n_groups), the control's last decision
@@ -80,11 +80,15 @@ def init_state(
     hidden: Sequence[int] = (),
     activation: str = "relu",
     seed: int,
-    centered: bool,
+    standardize: bool = True,
+    sparse: bool = False,
     background_size: int = 0,
 ) -> State:
     """A mixture of one expert that has seen nothing."""
-    layout = Layout(1, n_classes, n_features, expert, tuple(hidden), activation)
+    terms: Terms = RawTerms(n_features)
+    if standardize:
+        terms = LinearTerms(n_features, centered=not sparse)
+    layout = Layout(1, n_classes, terms.n_outputs, expert, tuple(hidden), activation)
     block = kind_of(layout).start(layout, np.random.default_rng([seed, START_DRAWS]))
     return {
         "seed": seed,
@@ -97,7 +101,7 @@ def init_state(
         "average": block.copy(),
         "memory": np.zeros_like(block),
         "usage": np.ones(1),
-        "moments": init_moments(n_features, centered=centered),
+        "terms": terms,
         "groups": init_group_moments(n_slots, 0),
         "multipliers": np.zeros((n_slots, 0)),
         "weights": np.zeros((n_slots, 2, 0)),
@@ -119,8 +123,8 @@ def init_state(
         "samples_at_growth": 0,
         "young_since": 0,
         "history": init_history(),
-        "background": init_reservoir(n_features, size=background_size, sparse=not centered),
-        "recent": init_recent(n_features, sparse=not centered),
+        "background": init_reservoir(n_features, size=background_size, sparse=sparse),
+        "recent": init_recent(n_features, sparse=sparse),
         "changed_at": 0,
         "replay_at": 0,
     }
@@ -131,7 +135,7 @@ def layout_of(state: State) -> Layout:
     return Layout(
         state["n_experts"],
         state["n_classes"],
-        len(state["moments"]["mean"]),
+        state["terms"].n_outputs,
         state["expert"],
         tuple(state["hidden"]),
         state["activation"],
@@ -195,8 +199,6 @@ def seed_experts(
     X,
     weight: NDArray,
     experts: Sequence[Sequence[Layer]],
-    *,
-    rescale: bool,
 ) -> None:
     """Make fitted models, in units of X, the first experts under a uniform gate.
 
@@ -205,9 +207,8 @@ def seed_experts(
     The features' units are taken from X at once, and held firmly, as a later change of
     units would change what the experts say.
     """
-    if rescale:
-        state["moments"] = update_moments(state["moments"], X, weight)
-        state["moments"]["count"] = max(state["moments"]["count"], FITTED_ROWS)
+    state["terms"].update(X, weight)
+    state["terms"].hold(FITTED_ROWS)
     k = len(experts)
     state["n_experts"] = k
     layout = layout_of(state)
@@ -219,7 +220,7 @@ def seed_experts(
         layer.weight[...] = [expert[number].weight for expert in experts]
         layer.bias[...] = [expert[number].bias for expert in experts]
         kept.weight[...] = kept.bias[...] = FITTED_MEMORY
-    state["block"] = unfold(raw, layout, state["moments"])
+    state["block"] = moved(raw, layout, state["terms"].unfold)
     state["average"] = state["block"].copy()
     state["memory"] = memory
     state["usage"] = np.full(k, 1.0 / k)

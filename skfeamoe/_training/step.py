@@ -70,7 +70,6 @@ class Settings:
     memory_span: float  # rows after which the optimizer has forgotten 63 % of a gradient
     favorable: int
     clip_slopes: bool
-    rescale: bool
     twin_columns: NDArray  # columns whose change makes a row's twin, empty for none
     individual_penalty: float
 
@@ -164,7 +163,7 @@ def _individual_gradient(
 ) -> NDArray:
     """Count the unfair rows of a batch; the gradient of their penalty."""
     columns = settings.twin_columns
-    twin = twin_rows(Z, columns, state["moments"], rescale=settings.rescale)
+    twin = twin_rows(Z, columns, state["terms"])
     unfair = unfair_rows(state, Z, twin)
     state["unfair_since_growth"] += int(np.count_nonzero(unfair & (weight > 0)))
     rate = min(USAGE_RATE * len(weight) / REFERENCE_ROWS, 1.0)

@@ -13,7 +13,6 @@ from skfeamoe._fairness.moments import (
     gap_standard_errors,
     slot_gaps,
 )
-from skfeamoe._mixture.moments import standardize, update_moments
 from skfeamoe._training.generations import add_generation
 from skfeamoe._training.growth import EXPERT, GENERATION, NoGrowth, add_expert
 from skfeamoe._training.history import is_due, record
@@ -54,8 +53,6 @@ def train_stream(
     y: NDArray,
     groups: NDArray,
     weight: NDArray,
-    *,
-    rescale: bool,
 ) -> None:
     """Train on the rows of X in their order, batch by batch."""
     offer(state["background"], X, weight, state["seed"])
@@ -66,9 +63,8 @@ def train_stream(
         part = slice(start, start + size)
         start += size
         rows = X if len(y[part]) == len(y) else X[part]
-        if rescale:
-            state["moments"] = update_moments(state["moments"], rows, weight[part])
-        Z = standardize(rows, state["moments"]) if rescale else rows
+        state["terms"].update(rows, weight[part])
+        Z = state["terms"].transform(rows)
         _advance(state, settings, Z, y[part], groups[part], weight[part])
 
 
@@ -80,7 +76,6 @@ def train_epochs(
     groups: NDArray,
     weight: NDArray,
     *,
-    rescale: bool,
     n_epochs: int,
 ) -> Iterator[int]:
     """Train for several shuffled passes, yielding the number of each pass when it is done.
@@ -88,9 +83,8 @@ def train_epochs(
     Experts are added in the first pass only, as in a stream; later passes refine them.
     """
     offer(state["background"], X, weight, state["seed"])
-    if rescale:
-        state["moments"] = update_moments(state["moments"], X, weight)
-        X = standardize(X, state["moments"])
+    state["terms"].update(X, weight)
+    X = state["terms"].transform(X)
     for epoch in range(n_epochs):
         order = generator(state, SHUFFLE_DRAWS).permutation(len(y))
         if epoch == 1:
@@ -139,5 +133,5 @@ def audit(
     """
     rows = slice(None, None, -(-len(y) // AUDIT_ROWS))
     y, groups, weight = y[rows], groups[rows], weight[rows]
-    Z = standardize(X[rows], state["moments"])
+    Z = state["terms"].transform(X[rows])
     return measure_afresh(state, settings, Z, y, groups, weight)

@@ -1,0 +1,70 @@
+r"""What every kind of terms can do.
+
+Terms are functions :math:`Z = T(X)` of the columns of X, together with what they have learned
+of these columns. A kind that is linear in X, :math:`z = (x - m)/s`, can also move a linear
+map between the two spaces,
+
+.. math:: w \cdot z + b = w' \cdot x + b', \qquad
+          w' = w/s, \quad b' = b - w' \cdot m,
+
+so that a model is published in units of X and never needs Z again.
+
+An update replaces arrays and never writes into them: a copy shares all arrays with its
+original and costs next to nothing.
+"""
+
+from typing import Any, ClassVar, Protocol, Self
+
+from numpy.typing import NDArray
+
+
+class Terms(Protocol):
+    """Functions of the columns of X that a mixture is linear in."""
+
+    kind: ClassVar[str]
+    is_linear: ClassVar[bool]  # whether `fold` and `unfold` exist
+
+    @property
+    def n_inputs(self) -> int:
+        """Columns of X."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of Z."""
+
+    def update(self, X, weight: NDArray) -> None:
+        """Learn from the rows of X, (n_samples, n_inputs), dense or CSR, and their weights."""
+
+    def transform(self, X) -> Any:
+        """Z of the rows of X, (n_samples, n_outputs), dense or CSR."""
+
+    def altered(self, Z, columns: NDArray, change) -> NDArray:
+        """Z of the same rows after ``change`` of the given columns of X, dense.
+
+        ``change`` takes (n_samples, n_columns) in units of X and returns as much.
+        """
+
+    def fold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """The map of X that equals a map of Z; (..., n_outputs) and (...) arrays.
+
+        Raises TypeError where terms are not linear in X.
+        """
+
+    def unfold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """The map of Z that equals a map of X; the inverse of `fold`."""
+
+    def hold(self, n_rows: float) -> None:
+        """Let the past count as at least so many rows, for models that depend on it."""
+
+    def merge(self, other: Self) -> None:
+        """Take in what other terms have learned from other rows; exact and associative."""
+
+    def copy(self) -> Self:
+        """Terms that learn on their own from here."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The terms that `to_dict` has written."""

@@ -1,0 +1,234 @@
+"""Linear terms: features in units of their running standard deviations, or as they are.
+
+A stream cannot be scaled beforehand. `LinearTerms` keep the weighted mean m and variance s^2
+of every feature; batches, and the moments of other machines, are merged by the parallel
+formula of Chan, Golub and LeVeque (1983), "Algorithms for computing the sample variance",
+The American Statistician 37, which is exact up to rounding whatever the order.
+scikit-learn has the same formula for its StandardScaler, with checks for missing values that
+cost more than a whole training step on 32 rows.
+"""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+CONSTANT_TOL = 1e-14
+"""A feature whose spread is below this share of its mean is constant up to rounding."""
+
+SMALLEST_SCALE = 1e-150
+"""Below this standard deviation a feature counts as constant: its square would underflow."""
+
+MAX_Z = 1e6
+"""Standardized values are held within this while training. A row that is part of the moments
+cannot be further out than the root of the rows seen; a row of weight zero can."""
+
+MAX_VARIANCE = 1e300
+"""Variances stop here, so that values near the largest float leave the moments finite."""
+
+
+class LinearTerms:
+    """Standardized features, :math:`z = (x - m)/s`.
+
+    A stream that began with sparse rows is not ``centered``: z = x / s, with s the root mean
+    square.
+    """
+
+    kind: ClassVar[str] = "linear"
+    is_linear: ClassVar[bool] = True
+
+    def __init__(self, n_features: int, *, centered: bool = True) -> None:
+        self.centered = centered
+        self.count = 0.0
+        self.mean = np.zeros(n_features)
+        self.variance = np.zeros(n_features)  # of the population
+
+    @property
+    def n_inputs(self) -> int:
+        """Columns of X."""
+        return len(self.mean)
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of Z, the same."""
+        return len(self.mean)
+
+    def update(self, X, weight: NDArray) -> None:
+        """Take the rows of X, (n_samples, n_features), into the moments."""
+        total = float(weight.sum())
+        if total > 0.0:
+            with np.errstate(over="ignore", under="ignore"):
+                self._take(total, *_batch_moments(X, weight, total))
+
+    def merge(self, other: Self) -> None:
+        """Take in the moments of other rows; exact and associative up to rounding."""
+        if other.centered != self.centered or other.n_inputs != self.n_inputs:
+            raise ValueError(
+                "only models of the same number of features, all dense or all sparse, can be "
+                f"merged, got {self.n_inputs} features with centered={self.centered} and "
+                f"{other.n_inputs} with centered={other.centered}"
+            )
+        if other.count > 0.0:
+            with np.errstate(over="ignore", under="ignore"):
+                self._take(other.count, other.mean, other.variance)
+
+    def _take(self, total: float, mean: NDArray, variance: NDArray) -> None:
+        """Merge the moments of ``total`` more rows."""
+        count = self.count + total
+        share = total / count
+        shift = mean - self.mean
+        merged = self.variance + share * (variance - self.variance)
+        merged += share * (1.0 - share) * shift * shift
+        self.count, self.mean = count, self.mean + share * shift
+        self.variance = np.minimum(merged, MAX_VARIANCE)
+
+    @property
+    def scale(self) -> NDArray:
+        """Unit of every feature, (n_features,); 1 for one that has been constant so far.
+
+        The standard deviation, or, where features are not centered, the root mean square: a
+        column that hardly varies about a large mean must not be blown up.
+        """
+        scale = np.sqrt(self.variance)
+        if not self.centered:
+            return _nonzero(np.hypot(scale, self.mean))
+        rounding = CONSTANT_TOL * np.abs(self.mean)
+        scale[scale <= rounding] = 1.0
+        return _nonzero(scale)
+
+    def transform(self, X) -> Any:
+        """X in units of standard deviations, (n_samples, n_features); dense or CSR."""
+        scale = self.scale
+        if issparse(X):
+            if self.centered:
+                X = X.toarray()
+            else:
+                scaled = X.copy()
+                scaled.data = np.clip(scaled.data / scale[X.indices], -MAX_Z, MAX_Z)
+                return scaled
+        Z = (X - self.mean if self.centered else X) / scale
+        return np.clip(Z, -MAX_Z, MAX_Z, out=Z)
+
+    def altered(self, Z, columns: NDArray, change) -> NDArray:
+        """Z of the same rows after ``change`` of some columns of X, dense."""
+        altered = Z.toarray() if issparse(Z) else Z.copy()
+        scale = self.scale[columns]
+        shift = self.mean[columns] if self.centered else np.zeros(len(columns))
+        altered[:, columns] = (change(altered[:, columns] * scale + shift) - shift) / scale
+        return altered
+
+    def fold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """The map of X that equals a map of Z."""
+        weight = weight / self.scale
+        return weight, bias - weight @ self.mean if self.centered else bias
+
+    def unfold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """The map of Z that equals a map of X."""
+        bias = bias + weight @ self.mean if self.centered else bias
+        return weight * self.scale, bias
+
+    def hold(self, n_rows: float) -> None:
+        """Let the past count as at least ``n_rows`` rows: units then hardly move."""
+        self.count = max(self.count, n_rows)
+
+    def copy(self) -> Self:
+        """The same moments; arrays are shared, as no update writes into them."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {"kind": self.kind, **vars(self)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The terms that `to_dict` has written."""
+        made = cls.__new__(cls)
+        vars(made).update({name: value for name, value in data.items() if name != "kind"})
+        return made
+
+
+class RawTerms:
+    """Features as they are, z = x, for data that come standardized."""
+
+    kind: ClassVar[str] = "raw"
+    is_linear: ClassVar[bool] = True
+
+    def __init__(self, n_features: int) -> None:
+        self.n_features = n_features
+
+    @property
+    def n_inputs(self) -> int:
+        """Columns of X."""
+        return self.n_features
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of Z, the same."""
+        return self.n_features
+
+    def update(self, X, weight: NDArray) -> None:
+        """Nothing is learned."""
+
+    def merge(self, other: Self) -> None:
+        """Nothing was learned."""
+        if other.n_features != self.n_features:
+            raise ValueError(
+                "only models of the same number of features can be merged, got "
+                f"{self.n_features} and {other.n_features}"
+            )
+
+    def transform(self, X) -> Any:
+        """X itself."""
+        return X
+
+    def altered(self, Z, columns: NDArray, change) -> NDArray:
+        """The rows after ``change`` of some columns, dense."""
+        altered = Z.toarray() if issparse(Z) else Z.copy()
+        altered[:, columns] = change(altered[:, columns])
+        return altered
+
+    def fold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """The same map."""
+        return weight, bias
+
+    def unfold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """The same map."""
+        return weight, bias
+
+    def hold(self, n_rows: float) -> None:
+        """Nothing moves."""
+
+    def copy(self) -> Self:
+        """The same terms."""
+        return type(self)(self.n_features)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {"kind": self.kind, "n_features": self.n_features}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The terms that `to_dict` has written."""
+        return cls(data["n_features"])
+
+
+def _batch_moments(X, weight: NDArray, total: float) -> tuple[NDArray, NDArray]:
+    """Weighted mean and variance of one batch."""
+    share = weight / total
+    if issparse(X):
+        mean = X.T @ share
+        squared = X.copy()
+        squared.data = np.minimum(squared.data * squared.data, MAX_VARIANCE)
+        return mean, np.maximum(squared.T @ share - np.minimum(mean * mean, MAX_VARIANCE), 0.0)
+    mean = share @ X
+    centered = X - mean
+    centered *= centered
+    return mean, share @ np.minimum(centered, MAX_VARIANCE)
+
+
+def _nonzero(scale: NDArray) -> NDArray:
+    """Scale with 1 where it is too small to divide by."""
+    return np.where(scale <= SMALLEST_SCALE, 1.0, scale)

@@ -1,0 +1,109 @@
+"""Linear terms: moments against numpy's, merging, moving maps, saving; found by `KINDS`."""
+
+import pickle
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from skfeamoe._terms import KINDS, LinearTerms, RawTerms, terms_from_dict
+
+RNG = np.random.default_rng(0)
+X = RNG.normal([0.0, 5.0, -300.0], [1.0, 0.01, 80.0], (90, 3)) * (RNG.random((90, 3)) < 0.7)
+WEIGHT = RNG.integers(0, 3, 90) / 2.0
+
+
+def learned(rows=slice(None), centered=True):
+    """Terms that have seen some of the rows."""
+    terms = LinearTerms(3, centered=centered)
+    terms.update(X[rows] if centered else sp.csr_array(X[rows]), WEIGHT[rows])
+    return terms
+
+
+def every():
+    return [learned(), learned(centered=False), RawTerms(3)]
+
+
+@pytest.mark.parametrize("centered", [True, False])
+def test_transform_is_standardization_by_numpys_moments(centered):
+    terms = learned(centered=centered)
+    mean = np.average(X, axis=0, weights=WEIGHT)
+    spread = np.sqrt(np.average((X - mean * centered) ** 2, axis=0, weights=WEIGHT))
+    expected = (X - mean * centered) / spread
+    np.testing.assert_allclose(terms.transform(X), expected, rtol=1e-9, atol=1e-12)
+    sparse = terms.transform(sp.csr_array(X))
+    assert sp.issparse(sparse) != centered
+    sparse = sparse.toarray() if sp.issparse(sparse) else sparse
+    np.testing.assert_allclose(sparse, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("centered", [True, False])
+def test_merge_is_what_one_had_learned_from_all_rows_in_any_order(centered):
+    parts = [slice(0, 20), slice(20, 21), slice(21, 90)]
+    a, b, c = (learned(part, centered) for part in parts)
+    left = a.copy()
+    left.merge(b)
+    left.merge(c)
+    right = c.copy()
+    tail = b.copy()
+    tail.merge(a)
+    right.merge(tail)
+    for merged in (left, right):
+        assert merged.count == pytest.approx(WEIGHT.sum())
+        np.testing.assert_allclose(merged.mean, learned(centered=centered).mean, rtol=1e-12)
+        np.testing.assert_allclose(
+            merged.variance, learned(centered=centered).variance, rtol=1e-10
+        )
+    before = pickle.dumps(left.to_dict())
+    left.merge(LinearTerms(3, centered=centered))
+    assert pickle.dumps(left.to_dict()) == before
+
+
+def test_what_does_not_belong_together_is_not_merged():
+    with pytest.raises(ValueError, match="all dense or all sparse"):
+        learned().merge(learned(centered=False))
+    with pytest.raises(ValueError, match="same number of features"):
+        learned().merge(LinearTerms(4))
+    with pytest.raises(ValueError, match="same number of features"):
+        RawTerms(3).merge(RawTerms(4))
+
+
+@pytest.mark.parametrize("terms", every(), ids=lambda terms: terms.kind)
+def test_folded_maps_say_of_x_what_they_said_of_z(terms):
+    weight, bias = RNG.normal(size=(2, 4, 3)), RNG.normal(size=(2, 4))
+    folded = terms.fold(weight, bias)
+    for k in range(2):
+        of_z = terms.transform(X) @ weight[k].T + bias[k]
+        of_x = X @ folded[0][k].T + folded[1][k]
+        np.testing.assert_allclose(of_x, of_z, rtol=1e-8, atol=1e-8)
+    for back, given in zip(terms.unfold(*folded), (weight, bias), strict=True):
+        np.testing.assert_allclose(back, given, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("terms", every(), ids=lambda terms: terms.kind)
+def test_a_copy_goes_its_own_way_and_saved_terms_are_the_same(terms):
+    assert (terms.n_inputs, terms.n_outputs) == (3, 3)
+    before = pickle.dumps(terms.to_dict())
+    copy = terms.copy()
+    copy.update(10 * X, WEIGHT + 1)
+    copy.hold(1e6)
+    assert pickle.dumps(terms.to_dict()) == before
+    again = terms_from_dict(pickle.loads(before))
+    assert type(again) is type(terms)
+    np.testing.assert_array_equal(again.transform(X), terms.transform(X))
+
+
+@pytest.mark.parametrize("terms", every(), ids=lambda terms: terms.kind)
+def test_altered_rows_are_the_transform_of_altered_x(terms):
+    changed = X.copy()
+    changed[:, [2, 0]] = 1.0 - X[:, [0, 2]]
+    altered = terms.altered(
+        terms.transform(X), np.array([2, 0]), lambda columns: 1.0 - columns[:, ::-1]
+    )
+    np.testing.assert_allclose(altered, terms.transform(changed), rtol=1e-9, atol=1e-9)
+
+
+def test_terms_of_another_version_are_refused_by_name():
+    with pytest.raises(ValueError, match="terms of the kind 'wavelets'"):
+        terms_from_dict({"kind": "wavelets"})
+    assert set(KINDS) == {"linear", "raw"}
