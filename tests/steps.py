@@ -3,9 +3,9 @@
 from contextlib import contextmanager
 
 import numpy as np
+from skfeamoe._mixture.moments import standardize
 
 from skfeamoe._mixture.forward import proba
-from skfeamoe._mixture.moments import standardize
 from skfeamoe._training import trainer
 from skfeamoe._training.state import layout_of, prior_scores
 
