@@ -3,7 +3,6 @@
 from contextlib import contextmanager
 
 import numpy as np
-from skfeamoe._mixture.moments import standardize
 
 from skfeamoe._mixture.forward import proba
 from skfeamoe._training import trainer
@@ -24,7 +23,7 @@ def growth_steps(X):
     acts = {name: getattr(trainer, name) for name in ("add_expert", "add_generation")}
 
     def predicted(state):
-        Z = standardize(probe, state["moments"])
+        Z = state["terms"].transform(probe)
         return proba(Z, state["average"], layout_of(state), prior_scores(state))
 
     def measured(act):
