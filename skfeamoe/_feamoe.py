@@ -266,7 +266,7 @@ and (n_experts, n_outputs)
     n_features_in_ : int
         Number of columns of `X`, sensitive ones included.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if all of them are strings.
 
     See Also

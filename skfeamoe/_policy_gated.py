@@ -176,7 +176,7 @@ class PolicyGatedMoEClassifier(GatedClassifier):
     n_features_in_ : int
         Number of columns of `X`.
 
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if all of them are strings.
 
     See Also

@@ -11,8 +11,8 @@ DOCS = ROOT / "docs"
 PAGES = {
     str(path.relative_to(DOCS)): path.read_text(encoding="utf-8")
     for path in sorted(DOCS.rglob("*.md"))
+    if not {"_build", "auto_examples"} & set(path.parts)
 }
-GUIDE = PAGES["user_guide.md"]
 
 NAME = re.compile(r"(?<![\w./-])skfeamoe(?:\.[A-Za-z_]\w*)+")
 LINK = re.compile(r"\]\(<?([^)>\s]+)>?\)")
@@ -75,6 +75,8 @@ def test_links_and_pictures_exist(page):
             continue
         path, _, anchor = link.partition("#")
         target = (DOCS / page).parent / path if path else DOCS / page
+        if re.match("(auto_examples|api)/", path):
+            continue  # written by the site's build, which checks such links
         if page == "benchmarks.md" and not target.exists():
             assert unmeasured(PAGES[page], link), f"{page}: {link} is not there"
             awaited.append(link)
@@ -86,33 +88,46 @@ def test_links_and_pictures_exist(page):
         pytest.skip(f"pictures that the benchmarks have not drawn yet: {awaited}")
 
 
-def test_every_page_is_on_the_map():
-    linked = {link.partition("#")[0] for link in LINK.findall(PAGES["index.md"])}
-    at_top = {page for page in PAGES if "/" not in page and page != "index.md"}
-    assert at_top - linked == set(), "docs/index.md does not name every page"
+def test_every_page_is_in_a_table_of_contents():
+    named = set()
+    for page, text in PAGES.items():
+        for tree in re.findall(r"^```{toctree}\n(.*?)^```", text, flags=re.M | re.S):
+            entries = [line for line in tree.splitlines() if line and not line.startswith(":")]
+            for entry in entries:
+                target = re.sub(r".*<(.*)>", r"\1", entry)
+                found = (DOCS / page).parent.glob(f"{target}.md")
+                named |= {str(path.relative_to(DOCS)) for path in found}
+    assert sorted(PAGES.keys() - named - {"index.md"}) == []
 
 
-def test_every_equation_names_its_code():
-    after = re.findall(r"^```math\n.*?^```\n\n?([^\n]*)", GUIDE, flags=re.M | re.S)
-    assert len(after) == GUIDE.count("```math")
+@pages
+def test_every_equation_names_its_code(page):
+    text = PAGES[page]
+    after = re.findall(r"^```math\n.*?^```\n\n?([^\n]*)", text, flags=re.M | re.S)
+    assert len(after) == text.count("```math")
     assert [line for line in after if not line.startswith("Code: `skfeamoe.")] == []
 
 
 def test_constants_are_those_of_the_code():
-    rows = re.findall(r"^\| `(skfeamoe\.[\w.]+)` \| ([\d.]+) \|", GUIDE, flags=re.M)
+    table = PAGES["guide/constants.md"]
+    rows = re.findall(r"^\| `(skfeamoe\.[\w.]+)` \| ([\d.]+) \|", table, flags=re.M)
     assert rows
     stated = {name: float(value) for name, value in rows}
     assert stated == {name: float(resolve(name)) for name in stated}
 
 
 @pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
-def test_code_of_the_guide_runs(capsys, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", [page for page, text in PAGES.items() if "```python" in text])
+def test_code_of_the_pages_runs(page, tmp_path, monkeypatch):
     pytest.importorskip("river", reason='growth="drift" needs river')
-    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    if "../shared/data" in PAGES[page]:
+        if not (shared := ROOT.parent / "shared").exists():
+            pytest.skip("the page reads whole data sets, and ../shared/data is not there")
+        (tmp_path / "shared").symlink_to(shared)
     names: dict = {}
-    for code in re.findall(r"^```python\n(.*?)^```", GUIDE, flags=re.M | re.S):
-        exec(compile(code, "user_guide.md", "exec"), names)
-    printed = capsys.readouterr().out
-    assert names["audit"].difference()["approved"] < 0.08
-    assert "accuracy" in printed
-    assert "feamoeclassifier__difference_bound" in printed
+    for code in re.findall(r"^```python\n(.*?)^```", PAGES[page], flags=re.M | re.S):
+        exec(compile(code, page, "exec"), names)
+    if page == "getting_started.md":
+        assert names["audit"].difference()["approved"] < 0.08

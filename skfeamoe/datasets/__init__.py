@@ -6,6 +6,7 @@ from ._credit import make_credit_stream
 from ._gss import fetch_gss_income
 from ._hmda import fetch_hmda
 from ._preprocessing import make_preprocessor
+from ._samples import load_adult_sample, load_hmda_sample
 from ._student import fetch_student_math
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "fetch_gss_income",
     "fetch_hmda",
     "fetch_student_math",
+    "load_adult_sample",
+    "load_hmda_sample",
     "make_credit_stream",
     "make_preprocessor",
 ]

@@ -93,11 +93,14 @@ def fetch_adult(
             Raw features; text columns are categories, missing values are kept.
         target : Series or ndarray of shape (n_samples,)
             1 = more than 50,000 dollars.
-        sensitive_features : Series, DataFrame or ndarray, by number of columns
+        sensitive_features : Series, DataFrame or ndarray
+            A DataFrame where there are several columns.
         time : None
+            There is no time column.
         frame : DataFrame or None
             All columns of the file, also those that are not features.
         feature_names, target_names : list of str
+            Columns of ``data``; what 0 and 1 mean.
         favorable_label : int
             1.
         categories : dict of str to list
@@ -105,6 +108,7 @@ def fetch_adult(
         log_columns : list of str
             Features for which a logarithm is advised: none.
         DESCR : str
+            The data set in words.
 
     (data, target) : tuple, if ``return_X_y`` is True
 

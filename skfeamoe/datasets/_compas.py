@@ -104,12 +104,14 @@ def fetch_compas(
             Raw features; text columns are categories.
         target : Series or ndarray of shape (n_samples,)
             1 = arrested again, the *unfavorable* outcome.
-        sensitive_features : Series, DataFrame or ndarray, by number of columns
+        sensitive_features : Series, DataFrame or ndarray
+            A DataFrame where there are several columns.
         time : Series or ndarray of shape (n_samples,), datetime64
             Day of the screening; rows are not sorted by it.
         frame : DataFrame or None
             All columns of the file, also those that are not features.
         feature_names, target_names : list of str
+            Columns of ``data``; what 0 and 1 mean.
         favorable_label : int
             0.
         categories : dict of str to list
@@ -117,6 +119,7 @@ def fetch_compas(
         log_columns : list of str
             Features for which a logarithm is advised: none.
         DESCR : str
+            The data set in words.
 
     (data, target) : tuple, if ``return_X_y`` is True
 

@@ -140,7 +140,7 @@ def make_credit_stream(
             Evenly spaced from 2015 to 2024.
         frame : DataFrame or None
             All of the above in one frame.
-        feature_names, target_names, favorable_label, DESCR
+        feature_names, target_names, favorable_label, DESCR : list, list, int and str
             As in the other data sets.
 
         Truth:
@@ -154,6 +154,7 @@ def make_credit_stream(
         change_widths : ndarray of shape (n_changes,), int
             Rows until the new world is alone; 0 for a sudden change.
         world_names, group_names : list of str
+            What the numbers in ``world``, and the columns of ``base_rates``, mean.
         base_rates : ndarray of shape (n_worlds, 2)
             P(y=1 | group), columns as ``group_names``.
         bayes_accuracy : ndarray of shape (n_worlds,)

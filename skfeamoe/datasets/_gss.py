@@ -98,12 +98,14 @@ def fetch_gss_income(
             values are kept.
         target : Series or ndarray of shape (n_samples,)
             1 = above the median of all years.
-        sensitive_features : Series, DataFrame or ndarray, by number of columns
+        sensitive_features : Series, DataFrame or ndarray
+            A DataFrame where there are several columns.
         time : Series or ndarray of shape (n_samples,), int
             Survey year; rows are in order of it, shuffled inside a year.
         frame : DataFrame or None
             All columns of the file, also those that are not features.
         feature_names, target_names : list of str
+            Columns of ``data``; what 0 and 1 mean.
         favorable_label : int
             1.
         categories : dict of str to list
@@ -111,6 +113,7 @@ def fetch_gss_income(
         log_columns : list of str
             Features for which a logarithm is advised: none.
         DESCR : str
+            The data set in words.
 
     (data, target) : tuple, if ``return_X_y`` is True
 

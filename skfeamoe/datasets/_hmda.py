@@ -204,13 +204,15 @@ def fetch_hmda(
             Features; text columns are categories, missing values are kept.
         target : Series or ndarray of shape (n_samples,)
             1 = approved (2014-2017: originated).
-        sensitive_features : Series, DataFrame or ndarray, by number of columns
-            Missing where the applicant withheld it or is not a natural person.
+        sensitive_features : Series, DataFrame or ndarray
+            A DataFrame where there are several columns. Missing where the applicant
+            withheld it or is not a natural person.
         time : Series or ndarray of shape (n_samples,), int
             Year; rows are in order of it, shuffled inside a year.
         frame : DataFrame or None
             All columns of the file, also those that are not features.
         feature_names, target_names : list of str
+            Columns of ``data``; what 0 and 1 mean.
         favorable_label : int
             1.
         categories : dict of str to list
@@ -221,6 +223,7 @@ def fetch_hmda(
         n_cleaned : dict of str to int
             Column and number of values that ``clean`` changed, before rows were selected.
         DESCR : str
+            The data set in words.
 
     (data, target) : tuple, if ``return_X_y`` is True
 

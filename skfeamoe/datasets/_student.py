@@ -114,9 +114,11 @@ def fetch_student_math(
         sensitive_features : Series or ndarray of shape (395,)
             0 = female, 1 = male.
         time : None
+            There is no time column.
         frame : DataFrame or None
             All columns of the file.
         feature_names, target_names : list of str
+            Columns of ``data``; what 0 and 1 mean.
         favorable_label : int
             0.
         categories : dict
@@ -124,6 +126,7 @@ def fetch_student_math(
         log_columns : list of str
             Empty.
         DESCR : str
+            The data set in words.
 
     (data, target) : tuple, if ``return_X_y`` is True
 
