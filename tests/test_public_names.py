@@ -42,7 +42,7 @@ def test_api_pages_list_every_public_name(tmp_path):
     assert listed == set(public_names())
 
 
-@pytest.mark.parametrize("name", public_names())
+@pytest.mark.parametrize("name", [name for name in public_names() if callable(resolve(name))])
 def test_public_names_have_an_example(name):
     docstring = inspect.getdoc(resolve(name))
     assert docstring

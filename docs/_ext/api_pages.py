@@ -69,13 +69,18 @@ def write_api_pages(folder: Path) -> None:
 
 
 def module_page(name: str, module: ModuleType) -> str:
-    """Tables of the classes and the functions of one module."""
+    """Tables of the classes, functions and constants of one module."""
     members = {member: getattr(module, member) for member in sorted(module.__all__)}
     classes = [member for member, what in members.items() if inspect.isclass(what)]
-    others = [member for member in members if member not in classes]
+    functions = [member for member, what in members.items() if inspect.isroutine(what)]
+    others = sorted(members.keys() - {*classes, *functions})
     tables = "".join(
         TABLE.format(heading=heading, names="\n".join(f"   {member}" for member in listed))
-        for heading, listed in (("Classes", classes), ("Functions", others))
+        for heading, listed in (
+            ("Classes", classes),
+            ("Functions", functions),
+            ("Constants", others),
+        )
         if listed
     )
     return PAGE.format(title=name, line="=" * len(name), module=name, tables=tables)
