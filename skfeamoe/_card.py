@@ -1,0 +1,353 @@
+"""A model card: what a model is for, whom it was made to treat alike, and how well it does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skfeamoe._feamoe import FEAMOEClassifier
+from skfeamoe._optional import optional
+from skfeamoe._validation import check_features
+
+if TYPE_CHECKING:
+    from skops.card import Card
+
+MIN_GROUP_ROWS = 20
+"""A group takes part in a gap with this many rows, as in the classifier's own measure."""
+
+METRICS = (
+    "accuracy",
+    "balanced_accuracy",
+    "demographic_parity_difference",
+    "equalized_odds_difference",
+    "equal_opportunity_difference",
+)
+
+MEASURED_BY = {
+    "demographic_parity": "demographic_parity_difference",
+    "equalized_odds": "equalized_odds_difference",
+    "equal_opportunity": "equal_opportunity_difference",
+}
+"""The gap that each constraint bounds; the burden is a distance and has no interval here."""
+
+DESCRIPTION = "Model description"
+USE = f"{DESCRIPTION}/Intended uses & limitations"
+TRAINING = f"{DESCRIPTION}/Training Procedure"
+RESULTS = f"{DESCRIPTION}/Evaluation Results"
+START = "How to Get Started with the Model"
+"""Sections of skops' template."""
+
+LIMITS = """\
+- Gaps are kept under the bounds among the groups below, and among those only: subgroups and
+  attributes that were not given when training may differ by more.
+- A bound holds for the rows that were learned. On other rows a gap differs by the error of
+  having seen a sample, and by whatever has changed since.
+- Rows whose sensitive attribute was unknown trained accuracy only."""
+
+WITHOUT_ATTRIBUTE = "- Needs no sensitive attribute to predict."
+WITH_ATTRIBUTE = "- Has a sensitive attribute among its features, and needs it to predict."
+
+LOADING = """\
+```python
+import skops.io
+
+model = skops.io.load("model.skops", trusted=["{trusted}"])
+model.predict_proba(X)
+```"""
+
+
+def card(
+    model,
+    X=None,
+    y=None,
+    *,
+    sensitive_features=None,
+    sample_weight=None,
+    data=None,
+    intended_use=None,
+) -> Card:
+    """Describe a fitted model for those who use it or answer for it.
+
+    The card states the data, the groups and bounds, the gaps with their errors, the record of
+    drift and the parameters. What only people know, authors and contact among it, stands as
+    "[More Information Needed]" until it is added.
+
+    Parameters
+    ----------
+    model : FEAMOEClassifier or Pipeline
+        Fitted; a Pipeline ends with a FEAMOEClassifier.
+
+    X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features), default=None
+        Rows that the model has not learned, to measure it on. None reports the model's own
+        running gaps instead, which have no error, and says so.
+
+    y : array-like of shape (n_samples,), default=None
+        Their labels.
+
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
+default=None
+        Their groups. None takes the `sensitive_columns` of `X` if the model has some.
+
+    sample_weight : array-like of shape (n_samples,), default=None
+        Their weights.
+
+    data : str, default=None
+        What the model was trained on, in Markdown.
+
+    intended_use : str, default=None
+        What the model is for, and what it is not for, in Markdown.
+
+    Returns
+    -------
+    card : :class:`skops.card.Card`
+        ``card.render()`` is Markdown, ``card.save("README.md")`` a file;
+        ``card.add(**{"Model Card Authors": ...})`` fills a section.
+
+    Raises
+    ------
+    ImportError
+        If skops is not installed: ``pip install "skfeamoe[persist]"``.
+    NotFittedError
+        If the model has not learned yet.
+    ValueError
+        If the model is of another kind, or only one of `X` and `y` is given.
+
+    References
+    ----------
+    M. Mitchell et al. (2019), "Model cards for model reporting", FAT*. Intervals: B. Efron and
+    R. J. Tibshirani (1993), "An introduction to the bootstrap", chapter 13.
+
+    Examples
+    --------
+    >>> from skfeamoe import FEAMOEClassifier, card
+    >>> from skfeamoe.datasets import make_credit_stream
+    >>> stream = make_credit_stream(6_000, drift=None, random_state=0)
+    >>> X, y, group = stream.data, stream.target, stream.sensitive_features
+    >>> model = FEAMOEClassifier(difference_bound=0.1, random_state=0)
+    >>> model = model.fit(X[:4_000], y[:4_000], sensitive_features=group[:4_000])
+    >>> page = card(
+    ...     model, X[4_000:], y[4_000:], sensitive_features=group[4_000:],
+    ...     intended_use="To show what a card looks like.")
+    >>> "95 % interval" in page.render()
+    True
+    """
+    skops = optional("skops.card", extra="persist", purpose="skfeamoe.card")
+    classifier = model[-1] if isinstance(model, Pipeline) else model
+    if not isinstance(classifier, FEAMOEClassifier):
+        raise ValueError(
+            "model must be a FEAMOEClassifier or a Pipeline that ends with one, got "
+            f"{type(classifier).__name__}"
+        )
+    check_is_fitted(classifier)
+    if (X is None) != (y is None):
+        raise ValueError("X and y must be given together, got only one of them")
+    page = skops.Card(model, model_diagram=False)
+    page.add(**{DESCRIPTION: _description(classifier)})
+    page.add(**{USE: _use(classifier, intended_use)})
+    page.delete(f"{TRAINING}/Model Plot")
+    if data is not None:
+        page.add(**{TRAINING: data})
+    _add_table(page, f"{TRAINING}/Data", _facts(classifier))
+    _add_bounds(page, classifier)
+    _add_drift(page, classifier)
+    if X is None:
+        _add_running_gaps(page, classifier)
+    else:
+        if sensitive_features is None:
+            sensitive_features = _own_sensitive_features(model, X)
+        _add_measures(page, model, (X, y, sensitive_features, sample_weight))
+    page.add(**{START: LOADING.format(trusted=_type_name(classifier))})
+    return page
+
+
+def _type_name(classifier) -> str:
+    """Name of the class as skops wants it trusted."""
+    return f"{type(classifier).__module__}.{type(classifier).__qualname__}"
+
+
+def _add_table(page, section: str, rows: list[dict[str, Any]], text: str = "") -> None:
+    """Add a table whose columns are the keys of its rows."""
+    page.add_table(**{section: pd.DataFrame(rows)}, description=text or None)
+    page.select(section).title = section.rpartition("/")[2]
+
+
+def _description(classifier) -> str:
+    """What kind of model this is."""
+    kind = {"logistic": "logistic regressions"}.get(classifier.expert, "neural networks")
+    return (
+        f"A mixture of {classifier.n_experts_} experts ({kind}) under a softmax gate that "
+        "learns in one pass or several and keeps the gaps between groups of people under "
+        "stated bounds (FEAMOE: Sharma, Henderson and Ghosh, IJCAI 2023)."
+    )
+
+
+def _use(classifier, intended_use: str | None) -> str:
+    """What the model is for, and what cannot be expected of it."""
+    blind = classifier.counterfactual_columns is None
+    limits = f"{LIMITS}\n{WITHOUT_ATTRIBUTE if blind else WITH_ATTRIBUTE}"
+    return "\n\n".join(filter(None, [intended_use, limits]))
+
+
+def _facts(classifier) -> list[dict[str, Any]]:
+    """Sizes and names, a row each."""
+    favorable = classifier.favorable_label
+    favorable = classifier.classes_[-1] if favorable is None else favorable
+    facts = {
+        "rows learned (passes included)": classifier.n_samples_seen_,
+        "passes of the last fit": classifier.n_iter_,
+        "features": classifier.n_features_in_,
+        "classes": ", ".join(map(str, classifier.classes_)),
+        "favorable class": favorable,
+        "groups": ", ".join(classifier.groups_) or "none",
+        "rows kept as background of explanations": classifier.background_.shape[0],
+    }
+    return [{"fact": name, "value": str(value)} for name, value in facts.items()]
+
+
+def _add_bounds(page, classifier) -> None:
+    """What was asked for."""
+    names = list(classifier.multipliers_)
+    if not names:
+        page.add(**{f"{TRAINING}/Bounds": "No gap was bounded."})
+        return
+    bound = classifier.difference_bound
+    if classifier.control != "bound":
+        page.add(
+            **{
+                f"{TRAINING}/Bounds": "Penalties of growing weight on "
+                f"{', '.join(names)}; no bound was set."
+            }
+        )
+        return
+    rows = [
+        {
+            "constraint": name,
+            "largest gap allowed": bound[name] if hasattr(bound, "keys") else bound,
+        }
+        for name in names
+    ]
+    _add_table(page, f"{TRAINING}/Bounds", rows)
+
+
+def _add_drift(page, classifier) -> None:
+    """When the world was seen to change."""
+    section = f"{TRAINING}/Record of drift"
+    alarms = classifier.history_.get("alarm_n_samples_seen")
+    if alarms is None:
+        page.add(**{section: 'Not watched (growth is not "drift").'})
+    elif not len(alarms):
+        page.add(**{section: "Watched; no alarm."})
+    else:
+        causes = classifier.history_["alarm_cause"]
+        rows = [
+            {"after rows": int(row), "cause": cause}
+            for row, cause in zip(alarms, causes, strict=True)
+        ]
+        _add_table(page, section, rows)
+
+
+def _add_running_gaps(page, classifier) -> None:
+    """What the model measured while it learned."""
+    text = (
+        "Measured by the model on rows that it learned. Such gaps flatter, and have no error "
+        "here: measure on other rows, `skfeamoe.card(model, X, y, sensitive_features=...)`."
+    )
+    gaps = classifier.group_gaps_
+    if not gaps:
+        page.add(**{RESULTS: "Not measured: no rows were given."})
+        return
+    page.add(**{RESULTS: text})
+    rows = [{"gap": name, "value": _shown(gap)} for name, gap in gaps.items()]
+    _add_table(page, f"{RESULTS}/Gaps while learning", rows)
+
+
+def _own_sensitive_features(model, X):
+    """The sensitive columns of X, where the model knows which these are."""
+    if isinstance(model, Pipeline) or model.sensitive_columns is None:
+        return None
+    _, columns = check_features(
+        model, X, reset=False, sensitive_columns=model.sensitive_columns
+    )
+    return None if columns is None else pd.DataFrame(dict(enumerate(columns)))
+
+
+def _add_measures(page, model, rows: tuple) -> None:
+    """Accuracy, and the gaps of decisions with bootstrap intervals."""
+    from skfeamoe.streaming import StreamBatch, prequential
+    from skfeamoe.streaming._intervals import bootstrap_view
+
+    classifier = model[-1] if isinstance(model, Pipeline) else model
+    result = prequential(
+        {"model": model},
+        [StreamBatch(*rows)],
+        favorable_label=classifier.favorable_label,
+        metrics=METRICS,
+        train=False,
+        window=None,
+        fading_factor=None,
+        min_group_size=MIN_GROUP_ROWS,
+    )
+    view = result.points[-1]["models"]["model"]["views"]["cumulative"]
+    n_rows = int(view["n_rows"])
+    page.add(**{RESULTS: f"Measured on {n_rows} rows that were given for this card."})
+    rates, gaps = bootstrap_view(view, MIN_GROUP_ROWS)
+    _add_accuracy(page, view, n_rows)
+    bounded = {MEASURED_BY[c] for c in classifier.multipliers_ if c in MEASURED_BY}
+    rows_of_gaps = [
+        {
+            "gap": name,
+            "value": _shown(view[name]),
+            "95 % interval": _shown_interval(ends),
+            "bounded": "yes" if name in bounded else "no",
+        }
+        for name, ends in gaps.items()
+    ]
+    text = "Largest difference between two groups; intervals by the bootstrap."
+    _add_table(page, f"{RESULTS}/Gaps", rows_of_gaps, text)
+    if result.group_names:
+        _add_groups(page, result, rates)
+
+
+def _add_accuracy(page, view, n_rows: int) -> None:
+    """Accuracy with its standard error."""
+    accuracy = view["accuracy"]
+    error = np.sqrt(accuracy * (1 - accuracy) / n_rows)
+    _add_table(
+        page,
+        f"{RESULTS}/Accuracy",
+        [
+            {"measure": "accuracy", "value": f"{accuracy:.3f} +- {error:.3f}"},
+            {"measure": "balanced accuracy", "value": _shown(view["balanced_accuracy"])},
+        ],
+        "With its standard error.",
+    )
+
+
+def _add_groups(page, result, rates) -> None:
+    """Rates of every group."""
+    table = result.group_table
+    rows = [
+        {
+            "group": row["group"],
+            "rows": int(row["n_rows"]),
+            "labels favorable": _shown(row["base_rate"]),
+            "decided favorably": _shown(row["selection_rate"]),
+            "95 % interval": _shown_interval(rates["selection_rate"][g]),
+        }
+        for g, (_, row) in enumerate(table.iterrows())
+    ]
+    _add_table(page, f"{RESULTS}/Groups", rows)
+
+
+def _shown(value: float) -> str:
+    """A rate as people read it."""
+    return "not comparable" if np.isnan(value) else f"{value:.3f}"
+
+
+def _shown_interval(ends) -> str:
+    """An interval as people read it."""
+    return "" if np.isnan(ends).any() else f"{ends[0]:.3f} to {ends[1]:.3f}"
