@@ -27,6 +27,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skfeamoe._terms.table import NUMBER, Column, Table, TableEncoder, read_table
+
 __all__ = ["HasMethods", "Interval", "InvalidParameterError", "StrOptions"]
 
 LARGEST = 1e140
@@ -52,22 +54,31 @@ class Batch(NamedTuple):
     group_labels: list[str]  # all groups known after this batch
 
 
-def check_features(estimator, X, *, reset: bool, sensitive_columns):
+def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool = False):
     """X as float64 ndarray or CSR, without its sensitive columns, and these columns.
 
     Returns ``(X, sensitive)``; ``sensitive`` is None without ``sensitive_columns`` and when
-    X comes without them, which is allowed for prediction.
+    X comes without them, which is allowed for prediction. An estimator with an attribute
+    ``_table`` takes tables: categories become codes, and holes NaN. With ``reset`` its
+    dictionaries begin anew, with ``learn`` they take in categories that are new.
     """
-    options = {"accept_sparse": "csr", "dtype": np.float64, "accept_large_sparse": False}
     if sensitive_columns is None:
         if not reset and _is_ready(estimator, X):
             return X, None
-        with _huge_values_allowed():
-            return _in_range(validate_data(estimator, X, reset=reset, **options)), None
+        X = _with_objects(X) if _takes_tables(estimator) else X
+        table = _table_of(estimator, X, reset)
+        if table is None:
+            options = _options(_takes_tables(estimator) and not issparse(X))
+            with _huge_values_allowed():
+                return _in_range(validate_data(estimator, X, reset=reset, **options)), None
+        _check_feature_names(estimator, X, reset=reset)
+        _check_n_features(estimator, X, reset=reset)
+        return _encoded(estimator, table, range(len(table.columns)), reset, learn), None
     names = _get_feature_names(X)
     if not reset and _lacks_sensitive_columns(estimator, X, names):
         _check_reduced_names(estimator, names)
-        return _check_core(estimator, X, options), None
+        known = feature_columns(estimator)[0]
+        return _check_core(estimator, X, known, reset, learn), None
     if names is None and not hasattr(X, "shape"):
         X = np.asarray(X, dtype=object)
     if issparse(X):
@@ -83,13 +94,105 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns):
             "one column must be left as a feature"
         )
     parts = [_dense_column(_safe_indexing(X, [j], axis=1)) for j in sensitive]
-    return _check_core(estimator, _safe_indexing(X, rest, axis=1), options), parts
+    features = _safe_indexing(X, rest, axis=1)
+    return _check_core(estimator, features, rest, reset, learn), parts
+
+
+def _options(allow_nan: bool) -> dict:
+    """What scikit-learn checks of X."""
+    return {
+        "accept_sparse": "csr",
+        "dtype": np.float64,
+        "accept_large_sparse": False,
+        "ensure_all_finite": "allow-nan" if allow_nan else True,
+    }
+
+
+def _takes_tables(estimator) -> bool:
+    """Whether an estimator takes categories and missing values."""
+    return hasattr(estimator, "_table")
+
+
+def _with_objects(X):
+    """Rows of a list as an array of objects where some of them are text."""
+    rows = X if isinstance(X, list) and X and isinstance(X[0], (list, tuple)) else []
+    if any(isinstance(value, str) for row in rows for value in row):
+        return np.array(X, dtype=object)
+    return X
+
+
+def _table_of(estimator, X, reset: bool) -> Table | None:
+    """X as a table, where there is more to it than an array of numbers."""
+    if not _takes_tables(estimator) or issparse(X):
+        return None
+    table = read_table(X)
+    known = None if reset else estimator._table
+    chosen = estimator.categorical_features
+    by_type = chosen is None or (isinstance(chosen, str) and chosen == "from_dtype")
+    if known is None and by_type and (table is None or (table.is_plain and _is_array(X))):
+        return None
+    if table is None:
+        with _huge_values_allowed():
+            X = check_array(X, estimator=estimator, input_name="X", **_options(True))
+        names = [f"x{j}" for j in range(X.shape[1])]
+        columns = [Column(name, NUMBER, X[:, j]) for j, name in enumerate(names)]
+        return Table(columns, len(X), False)
+    return table
+
+
+def _is_array(X) -> bool:
+    """Whether scikit-learn's own checks are to read X."""
+    return isinstance(X, np.ndarray)
+
+
+def _encoded(estimator, table: Table, numbers: Sequence[int], reset: bool, learn: bool):
+    """The matrix of a table, of which ``numbers`` are the positions of the columns in X."""
+    encoder = None if reset else estimator._table
+    if encoder is None:
+        start = TableEncoder.start(table, _is_category(estimator, numbers) if reset else None)
+        if not reset and any(start.is_category):
+            name = table.columns[start.is_category.index(True)].name
+            raise ValueError(
+                f"column {name!r} held numbers when the model was started and holds text or "
+                "categories now; give numbers, or start a new model"
+            )
+        encoder = start
+    if reset or learn:
+        encoder, matrix = encoder.learn(table)
+    else:
+        matrix = encoder.encode(table)
+    if reset or estimator._table is not None:
+        estimator._table = encoder
+    with _huge_values_allowed():
+        matrix = check_array(matrix, estimator=estimator, input_name="X", **_options(True))
+    return _in_range(matrix)
+
+
+def _is_category(estimator, numbers: Sequence[int]) -> list[bool] | None:
+    """Which features `categorical_features` names; None where types of columns decide."""
+    chosen, width = estimator.categorical_features, estimator.n_features_in_
+    if isinstance(chosen, str) and chosen == "from_dtype":
+        return None
+    if chosen is None or len(np.atleast_1d(chosen)) == 0:
+        return [False] * len(numbers)
+    flags = np.atleast_1d(chosen)
+    if flags.dtype == bool:
+        if len(flags) != width:
+            raise ValueError(
+                f"categorical_features as a mask must have one entry for each of the {width} "
+                f"columns of X, got {len(flags)}"
+            )
+        named = np.flatnonzero(flags).tolist()
+    else:
+        names = getattr(estimator, "feature_names_in_", None)
+        named = _column_numbers(flags.tolist(), names, width, "categorical_features")
+    return [j in named for j in numbers]
 
 
 def _in_range(X):
     """X with values beyond `LARGEST` held there."""
     values = X.data if issparse(X) else X
-    if values.size and np.abs(values).max() > LARGEST:
+    if values.size and not np.abs(values).max() <= LARGEST:
         X = X.copy()
         values = X.data if issparse(X) else X
         np.clip(values, -LARGEST, LARGEST, out=values)
@@ -109,12 +212,17 @@ def _is_ready(estimator, X) -> bool:
         and X.shape[0] > 0
         and X.shape[1] == estimator.n_features_in_
         and not hasattr(estimator, "feature_names_in_")
+        and getattr(estimator, "_table", None) is None
         and bool(np.abs(X).max() <= LARGEST)  # False for nan
     )
 
 
-def _check_core(estimator, X, options):
+def _check_core(estimator, X, numbers: Sequence[int], reset: bool, learn: bool):
     """X as float64 ndarray or CSR, with the estimator's name in errors."""
+    table = _table_of(estimator, X, reset)
+    if table is not None:
+        return _encoded(estimator, table, numbers, reset, learn)
+    options = _options(_takes_tables(estimator) and not issparse(X))
     with _huge_values_allowed():
         return _in_range(check_array(X, estimator=estimator, input_name="X", **options))
 

@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Protocol, Self
 
 from numpy.typing import NDArray
 
+from skfeamoe._terms.carry import Carry
+
 
 class Terms(Protocol):
     """Functions of the columns of X that a mixture is linear in."""
@@ -32,11 +34,21 @@ class Terms(Protocol):
     def n_outputs(self) -> int:
         """Columns of Z."""
 
-    def update(self, X, weight: NDArray) -> None:
-        """Learn from the rows of X, (n_samples, n_inputs), dense or CSR, and their weights."""
+    def update(self, X, weight: NDArray) -> Carry | None:
+        """Learn from the rows of X, (n_samples, n_inputs), dense or CSR, and their weights.
+
+        Returns a carry if the columns of Z are no longer the same: all that rests on the old
+        ones has to be moved by it.
+        """
 
     def transform(self, X) -> Any:
         """Z of the rows of X, (n_samples, n_outputs), dense or CSR."""
+
+    def back(self, Z, slopes: NDArray) -> NDArray:
+        """Derivatives by what people differ in, from those by the columns of Z.
+
+        By numbers in units of their scale, and by indicators; (n_samples, n_units).
+        """
 
     def altered(self, Z, columns: NDArray, change) -> NDArray:
         """Z of the same rows after ``change`` of the given columns of X, dense.

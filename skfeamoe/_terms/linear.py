@@ -110,6 +110,10 @@ class LinearTerms:
         Z = (X - self.mean if self.centered else X) / scale
         return np.clip(Z, -MAX_Z, MAX_Z, out=Z)
 
+    def back(self, Z, slopes: NDArray) -> NDArray:
+        """Derivatives by features in units of their scale: the same."""
+        return slopes
+
     def altered(self, Z, columns: NDArray, change) -> NDArray:
         """Z of the same rows after ``change`` of some columns of X, dense."""
         altered = Z.toarray() if issparse(Z) else Z.copy()
@@ -183,6 +187,10 @@ class RawTerms:
     def transform(self, X) -> Any:
         """X itself."""
         return X
+
+    def back(self, Z, slopes: NDArray) -> NDArray:
+        """Derivatives by features in units of their scale: the same."""
+        return slopes
 
     def altered(self, Z, columns: NDArray, change) -> NDArray:
         """The rows after ``change`` of some columns, dense."""

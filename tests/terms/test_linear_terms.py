@@ -106,4 +106,4 @@ def test_altered_rows_are_the_transform_of_altered_x(terms):
 def test_terms_of_another_version_are_refused_by_name():
     with pytest.raises(ValueError, match="terms of the kind 'wavelets'"):
         terms_from_dict({"kind": "wavelets"})
-    assert set(KINDS) == {"linear", "raw"}
+    assert set(KINDS) == {"columns", "linear", "raw"}

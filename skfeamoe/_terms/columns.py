@@ -1,0 +1,220 @@
+"""Column terms: every column of a table by terms of its own kind, side by side.
+
+Numbers have spline terms, or plain ones; categories have indicators; every column may have
+holes. Z is the columns of these parts, one part after another; `owner` says which column of X
+each of them speaks of, so that whatever is said of Z can be told in columns of X.
+"""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from skfeamoe._terms.carry import Carry, side_by_side
+from skfeamoe._terms.category import CategoryTerms
+from skfeamoe._terms.missing import MissingTerms
+from skfeamoe._terms.spline import SplineTerms
+
+
+class ColumnTerms:
+    """Terms of a table of numbers and category codes with holes (NaN)."""
+
+    kind: ClassVar[str] = "columns"
+    is_linear: ClassVar[bool] = False
+
+    def __init__(
+        self, is_category: NDArray, *, splines: bool = True, n_knots: int = 0, monotone=()
+    ) -> None:
+        is_category = np.asarray(is_category, dtype=bool)
+        self.n_columns = len(is_category)
+        monotone = np.asarray(monotone if len(monotone) else np.zeros(self.n_columns))
+        self.number = np.flatnonzero(~is_category)
+        self.category = np.flatnonzero(is_category)
+        self.numbers = SplineTerms(
+            len(self.number), bends=splines, n_knots=n_knots, monotone=monotone[self.number]
+        )
+        self.categories = CategoryTerms(len(self.category))
+        self.missing = MissingTerms(self.n_columns)
+
+    # ------------------------------------------------------------------ sizes and names
+
+    @property
+    def n_inputs(self) -> int:
+        """Columns of X."""
+        return self.n_columns
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of Z."""
+        return self.numbers.n_outputs + self.categories.n_outputs + self.missing.n_outputs
+
+    @property
+    def owner(self) -> NDArray:
+        """Column of X of every column of Z."""
+        return np.concatenate(
+            [
+                self.number[self.numbers.owner],
+                self.category[self.categories.owner],
+                self.missing.owner,
+            ]
+        ).astype(np.intp)
+
+    @property
+    def signs(self) -> NDArray:
+        """Sign that an expert's weight of every column of Z must have, 0 for any."""
+        parts = (self.numbers, self.categories, self.missing)
+        return np.concatenate([part.signs for part in parts])
+
+    def names(self, columns: list[str], labels) -> list[str]:
+        """Name of every column of Z; ``labels(j, code)`` is the user's word for a code."""
+        return [
+            *self.numbers.names([columns[j] for j in self.number]),
+            *self.categories.names(
+                [columns[j] for j in self.category], lambda j, c: labels(self.category[j], c)
+            ),
+            *self.missing.names(columns),
+        ]
+
+    # ------------------------------------------------------------------ from X to Z
+
+    def transform(self, X) -> NDArray:
+        """Z of the rows of X, (n_samples, n_outputs)."""
+        X = X.toarray() if issparse(X) else X
+        parts = []
+        if len(self.number):
+            parts.append(self.numbers.transform(self._numbers_of(X)))
+        if len(self.category):
+            parts.append(self.categories.transform(X[:, self.category]))
+        if self.missing.n_outputs:
+            parts.append(self.missing.transform(X))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def _numbers_of(self, X: NDArray) -> NDArray:
+        """The columns of numbers."""
+        return X if len(self.number) == self.n_columns else X[:, self.number]
+
+    def back(self, Z: NDArray, slopes: NDArray) -> NDArray:
+        """Derivatives by numbers in units of their scale, and by indicators as they are."""
+        n = self.numbers.n_outputs
+        return np.concatenate(
+            [self.numbers.back(Z[:, :n], slopes[:, :n]), slopes[:, n:]], axis=1
+        )
+
+    def altered(self, Z: NDArray, columns: NDArray, change) -> NDArray:
+        """Z of the same rows after ``change`` of some columns that hold 0 and 1.
+
+        These may be numbers or codes of two categories; where the value is missing, or no 0
+        or 1, the row stays as it is.
+        """
+        X = self._flags_of(Z, columns)
+        changed = change(X)
+        known = np.isin(X, (0.0, 1.0)).all(axis=1)
+        altered = Z.copy()
+        for j, column in enumerate(columns):
+            own = np.flatnonzero(self.owner == column)
+            table = np.zeros((2, self.n_columns))
+            table[:, column] = 0.0, 1.0
+            terms = self.transform(table)[:, own]
+            to_one = changed[known, j] == 1.0
+            altered[np.ix_(known, own)] = np.where(to_one[:, None], terms[1], terms[0])
+        return altered
+
+    def _flags_of(self, Z: NDArray, columns: NDArray) -> NDArray:
+        """Values 0 and 1 of some columns, from their terms; other values become NaN."""
+        values = np.full((len(Z), len(columns)), np.nan)
+        owner = self.owner
+        for j, column in enumerate(columns):
+            own = np.flatnonzero(owner == column)
+            table = np.zeros((2, self.n_columns))
+            table[:, column] = 0.0, 1.0
+            terms = self.transform(table)[:, own]
+            for value in (0, 1):
+                values[(Z[:, own] == terms[value]).all(axis=1), j] = value
+        return values
+
+    # ------------------------------------------------------------------ learning
+
+    def update(self, X, weight: NDArray) -> Carry | None:
+        """Learn from the rows of X; a carry if the columns of Z are no longer the same."""
+        X = X.toarray() if issparse(X) else X
+        owner = self.owner
+        self._own_parts()
+        sizes = [part.n_outputs for part in (self.numbers, self.categories, self.missing)]
+        carries = [
+            self.numbers.update(self._numbers_of(X), weight) if len(self.number) else None,
+            self.categories.update(X[:, self.category], weight) if len(self.category) else None,
+            self.missing.update(X, weight) if np.isnan(X).any() else None,
+        ]
+        if all(carry is None for carry in carries):
+            return None
+        joined = side_by_side(
+            [
+                Carry.nothing(size) if carry is None else carry
+                for size, carry in zip(sizes, carries, strict=True)
+            ]
+        )
+        return self._without_holes(joined, owner)
+
+    def _own_parts(self) -> None:
+        """Copies in place of parts that a copy of these terms may share."""
+        self.numbers = self.numbers.copy()
+        self.categories = self.categories.copy()
+        self.missing = self.missing.copy()
+
+    def _without_holes(self, carry: Carry, owner: NDArray) -> Carry:
+        """The carry with offsets taken back where a value is missing, as terms are 0 there."""
+        if not carry.offset.any():
+            return carry
+        first = self.numbers.n_outputs + self.categories.n_outputs
+        for k, column in enumerate(self.missing.holed):
+            own = np.flatnonzero((owner == column) & (carry.offset != 0.0))
+            carry.matrix[own, first + k] -= carry.offset[own]
+        return carry
+
+    def hold(self, n_rows: float) -> None:
+        """Nothing: a carry keeps what models say when units move."""
+
+    # ------------------------------------------------------------------ linear maps
+
+    def fold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """Not possible."""
+        raise TypeError("these terms are not linear in X: there are no coefficients of X")
+
+    unfold = fold
+
+    # ------------------------------------------------------------------ state
+
+    def merge(self, other: Self) -> None:
+        """Take in what other terms with the same columns have learned."""
+        self._own_parts()
+        self.numbers.merge(other.numbers)
+        self.categories.merge(other.categories)
+        self.missing.merge(other.missing)
+
+    def copy(self) -> Self:
+        """Terms that learn on their own from here; no update writes into a part."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        parts = ("numbers", "categories", "missing")
+        data = {name: value for name, value in vars(self).items() if name not in parts}
+        return {
+            "kind": self.kind,
+            **data,
+            **{name: getattr(self, name).to_dict() for name in parts},
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The terms that `to_dict` has written."""
+        made = cls.__new__(cls)
+        own = {name: value for name, value in data.items() if name != "kind"}
+        own["numbers"] = SplineTerms.from_dict(data["numbers"])
+        own["categories"] = CategoryTerms.from_dict(data["categories"])
+        own["missing"] = MissingTerms.from_dict(data["missing"])
+        vars(made).update(own)
+        return made

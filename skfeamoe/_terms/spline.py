@@ -1,0 +1,426 @@
+r"""Spline terms: a piecewise-linear function of every number, learned as weights on hats.
+
+For a column with knots :math:`k_1 < \dots < k_m` and atoms a (`knots`), and x held within
+the outermost of them, the terms are
+
+.. math:: z_0 = (x - l)/s, \qquad h_i = H \cdot \text{the hat that is 1 at } k_i
+          \text{ and 0 at its neighbors}, \qquad t_a = H \cdot 1[x = a],
+
+where hats are zero on atoms. So every function that is linear between the knots, constant
+beyond them and free on the atoms is a sum of terms, and a single value, however large, has a
+bounded influence. A column of two values has :math:`z_0 \in \{0, 1\}` alone, and a missing
+value is zero in all terms. Location l and scale s are those of the held values.
+
+Without ``bends`` only the plain part is left, and the bounds are as wide again on both sides.
+
+A column whose function must not fall has ramps in place of hats,
+:math:`r_i = H \cdot (x - k_i)/(k_{i+1} - k_i)` held within 0 and H: it rises wherever all its
+weights do.
+
+Knots are placed with the first rows and again whenever the rows seen have doubled, or too
+many rows lie beyond the outermost knot. A `Carry` then moves the weights: exactly where old
+knots are kept, by interpolation elsewhere.
+
+References
+----------
+de Boor (1978), "A practical guide to splines", for the hats (B-splines of order two). Hastie
+and Tibshirani (1986), "Generalized additive models", Statistical Science 1.
+"""
+
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._terms.carry import Carry, side_by_side
+from skfeamoe._terms.knots import (
+    Knots,
+    distinct,
+    is_crowded,
+    number_of_knots,
+    place,
+    refine,
+)
+
+HEIGHT = 0.7
+"""H: how far a hat rises, which sets how fast its weight learns beside the plain column."""
+
+RECENT_ROWS = 2048
+"""Rows that are kept to place knots by; from so many on, old knots stay."""
+
+MOST_CHUNKS = 64
+"""Batches that are kept apart before they are joined."""
+
+REVIEW_ROWS = 512
+"""Rows between two looks at whether the outermost knots still hold the data."""
+
+FAR = 1.0
+"""A value is far beyond the support if it is so many times the support's width away."""
+
+HELD = 1e140
+"""Beyond this no value goes: its square would overflow."""
+
+
+class SplineTerms:
+    """Hats, atoms and a plain part for every column, see the module."""
+
+    kind: ClassVar[str] = "spline"
+    is_linear: ClassVar[bool] = False
+
+    def __init__(
+        self, n_columns: int, *, bends: bool = True, n_knots: int = 0, monotone=()
+    ) -> None:
+        self.bends = bends  # False for the plain part alone
+        self.n_knots = n_knots  # 0 for a number that grows with the rows
+        self.monotone = np.zeros(n_columns) if len(monotone) == 0 else np.array(monotone)
+        self.count = 0.0
+        self.next_placement = 1.0
+        self.next_review = float(REVIEW_ROWS)
+        self.recent: tuple[NDArray, ...] = ()  # the last rows, weights in the last column
+        self.n_far = np.zeros(n_columns, dtype=np.int64)
+        self.farthest = np.full(n_columns, np.nan)
+        self.location, self.scale = np.zeros(n_columns), np.ones(n_columns)
+        self.knots = [Knots(np.empty(0), np.zeros(1)) for _ in range(n_columns)]
+        self._compile()
+
+    # ------------------------------------------------------------------ sizes and names
+
+    @property
+    def n_inputs(self) -> int:
+        """Columns of X."""
+        return len(self.knots)
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of Z."""
+        return len(self.owner)
+
+    @property
+    def owner(self) -> NDArray:
+        """Column of X of every column of Z."""
+        return np.concatenate([np.arange(self.n_inputs), self._hat_column, self._atom_column])
+
+    def names(self, columns: list[str]) -> list[str]:
+        """Name of every column of Z, given those of X."""
+        hats = zip(self._hat_column, self._center, strict=True)
+        atoms = zip(self._atom_column, self._atom, strict=True)
+        return [
+            *columns,
+            *(f"{columns[j]}~{center:.6g}" for j, center in hats),
+            *(f"{columns[j]}={value:.6g}" for j, value in atoms),
+        ]
+
+    @property
+    def signs(self) -> NDArray:
+        """Sign that the weight of every column of Z must have, 0 for any."""
+        return self.monotone[self.owner]
+
+    # ------------------------------------------------------------------ from X to Z
+
+    def transform(self, X: NDArray) -> NDArray:
+        """Z of the rows of X, (n_samples, n_outputs)."""
+        d, h = self.n_inputs, len(self._hat_column)
+        held = np.clip(X, self._low, self._high)
+        Z = np.empty((len(X), self.n_outputs))
+        np.subtract(held, self.location, out=Z[:, :d])
+        Z[:, :d] /= self.scale
+        if self.n_outputs > d:
+            self._bends(X, held, Z[:, d : d + h], Z[:, d + h :])
+        if np.isnan(Z[:, :d]).any():
+            Z[np.isnan(Z)] = 0.0
+        return Z
+
+    def _bends(self, X: NDArray, held: NDArray, hats: NDArray, atoms: NDArray) -> None:
+        """Write hats and atoms."""
+        rising = held[:, self._hat_column]
+        falling = (self._right - rising) * self._slope_right
+        np.subtract(rising, self._left, out=rising)
+        rising *= self._slope_left
+        np.minimum(rising, falling, out=rising)
+        np.maximum(rising, 0.0, out=rising)
+        np.minimum(rising, 1.0, out=hats)
+        if len(self._atom):
+            np.equal(X[:, self._atom_column], self._atom, out=atoms, casting="unsafe")
+            hats *= 1.0 - atoms @ self._hats_off
+            atoms *= HEIGHT
+        hats *= HEIGHT
+
+    def back(self, Z: NDArray, slopes: NDArray) -> NDArray:
+        """Derivatives by the columns of X in units of their scale, (n_samples, n_inputs).
+
+        ``slopes`` are those by the columns of Z.
+        """
+        d, h = self.n_inputs, len(self._hat_column)
+        by_column = slopes[:, :d].copy()
+        if not h:
+            return by_column
+        active = Z[:, d : d + h] > 0
+        right = np.zeros_like(active)
+        right[:, :-1] = active[:, :-1] & active[:, 1:]
+        right &= np.isfinite(self._right)
+        left = np.zeros_like(active)
+        left[:, 1:] = active[:, 1:] & active[:, :-1]
+        left &= np.isfinite(self._left)
+        rise = np.where(left, self._slope_left, 0.0) - np.where(right, self._slope_right, 0.0)
+        ramps = self._is_ramp
+        inside = (Z[:, d : d + h] > 0) & (Z[:, d : d + h] < HEIGHT)
+        rise[:, ramps] = np.where(inside[:, ramps], self._slope_left[ramps], 0.0)
+        rise *= HEIGHT * slopes[:, d : d + h]
+        by_column += (rise @ self._into_columns) * self.scale
+        return by_column
+
+    def _compile(self) -> None:
+        """Lay out knots and atoms of all columns side by side."""
+        bent = [_is_bent(k) and self.bends for k in self.knots]
+        hats = [
+            _hats(k.knots if b else np.empty(0), bool(m))
+            for k, b, m in zip(self.knots, bent, self.monotone, strict=True)
+        ]
+        counts = [len(center) for center, *_ in hats]
+        self._center, self._left, self._right, self._slope_left, self._slope_right = (
+            np.concatenate([np.empty(0), *(hat[i] for hat in hats)]) for i in range(5)
+        )
+        self._hat_column = np.repeat(np.arange(self.n_inputs), np.array(counts, dtype=np.intp))
+        atoms = [k.atoms if b else np.empty(0) for k, b in zip(self.knots, bent, strict=True)]
+        self._atom = np.concatenate([np.empty(0), *atoms])
+        self._atom_column = np.repeat(
+            np.arange(self.n_inputs), np.array([len(a) for a in atoms], dtype=np.intp)
+        )
+        self._hats_off = (self._atom_column[:, None] == self._hat_column) * 1.0
+        self._into_columns = (self._hat_column[:, None] == np.arange(self.n_inputs)) * 1.0
+        self._is_ramp = self.monotone[self._hat_column] != 0
+        bounds = np.array([k.bounds for k in self.knots]).reshape(-1, 2)
+        self._low, self._high = bounds[:, 0], bounds[:, 1]
+        if not self.bends:
+            margin = FAR * (self._high - self._low) * [_is_bent(k) for k in self.knots]
+            self._low, self._high = self._low - margin, self._high + margin
+
+    # ------------------------------------------------------------------ learning
+
+    def update(self, X: NDArray, weight: NDArray) -> Carry | None:
+        """Take note of the rows of X; a carry if that moved the knots."""
+        used = weight > 0
+        if not used.all():
+            X, weight = X[used], weight[used]
+        if not len(X):
+            return None
+        self._watch(X)
+        self.count += len(X)
+        self._remember(X, weight)
+        if self.count >= self.next_placement:
+            young = self.next_placement <= RECENT_ROWS
+            self.next_placement = 2.0 * self.count
+            rows = (X, weight) if len(X) > RECENT_ROWS else self._recent_rows()
+            return self._place(*rows, range(self.n_inputs), young)
+        if self.count >= self.next_review:
+            self.next_review = self.count + REVIEW_ROWS
+            rows = self._recent_rows()
+            crowded = [j for j in range(self.n_inputs) if self._is_crowded(j, *rows)]
+            if crowded:
+                return self._place(*rows, crowded, young=False)
+        return None
+
+    def _remember(self, X: NDArray, weight: NDArray) -> None:
+        """Keep the last rows; chunks are joined now and then."""
+        chunk = np.column_stack([X[-RECENT_ROWS:], weight[-RECENT_ROWS:]])
+        chunks = (*self.recent, chunk)
+        if len(chunks) > MOST_CHUNKS or len(chunk) == RECENT_ROWS:
+            chunks = (np.concatenate(chunks)[-RECENT_ROWS:],)
+        self.recent = chunks
+
+    def _recent_rows(self) -> tuple[NDArray, NDArray]:
+        """The last rows and their weights."""
+        rows = np.concatenate(self.recent)[-RECENT_ROWS:]
+        return rows[:, :-1], rows[:, -1]
+
+    def _watch(self, X: NDArray) -> None:
+        """Count values that lie far beyond what the knots were placed by."""
+        if self.count < REVIEW_ROWS:
+            return
+        width = self._high - self._low
+        far = (self._high + FAR * width < X) | (self._low - FAR * width > X)
+        far &= width > 0
+        if far.any():
+            self.n_far = self.n_far + far.sum(axis=0)
+            size = np.where(far, np.abs(X), -1.0)
+            first = size.argmax(axis=0)
+            columns = np.flatnonzero(far.any(axis=0))
+            self.farthest = self.farthest.copy()
+            self.farthest[columns] = X[first[columns], columns]
+
+    def _wanted(self) -> int:
+        """Knots that a column should have by now."""
+        return self.n_knots or number_of_knots(self.count)
+
+    def _is_crowded(self, j: int, X: NDArray, weight: NDArray) -> bool:
+        """Whether values of a column lie beyond its outermost knots."""
+        values, mass = distinct(X[:, j], weight)
+        return len(values) > 0 and is_crowded(self.knots[j], values, mass, self._wanted())
+
+    def _place(self, X: NDArray, weight: NDArray, columns, young: bool) -> Carry:
+        """Place the knots of some columns by these rows."""
+        before = self.copy()
+        self.knots = list(self.knots)
+        self.location, self.scale = self.location.copy(), self.scale.copy()
+        for j in columns:
+            values, mass = distinct(X[:, j], weight)
+            if len(values) == 0:
+                continue
+            n_knots = self._wanted()
+            old = self.knots[j]
+            new = place(values, mass, n_knots) if young else refine(old, values, mass, n_knots)
+            if self.monotone[j]:
+                new = _without_atoms(new)
+            self.knots[j] = new
+            self.location[j], self.scale[j] = _moments(new, values, mass)
+        self._compile()
+        return before._carry_to(self)
+
+    def _carry_to(self, new: Self) -> Carry:
+        """The present terms by those with other knots."""
+        blocks = [_column_carry(self, new, j) for j in range(self.n_inputs)]
+        joined = side_by_side(blocks)
+        rows, columns = _by_column(self), _by_column(new)
+        matrix, memory = np.empty_like(joined.matrix), np.empty_like(joined.memory)
+        matrix[np.ix_(rows, columns)] = joined.matrix
+        memory[np.ix_(rows, columns)] = joined.memory
+        offset = np.empty_like(joined.offset)
+        offset[rows] = joined.offset
+        return Carry(matrix, offset, memory)
+
+    # ------------------------------------------------------------------ state
+
+    def merge(self, other: Self) -> None:
+        """Take in the recent rows of terms with the same knots."""
+        if not self.is_alike(other):
+            raise ValueError(
+                "only spline terms with the same knots can be merged; let all workers start "
+                "from one model, and learn no more rows apart than that had seen"
+            )
+        self.count += other.count
+        half = RECENT_ROWS // 2
+        both = [np.concatenate(part.recent)[-half:] for part in (self, other) if part.recent]
+        self.recent = tuple(both)
+        self.n_far = self.n_far + other.n_far
+
+    def is_alike(self, other: Self) -> bool:
+        """Whether other terms have the same columns of Z."""
+        return self.n_inputs == other.n_inputs and all(
+            np.array_equal(a.knots, b.knots) and np.array_equal(a.atoms, b.atoms)
+            for a, b in zip(self.knots, other.knots, strict=True)
+        )
+
+    def copy(self) -> Self:
+        """Terms that learn on their own from here; no update writes into an array."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        data = {name: v for name, v in vars(self).items() if not name.startswith("_")}
+        data["recent"] = list(self.recent)
+        data["knots"] = [k.knots for k in self.knots]
+        data["atoms"] = [k.atoms for k in self.knots]
+        return {"kind": self.kind, **data}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The terms that `to_dict` has written."""
+        made = cls.__new__(cls)
+        own = {name: v for name, v in data.items() if name not in ("kind", "atoms")}
+        own["recent"] = tuple(data["recent"])
+        own["knots"] = [Knots(*k) for k in zip(data["knots"], data["atoms"], strict=True)]
+        vars(made).update(own)
+        made._compile()
+        return made
+
+
+def _is_bent(knots: Knots) -> bool:
+    """Whether a column has more than two values."""
+    return len(knots.knots) > 0 or len(knots.atoms) > 2
+
+
+def _hats(knots: NDArray, ramps: bool) -> tuple[NDArray, ...]:
+    """Centers, feet and slopes of the hats, or ramps, of one column."""
+    if len(knots) < 2:
+        return (np.empty(0),) * 5
+    step = 1.0 / np.diff(knots)
+    infinite, one = np.array([np.inf]), np.ones(1)
+    if ramps:
+        n = len(step)
+        return knots[1:], knots[:-1], np.full(n, np.inf), step, np.ones(n)
+    return (
+        knots,
+        np.concatenate([-infinite, knots[:-1]]),
+        np.concatenate([knots[1:], infinite]),
+        np.concatenate([one, step]),
+        np.concatenate([step, one]),
+    )
+
+
+def _without_atoms(knots: Knots) -> Knots:
+    """Atoms made knots, where a function must not jump down after one."""
+    if not len(knots.atoms) or not _is_bent(knots):
+        return knots
+    return Knots(np.union1d(knots.knots, knots.atoms), np.empty(0))
+
+
+def _moments(knots: Knots, values: NDArray, mass: NDArray) -> tuple[float, float]:
+    """Location and scale of one column, values held within its bounds."""
+    low, high = knots.bounds
+    if not _is_bent(knots):
+        return low, high - low if high > low else 1.0
+    held = np.clip(values, low, high)
+    mean = float(np.average(held, weights=mass))
+    spread = float(np.sqrt(np.average((held - mean) ** 2, weights=mass)))
+    return mean, spread if spread > 0.0 else 1.0
+
+
+def _by_column(terms: SplineTerms) -> NDArray:
+    """Numbers of the columns of Z, those of one column of X after another."""
+    return np.argsort(terms.owner, kind="stable")
+
+
+def _column_carry(old: SplineTerms, new: SplineTerms, j: int) -> Carry:
+    """The terms of column j by those with other knots."""
+    a, b = _column_terms(old, j), _column_terms(new, j)
+    if old.knots[j] is new.knots[j] and (old.scale[j], old.location[j]) == (
+        new.scale[j],
+        new.location[j],
+    ):
+        return Carry.nothing(a.n_outputs)
+    n_hats = len(new.knots[j].knots)
+    points = np.concatenate([new.knots[j].knots, new.knots[j].atoms])[:, None]
+    if len(points) < 2:
+        points = np.repeat(points, 2, axis=0)
+    here, there = a.transform(points), b.transform(points)
+    matrix = np.zeros((a.n_outputs, b.n_outputs))
+    memory = np.zeros_like(matrix)
+    memory[0, 0] = 1.0
+    if not new.bends:
+        slope = new.scale[j] / old.scale[j]
+        shift = (new.location[j] - old.location[j]) / old.scale[j]
+        return Carry(np.full((1, 1), slope), np.full(1, shift), memory)
+    if b.n_outputs == 1:
+        rise = there[-1, 0] - there[0, 0]
+        matrix[:, 0] = (here[-1] - here[0]) / (rise if rise else 1.0)
+        return Carry(matrix, here[0] - matrix @ there[0], memory)
+    matrix[0, 0] = new.scale[j] / old.scale[j]
+    rest = here - there[:, :1] * matrix[:, 0]
+    if new.monotone[j]:
+        matrix[:, 1:] = np.diff(rest[:n_hats], axis=0).T / HEIGHT
+        memory[1:, 1:] = np.abs(matrix[1:, 1:])
+        return Carry(matrix, rest[0], memory)
+    matrix[:, 1:] = rest.T / HEIGHT
+    memory[1:, 1:] = here[:, 1:].T / HEIGHT
+    return Carry(matrix, np.zeros(a.n_outputs), memory)
+
+
+def _column_terms(terms: SplineTerms, j: int) -> SplineTerms:
+    """The terms of one column alone."""
+    alone = SplineTerms(1, bends=terms.bends, monotone=terms.monotone[j : j + 1])
+    alone.knots = [terms.knots[j]]
+    alone.location, alone.scale = terms.location[j : j + 1], terms.scale[j : j + 1]
+    alone._compile()
+    return alone

@@ -1,0 +1,266 @@
+"""Tables become matrices of numbers: one column each, categories as codes, holes as NaN.
+
+A table is a data frame (pandas, polars, Arrow: whatever narwhals reads) or an array of
+objects. Numbers and booleans stay as they are; categories become codes 0, 1, 2, ... of a
+dictionary per column, those of the first table in sorted order, later ones as they appear; a
+category that was never learned is -1; what is missing is NaN. Everything behind this door
+sees one float64 matrix with the columns of X.
+"""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self
+
+import narwhals as nw
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN = -1.0
+"""Code of a category that was never learned."""
+
+MOST_LABELS = 100_000
+"""Categories that a column's dictionary holds; later ones count as unknown."""
+
+NUMBER, FLAG, CATEGORY = "number", "flag", "category"
+"""Kinds of columns: numbers, booleans (0 and 1), and categories."""
+
+
+class Column(NamedTuple):
+    """One column of a table: a float array, or a list of labels with None for holes."""
+
+    name: str
+    kind: str
+    values: Any
+
+
+class Table(NamedTuple):
+    """Columns of equal length."""
+
+    columns: list[Column]
+    n_rows: int
+    has_names: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether there is nothing but numbers."""
+        return all(column.kind == NUMBER for column in self.columns)
+
+
+class TableEncoder:
+    """The kinds of a table's columns and the dictionaries of its categories.
+
+    It is never changed: `learn` returns another one.
+    """
+
+    def __init__(self, kinds: Sequence[str], labels: Sequence[Sequence]) -> None:
+        self.kinds = list(kinds)
+        self.labels = [list(known) for known in labels]
+        self._index = [{label: float(i) for i, label in enumerate(k)} for k in self.labels]
+
+    @classmethod
+    def start(cls, table: Table, is_category: Sequence[bool] | None) -> Self:
+        """The encoder of a first table; ``is_category`` None goes by the types of columns."""
+        kinds = [column.kind for column in table.columns]
+        if is_category is not None:
+            for column, chosen in zip(table.columns, is_category, strict=True):
+                if column.kind == CATEGORY and not chosen:
+                    raise ValueError(
+                        f"column {column.name!r} holds text or categories, and "
+                        "categorical_features does not list it; list it, or give numbers"
+                    )
+            kinds = [
+                CATEGORY if chosen else kind
+                for kind, chosen in zip(kinds, is_category, strict=True)
+            ]
+        return cls(kinds, [[] for _ in kinds])
+
+    @property
+    def is_category(self) -> list[bool]:
+        """Which columns are categories."""
+        return [kind == CATEGORY for kind in self.kinds]
+
+    def learn(self, table: Table) -> tuple[Self, NDArray]:
+        """The encoder that knows the table's categories too, and the table's matrix."""
+        labels = [
+            _extended(known, column) if kind == CATEGORY else known
+            for kind, known, column in zip(self.kinds, self.labels, table.columns, strict=True)
+        ]
+        same = all(len(a) == len(b) for a, b in zip(labels, self.labels, strict=True))
+        learned = self if same else type(self)(self.kinds, labels)
+        return learned, learned.encode(table)
+
+    def encode(self, table: Table) -> NDArray:
+        """The table's matrix, (n_rows, n_columns), float64."""
+        matrix = np.empty((table.n_rows, len(table.columns)))
+        for j, column in enumerate(table.columns):
+            matrix[:, j] = self._encoded(j, column)
+        return matrix
+
+    def _encoded(self, j: int, column: Column) -> NDArray:
+        """One column as numbers."""
+        if self.kinds[j] == CATEGORY:
+            _check_same_kind(self.labels[j], column)
+            return _codes(_labels_of(column), self._index[j])
+        if column.kind == CATEGORY:
+            present = next((v for v in column.values if v is not None), None)
+            if present is None:
+                return np.full(len(column.values), np.nan)
+            raise ValueError(
+                f"column {column.name!r} held numbers when the model was started and holds "
+                f"{present!r} now; give numbers, or start a new model"
+            )
+        return column.values
+
+    def label(self, j: int, code: float) -> str:
+        """The user's word for a code of column j."""
+        if np.isnan(code):
+            return "(missing)"
+        if self.kinds[j] == CATEGORY:
+            known = 0 <= code < len(self.labels[j])
+            return str(self.labels[j][int(code)]) if known else "(unknown)"
+        if self.kinds[j] == FLAG and code in (0.0, 1.0):
+            return str(bool(code))
+        return f"{code:.6g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {"kinds": self.kinds, "labels": self.labels}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The encoder that `to_dict` has written."""
+        return cls(data["kinds"], data["labels"])
+
+
+def read_table(X) -> Table | None:
+    """The columns of a data frame or an array of objects; None for anything else."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
+    if isinstance(frame, nw.DataFrame):
+        columns = [_frame_column(frame.get_column(name)) for name in frame.columns]
+        return Table(columns, len(frame), True)
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 2 and X.size:
+        columns = [_object_column(f"x{j}", list(X[:, j])) for j in range(X.shape[1])]
+        return Table(columns, len(X), False)
+    return None
+
+
+def _frame_column(series) -> Column:
+    """A column of a data frame."""
+    name, dtype = str(series.name), series.dtype
+    if getattr(getattr(series.to_native(), "dtype", None), "kind", "") == "c":
+        raise ValueError(f"Complex data not supported: column {name!r}")
+    if dtype == nw.Boolean:
+        return Column(name, FLAG, _floats(series.cast(nw.Float64)))
+    if dtype.is_numeric():
+        return Column(name, NUMBER, _floats(series.cast(nw.Float64)))
+    if dtype in (nw.String, nw.Categorical, nw.Enum):
+        return Column(name, CATEGORY, [_plain(value, name) for value in series.to_list()])
+    if dtype == nw.Object:
+        return _object_column(name, series.to_list())
+    if dtype.is_temporal():
+        raise ValueError(
+            f"column {name!r} holds dates or times ({dtype}), which are no features as they "
+            "are; give numbers, such as the days since a fixed date, or leave it out"
+        )
+    if dtype == nw.Unknown and _is_number_type(series):
+        return Column(name, NUMBER, np.asarray(series.to_native(), dtype=np.float64))
+    raise ValueError(
+        f"column {name!r} has the type {dtype}, which is neither number, boolean, text nor "
+        "category; convert it to one of these, or leave it out"
+    )
+
+
+def _is_number_type(series) -> bool:
+    """Whether a column of a type that narwhals does not know holds numbers (sparse ones)."""
+    native = getattr(series.to_native(), "dtype", None)
+    return getattr(getattr(native, "subtype", None), "kind", "") in "fiub"
+
+
+def _floats(series) -> NDArray:
+    """Numbers with NaN where they are missing."""
+    return np.asarray(series.fill_null(np.nan).to_numpy(), dtype=np.float64)
+
+
+def _object_column(name: str, values: list) -> Column:
+    """A column of Python objects, by what they are."""
+    plain = [_plain(value, name) for value in values]
+    present = [value for value in plain if value is not None]
+    texts = [value for value in present if isinstance(value, str)]
+    if texts and len(texts) < len(present):
+        other = next(value for value in present if not isinstance(value, str))
+        raise ValueError(
+            f"column {name!r} mixes text and numbers, such as {texts[0]!r} and {other!r}; "
+            "give one type, or make it a category column of text"
+        )
+    if texts:
+        return Column(name, CATEGORY, plain)
+    flags = bool(present) and all(isinstance(value, bool) for value in present)
+    numbers_of = [np.nan if value is None else float(value) for value in plain]
+    return Column(name, FLAG if flags else NUMBER, np.array(numbers_of))
+
+
+def _plain(value, name: str):
+    """A label, number or boolean as plain data; None if it is missing."""
+    if value.__class__ is str:
+        return value
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return None
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and value != value:
+        return None
+    if isinstance(value, (str, bool, int, float)):
+        return value
+    if isinstance(value, numbers.Real):
+        return float(value)
+    if isinstance(value, (dict, list, set, tuple, bytes, np.ndarray)):
+        raise TypeError(
+            f"column {name!r} holds {value!r} of type {type(value).__name__}; a value of X "
+            "must be a number, a boolean or text: float() argument must be a string or a real "
+            "number"
+        )
+    return str(value)
+
+
+def _labels_of(column: Column) -> list:
+    """The labels of a column of categories, or of numbers that are taken for such."""
+    if column.kind == CATEGORY:
+        return column.values
+    if column.kind == FLAG:
+        return [None if np.isnan(v) else bool(v) for v in column.values]
+    return [
+        None if np.isnan(v) else int(v) if v.is_integer() else float(v)
+        for v in map(float, column.values)
+    ]
+
+
+def _codes(labels: list, index: dict) -> NDArray:
+    """Codes of labels."""
+    unknown = (np.nan, UNKNOWN)
+    return np.array([index.get(v, unknown[v is not None]) for v in labels], dtype=np.float64)
+
+
+def _extended(known: list, column: Column) -> list:
+    """A dictionary with the labels of a column that it lacks."""
+    _check_same_kind(known, column)
+    new = [v for v in dict.fromkeys(_labels_of(column)) if v is not None]
+    if known:
+        have = set(known)
+        new = [v for v in new if v not in have]
+    else:
+        new = sorted(new) if len({type(v) for v in new}) == 1 else new
+    return [*known, *new][:MOST_LABELS] if new else known
+
+
+def _check_same_kind(known: list, column: Column) -> None:
+    """Refuse numbers where categories are text, and text where they are numbers."""
+    if not known:
+        return
+    new = next((v for v in _labels_of(column) if v is not None), None)
+    if new is not None and isinstance(new, str) != isinstance(known[0], str):
+        raise ValueError(
+            f"column {column.name!r} held categories such as {known[0]!r} when the model was "
+            f"started and holds {new!r} now; give values of the same type"
+        )
