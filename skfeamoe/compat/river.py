@@ -14,7 +14,8 @@ from sklearn.base import clone
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._optional import optional
 
-base = optional("river.base", extra="drift", purpose="skfeamoe.compat.river")
+optional("river", extra="drift", purpose="skfeamoe.compat.river")
+from river import base  # noqa: E402
 
 __all__ = ["RiverClassifier"]
 
@@ -266,7 +267,7 @@ class RiverClassifier(base.MiniBatchClassifier):
         yield {"estimator": estimator, "classes": [False, True], "max_features": 20}
 
 
-def _field_names(columns) -> list[str]:
+def _field_names(columns) -> list:
     """Names of the sensitive fields; dicts have no numbered columns."""
     if columns is None:
         return []
