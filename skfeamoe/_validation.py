@@ -27,6 +27,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skfeamoe._frames import columns_of, decoded, refuse_lazy, values_of
 from skfeamoe._terms.table import NUMBER, Column, Table, TableEncoder, read_table
 
 __all__ = ["HasMethods", "Interval", "InvalidParameterError", "StrOptions"]
@@ -64,8 +65,9 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
     """
     if sensitive_columns is None:
         if not reset and _is_ready(estimator, X):
-            return X, None
-        X = _with_objects(X) if _takes_tables(estimator) else X
+            return np.ascontiguousarray(X), None
+        refuse_lazy(X, "X")
+        X = _with_objects(X) if _takes_tables(estimator) else decoded(X)
         table = _table_of(estimator, X, reset)
         if table is None:
             options = _options(_takes_tables(estimator) and not issparse(X))
@@ -74,6 +76,8 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
         _check_feature_names(estimator, X, reset=reset)
         _check_n_features(estimator, X, reset=reset)
         return _encoded(estimator, table, range(len(table.columns)), reset, learn), None
+    refuse_lazy(X, "X")
+    X = X if _takes_tables(estimator) else decoded(X)
     names = _get_feature_names(X)
     if not reset and _lacks_sensitive_columns(estimator, X, names):
         _check_reduced_names(estimator, names)
@@ -103,6 +107,7 @@ def _options(allow_nan: bool) -> dict:
     return {
         "accept_sparse": "csr",
         "dtype": np.float64,
+        "order": "C",  # products round by the order in memory: one for tables of all libraries
         "accept_large_sparse": False,
         "ensure_all_finite": "allow-nan" if allow_nan else True,
     }
@@ -331,7 +336,8 @@ def check_target(y, n_samples: int, classes: NDArray | None = None) -> NDArray:
     """
     plain = isinstance(y, np.ndarray) and y.ndim == 1
     if not (plain and classes is not None and y.dtype.kind == classes.dtype.kind):
-        y = _check_y(y)
+        refuse_lazy(y, "y")
+        y = _check_y(decoded(y))
         check_classification_targets(y)
     if len(y) != n_samples:
         raise ValueError(
@@ -462,16 +468,17 @@ def encode_groups(
 
 def _sensitive_columns(sensitive, name: str) -> list[list]:
     """Columns of the sensitive features as plain lists of values."""
+    refuse_lazy(sensitive, name)
     if issparse(sensitive):
         raise ValueError(f"{name} must be dense, got a sparse matrix; use .toarray()")
     if isinstance(sensitive, Mapping):
         return [_values(column) for column in sensitive.values()]
     if hasattr(sensitive, "iloc") and hasattr(sensitive, "columns"):
         return [_values(sensitive.iloc[:, j]) for j in range(sensitive.shape[1])]
-    if hasattr(sensitive, "columns"):
-        return [_values(sensitive[c]) for c in sensitive.columns]
+    if (columns := columns_of(sensitive)) is not None:
+        return [_values(column) for column in columns.values()]
     if hasattr(sensitive, "to_numpy"):
-        sensitive = sensitive.to_numpy()
+        sensitive = values_of(sensitive)
     if not isinstance(sensitive, np.ndarray):
         sensitive = _object_array(sensitive, name)
     if sensitive.ndim == 1:
@@ -496,10 +503,8 @@ def _object_array(sensitive, name: str) -> NDArray:
 
 def _values(column) -> list:
     """One column as a list; dates as datetimes whatever their resolution."""
-    if hasattr(column, "to_numpy"):
-        column = column.to_numpy()
     if not isinstance(column, np.ndarray):
-        column = np.array(column, dtype=object)
+        column = values_of(column)
     if column.dtype.kind in "mM":
         column = column.astype(f"{column.dtype.kind}8[us]")
     return column.tolist()

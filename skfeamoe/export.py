@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._feamoe import FEAMOEClassifier
+from skfeamoe._frames import columns_of, refuse_lazy, values_of
 from skfeamoe._mixture.mlp import LEAK
 from skfeamoe._optional import optional
 from skfeamoe._validation import LARGEST, feature_columns
@@ -164,14 +165,17 @@ def _inputs(model, X) -> list[tuple[str, Any]]:
     if X is None:
         kept, _, _ = feature_columns(model)
         return [(INPUT, types.DoubleTensorType([None, len(kept)]))]
-    if not hasattr(X, "columns"):
+    refuse_lazy(X, "X")
+    columns = columns_of(X)
+    if columns is None:
         X = np.asarray(X)
         return [(INPUT, _tensor_type(types, X, INPUT)([None, X.shape[1]]))]
-    names = list(X.columns)
+    names = list(columns)
     if isinstance(model, FEAMOEClassifier) and len(names) == model.n_features_in_:
         names = [names[j] for j in feature_columns(model)[0]]
     return [
-        (str(name), _tensor_type(types, X[name].to_numpy(), name)([None, 1])) for name in names
+        (str(name), _tensor_type(types, values_of(columns[name]), name)([None, 1]))
+        for name in names
     ]
 
 

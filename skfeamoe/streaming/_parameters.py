@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._frames import refuse_lazy
+
 from . import _calls
 from ._batches import StreamBatch
 from ._tally import GAPS
@@ -114,6 +116,7 @@ def check_lengths(batch: StreamBatch) -> None:
         part = getattr(batch, name)
         if part is None:
             continue
+        refuse_lazy(part, name)
         rows = part.shape[0] if hasattr(part, "shape") else len(part)
         if rows != len(batch):
             raise ValueError(f"{name} has {rows} rows, but y has {len(batch)}")
