@@ -1,20 +1,25 @@
-"""The classifiers that are compared, behind one signature: fit a split, give decisions.
+"""The classifiers that are compared: batch methods on a split, and learners of a stream.
 
-A method is a function of a :class:`~benchmarks.common.Split` that returns a function from
-nothing to the decisions on the test rows, so that only fitting is on the clock.
+A batch method is a function of a :class:`~benchmarks.data.Split` that returns a function from
+nothing to the decisions on the test rows, so that only fitting is on the clock. A learner has
+``partial_fit`` and ``predict`` and does its own scaling.
 """
 
 from __future__ import annotations
+
+import time
 
 import numpy as np
 import pandas as pd
 from fairlearn.postprocessing import ThresholdOptimizer
 from fairlearn.reductions import DemographicParity, EqualizedOdds, ExponentiatedGradient
 from river import linear_model as river_linear
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.preprocessing import StandardScaler
 
 from skfeamoe import FEAMOEClassifier
+from skfeamoe.streaming import StreamBatch, prequential
 
 DRAWS = 5
 """Draws that estimate the expected rates of a randomized classifier."""
@@ -22,21 +27,35 @@ DRAWS = 5
 MOMENTS = {"demographic_parity": DemographicParity, "equalized_odds": EqualizedOdds}
 
 
+# -------------------------------------------------------------------- batch methods
+
+
 def make_feamoe(favorable: int, seed: int, **parameters) -> FEAMOEClassifier:
     """The estimator under test with its defaults but for the given parameters."""
     return FEAMOEClassifier(favorable_label=favorable, random_state=seed, **parameters)
 
 
-def fit_feamoe(rows, **parameters) -> FEAMOEClassifier:
+def fit_feamoe(rows, *, sample_weight=None, **parameters) -> FEAMOEClassifier:
     """FEAMOE fitted on unscaled features."""
     model = make_feamoe(rows.favorable, rows.seed, **parameters)
     groups = None if parameters.get("constraints", "") is None else rows.groups
-    return model.fit(rows.X, rows.y, sensitive_features=groups)
+    return model.fit(rows.X, rows.y, sensitive_features=groups, sample_weight=sample_weight)
 
 
 def feamoe(rows, **parameters):
     """FEAMOE, unscaled features."""
     model = fit_feamoe(rows, **parameters)
+    return lambda: model.predict(rows.X_test)
+
+
+def streamed_feamoe(rows, **parameters):
+    """FEAMOE that sees the training rows once, 32 at a time."""
+    model = make_feamoe(rows.favorable, rows.seed, **parameters)
+    groups = None if parameters.get("constraints", "") is None else rows.groups
+    for start in range(0, len(rows.y), 32):
+        some = slice(start, start + 32)
+        known = None if groups is None else groups[some]
+        model.partial_fit(rows.X[some], rows.y[some], [0, 1], sensitive_features=known)
     return lambda: model.predict(rows.X_test)
 
 
@@ -65,19 +84,14 @@ def exponentiated_gradient(rows, *, constraints, difference_bound):
 
 def threshold_optimizer(rows, *, constraints):
     """Thresholds by group over LogisticRegression: reads the sensitive value to predict."""
+    base = LogisticRegression(max_iter=1000)
     model = ThresholdOptimizer(
-        estimator=LogisticRegression(max_iter=1000),
-        constraints=constraints,
-        predict_method="predict_proba",
+        estimator=base, constraints=constraints, predict_method="predict_proba"
     )
     model.fit(rows.scaled, rows.y, sensitive_features=rows.groups)
+    known = {"sensitive_features": rows.groups_test}
     return lambda: np.stack(
-        [
-            model.predict(
-                rows.scaled_test, sensitive_features=rows.groups_test, random_state=draw
-            )
-            for draw in range(DRAWS)
-        ]
+        [model.predict(rows.scaled_test, random_state=k, **known) for k in range(DRAWS)]
     )
 
 
@@ -91,15 +105,18 @@ def river_logistic(rows):
     return lambda: model.predict_many(test).to_numpy().astype(int)
 
 
-class OnlineSGD:
-    """SGDClassifier behind a running StandardScaler, for streams."""
+# ------------------------------------------------------------- learners of a stream
 
-    def __init__(self, seed: int):
+
+class Scaled(BaseEstimator):
+    """A scikit-learn classifier with ``partial_fit`` behind a running StandardScaler."""
+
+    def __init__(self, model):
+        self.model = model
         self.scaler = StandardScaler()
-        self.model = SGDClassifier(loss="log_loss", random_state=seed)
 
-    def partial_fit(self, X, y, classes=None, *, sensitive_features=None):
-        """Learn from a batch; the groups are not used."""
+    def partial_fit(self, X, y, classes=None):
+        """Learn from a batch."""
         self.model.partial_fit(self.scaler.partial_fit(X).transform(X), y, classes=classes)
         return self
 
@@ -108,16 +125,86 @@ class OnlineSGD:
         return self.model.predict(self.scaler.transform(X))
 
 
-def prequential_decisions(model, X, y, groups, *, batch: int):
-    """Decisions on every batch just before it is learned.
+class River(BaseEstimator):
+    """A river classifier, row by row; it decides on a whole batch before it learns from it."""
 
-    An unfitted model cannot decide: the rows of the first batch count as refused.
+    def __init__(self, model):
+        self.model = model
+
+    def partial_fit(self, X, y, classes=None):
+        """Learn from the rows."""
+        for row, label in zip(X.tolist(), y.tolist(), strict=True):
+            self.model.learn_one(dict(enumerate(row)), label)
+        return self
+
+    def predict(self, X):
+        """Decisions."""
+        found = (self.model.predict_one(dict(enumerate(row))) for row in X.tolist())
+        return np.array([int(label or 0) for label in found])
+
+
+def online_sgd(seed: int, **parameters) -> Scaled:
+    """SGDClassifier with the log loss behind a running scaler."""
+    return Scaled(SGDClassifier(loss="log_loss", random_state=seed, **parameters))
+
+
+class Recorded(BaseEstimator):
+    """A model that keeps its decisions and its processor time while others drive it."""
+
+    def __init__(self, model, is_fitted=False):
+        self.model, self.is_fitted = model, is_fitted
+        self.decisions: list[np.ndarray] = []
+        self.seconds = 0.0
+        if is_fitted:
+            self.classes_ = np.array([0, 1])
+
+    def _clocked(self, function, *args, **kwargs):
+        """The result of a call whose time counts."""
+        start = time.process_time()
+        found = function(*args, **kwargs)
+        self.seconds += time.process_time() - start
+        return found
+
+    def predict(self, X):
+        """Decisions, which are kept."""
+        self.decisions.append(self._clocked(self.model.predict, X))
+        return self.decisions[-1]
+
+    def learn(self, X, y, **more):
+        """Learn from a batch on the clock."""
+        self._clocked(self.model.partial_fit, X, y, **more)
+        self.classes_ = np.array([0, 1])
+        return self
+
+
+class RecordedFair(Recorded):
+    """One that is told the groups when it learns."""
+
+    def partial_fit(self, X, y, classes=None, *, sensitive_features=None):
+        """Learn from a batch."""
+        return self.learn(X, y, classes=classes, sensitive_features=sensitive_features)
+
+
+class RecordedPlain(Recorded):
+    """One that is not."""
+
+    def partial_fit(self, X, y, classes=None):
+        """Learn from a batch."""
+        return self.learn(X, y, classes=classes)
+
+
+def decisions(model, X, y, groups, *, batch: int, favorable: int = 1, static: bool = False):
+    """Decisions on every batch just before it is learned, and their processor seconds.
+
+    The loop is :func:`skfeamoe.streaming.prequential`. An unfitted model cannot decide: the
+    rows of the first batch count as refused. A static model never learns.
     """
-    classes = np.unique(y)
-    decisions = np.full(len(y), classes[0])
-    for start in range(0, len(y), batch):
-        rows = slice(start, start + batch)
-        if start:
-            decisions[rows] = model.predict(X[rows])
-        model.partial_fit(X[rows], y[rows], classes=classes, sensitive_features=groups[rows])
-    return decisions
+    fair = isinstance(model, FEAMOEClassifier)
+    recorded = (RecordedFair if fair else RecordedPlain)(model, is_fitted=static)
+    starts = range(0, len(y), batch)
+    parts = (StreamBatch(*(a[s : s + batch] for a in (X, y, groups))) for s in starts)
+    options = {"metrics": ["accuracy"], "window": None, "fading_factor": None}
+    prequential(recorded, parts, classes=[0, 1], train=not static, **options)
+    found = np.concatenate(recorded.decisions)
+    refused = np.full(len(y) - len(found), 1 - favorable)
+    return np.append(refused, found), {"seconds": recorded.seconds}

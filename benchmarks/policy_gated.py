@@ -1,395 +1,51 @@
-"""The three-expert system: every expert, every gate, and what each loss term is worth.
-
-``python -m benchmarks.policy_gated`` measures and stores, ``--report`` writes the tables of
-docs/policy_gated.md, ``--check`` holds the stored results to the targets.
-"""
+"""The three-expert system: every expert, every gate, and what each loss term is worth."""
 
 from __future__ import annotations
 
-import argparse
-import copy
-import sys
 import time
-import warnings
-from contextlib import contextmanager
-from pathlib import Path
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.bars import Bar
-from benchmarks.common import RESULTS, ROOT, markdown, read, save, write_between_markers
-from skfeamoe import FairnessWarning, FEAMOEClassifier, PolicyGatedMoEClassifier
-from skfeamoe._policy import training
-from skfeamoe.datasets import (
-    fetch_adult,
-    fetch_compas,
-    fetch_hmda,
-    fetch_student_math,
-    make_preprocessor,
-)
-from skfeamoe.metrics import (
-    attention_divergence,
-    explanation_quality,
-    final_score,
-    ratio_explanation_difference,
-    result_unfairness,
-    utility_score,
-    value_explanation_difference,
-)
+from benchmarks.data import Split, encode, load
+from benchmarks.models import fit_feamoe
+from benchmarks.pages import cell
+from benchmarks.registry import Context, Section, Target, target
+from skfeamoe import PolicyGatedMoEClassifier, metrics
+from skfeamoe._mixture import mlp
 
-PAGE = ROOT / "docs" / "policy_gated.md"
-N_ROWS = 10_000
-N_FOLDS = 5
-TEST_SHARE = 0.25
+PAGE = "policy_gated.md"
+DATA = ("student_math", "adult_without_sex", "compas", "hmda_2017")
+N_ROWS, N_FOLDS, TEST_SHARE = 10_000, 5, 0.25
 PATH_STEPS = 16
+TIMED_SHAPE, TIMED_SEEDS, MOST_SECONDS = (10_000, 100), 3, 60
 ABLATION_SEEDS = 3
-PARTS = ["times", "methods", "ablation"]
-ABLATED = "without "
-TIMED_SHAPE = 10_000, 100
-TIMED_SEEDS = 3
-MOST_SECONDS = 60
+QUICK = {"max_iter": 30, "gate_max_iter": 1}
+EXPERTS = FIRST, SECOND, THIRD = ("Expert 1", "Expert 2", "Expert 3")
+GATE, REINFORCE = "differentiable gate", "REINFORCE gate"
+UNIFORM = "uniform weights"
+TERMS = {
+    "representation_weight": SECOND,
+    "result_weight": SECOND,
+    "attention_weight": THIRD,
+    "adversary_weight": THIRD,
+    "gate_result_weight": None,
+    "gate_procedure_weight": None,
+    "entropy_weight": None,
+    "balance_weight": None,
+}
+"""Weights of the loss terms, and whose they are; None is the gate."""
 
-LOADERS = {
-    "student_math": lambda path: fetch_student_math(path=path),
-    "adult": lambda path: fetch_adult(path=path),
-    "compas": lambda path: fetch_compas(path=path, groups=["African-American", "Caucasian"]),
-    "hmda_2017": lambda path: fetch_hmda(
-        path=path, version="2014-2017", years=2017, groups=["White", "Black"]
-    ),
-}
-FIRST_EXPERT, SECOND_EXPERT, THIRD_EXPERT = "Expert 1", "Expert 2", "Expert 3"
-EXPERTS = (FIRST_EXPERT, SECOND_EXPERT, THIRD_EXPERT)
-GATES = {"differentiable": "differentiable gate", "reinforce": "REINFORCE gate"}
-EXPERT_TERMS = {
-    "representation_weight": SECOND_EXPERT,
-    "result_weight": SECOND_EXPERT,
-    "attention_weight": THIRD_EXPERT,
-    "adversary_weight": THIRD_EXPERT,
-}
-"""Weights of the experts' terms, and whose they are."""
-
-GATE_TERMS = (
-    "gate_result_weight",
-    "gate_procedure_weight",
-    "entropy_weight",
-    "balance_weight",
-)
-REFERENCE = {
-    "Expert 1": 0.813,
-    "Expert 2": 0.453,
-    "Expert 3": 0.486,
-    "REINFORCE gate": 0.698,
-    "uniform weights": 0.620,
-}
+REFERENCE = {FIRST: 0.813, SECOND: 0.453, THIRD: 0.486, REINFORCE: 0.698, UNIFORM: 0.620}
 """Final scores of the public reference on student-math, three seeds, reduced epochs."""
-
-
-def splits(name, path, seed):
-    """Encoded training and test rows of a seed: folds where rows are few, else one split."""
-    bunch = LOADERS[name](path)
-    y = bunch.target.to_numpy()
-    groups = bunch.sensitive_features.to_numpy().astype(str)
-    chosen = np.random.default_rng(seed).permutation(len(y))[:N_ROWS]
-    cells = np.char.add(y[chosen].astype(str), groups[chosen])
-    if name == "student_math":
-        folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
-        pairs = [(chosen[a], chosen[b]) for a, b in folds.split(chosen, cells)]
-    else:
-        pairs = [
-            train_test_split(chosen, test_size=TEST_SHARE, random_state=seed, stratify=cells)
-        ]
-    for train, test in pairs:
-        frame = bunch.data.iloc[train]
-        encoder = make_preprocessor(frame, log_columns=bunch.log_columns)
-        yield SimpleNamespace(
-            X=encoder.fit_transform(frame),
-            X_test=encoder.transform(bunch.data.iloc[test]),
-            y=y[train],
-            y_test=y[test],
-            groups=groups[train],
-            groups_test=groups[test],
-            seed=seed,
-        )
-
-
-class View:
-    """One predictor of a fitted system: an expert, or the mixture under some gate."""
-
-    def __init__(self, proba, attributions, baseline):
-        self.predict_proba, self.attributions = proba, attributions
-        self.baseline = baseline
-
-
-def expert_view(model, k):
-    """An expert by itself."""
-    return View(
-        lambda X: model.expert_proba(X)[:, k],
-        lambda X: model.attributions(X, expert=k),
-        model.baseline_,
-    )
-
-
-def mixture_view(model):
-    """The whole mixture."""
-    return View(
-        model.predict_proba,
-        lambda X: model.attributions(X, n_steps=PATH_STEPS),
-        model.baseline_,
-    )
-
-
-def with_gate(model, weights):
-    """The same experts under other weights of the gate."""
-    other = PolicyGatedMoEClassifier(**model.get_params())
-    vars(other).update(vars(model))
-    other._gate = weights
-    return mixture_view(other)
-
-
-def untrained_gate(model, seed):
-    """A gate of the same shape as it stands before any training."""
-    weights = training.init_gate(model._plan(), np.random.default_rng(seed))
-    return with_gate(model, weights)
-
-
-def uniform_gate(model):
-    """Even weights for everybody."""
-    return with_gate(model, np.zeros_like(model._gate))
-
-
-def linear_view(rows):
-    """LogisticRegression: its attributions are exact."""
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
-    model.fit(rows.X, rows.y)
-    coef = model[-1].coef_[0] / model[0].scale_
-    baseline = rows.X.mean(axis=0)
-    return View(model.predict_proba, lambda X: (X - baseline) * coef, baseline)
-
-
-def feamoe_view(rows):
-    """FEAMOE with its defaults; attributions of its margins under a frozen gate."""
-    model = FEAMOEClassifier(random_state=rows.seed)
-    model.fit(rows.X, rows.y, sensitive_features=rows.groups)
-
-    def attributions(X):
-        return model.explain(X, game="gate_frozen_margin").values
-
-    return View(model.predict_proba, attributions, rows.X.mean(axis=0))
-
-
-def evidence(view, rows):
-    """What the measures need of a predictor on the test rows of a split."""
-    r = view.attributions(rows.X_test)
-    quality = explanation_quality(view, rows.X_test, r, baseline=view.baseline)
-    return view.predict_proba(rows.X_test)[:, 1], r, quality
-
-
-def measures(y, groups, p, r, quality):
-    """All measures of a predictor, decisions at one half."""
-    decided = (p > 0.5).astype(int)
-    utility = utility_score(y, decided, p)
-    result = result_unfairness(y, decided, sensitive_features=groups)
-    ref = ratio_explanation_difference(quality, sensitive_features=groups)
-    vef = value_explanation_difference(quality, sensitive_features=groups)
-    jsd = attention_divergence(r, sensitive_features=groups)
-    procedural = (ref + vef + jsd) / 3
-    return {
-        "utility": utility,
-        "result": result,
-        "ref": ref,
-        "vef": vef,
-        "jsd": jsd,
-        "procedural": procedural,
-        "final": final_score(utility, result, procedural),
-    }
-
-
-def hidden_of(model, k, X):
-    """Hidden layer of an expert: what an adversary looks at."""
-    from skfeamoe._mixture import mlp
-
-    mixture = model._mixture()
-    first = mixture.experts[0]
-    h = model._scaled(X) @ first.weight[k].T + first.bias[k]
-    return mlp.ACTIVATIONS[model.activation].value(h)
-
-
-def adversary_accuracy(model, k, rows):
-    """Balanced accuracy with which a fresh adversary tells groups from the hidden layer."""
-    from sklearn.metrics import balanced_accuracy_score
-
-    look = make_pipeline(
-        StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
-    )
-    look.fit(hidden_of(model, k, rows.X), rows.groups)
-    return balanced_accuracy_score(
-        rows.groups_test, look.predict(hidden_of(model, k, rows.X_test))
-    )
-
-
-def fit(rows, gate, **parameters):
-    """A fitted system."""
-    model = PolicyGatedMoEClassifier(gate, favorable_label=1, random_state=rows.seed)
-    model.set_params(**parameters)
-    return model.fit(rows.X, rows.y, sensitive_features=rows.groups)
-
-
-@contextmanager
-def shared_experts():
-    """Gates that are fitted inside, with equal terms of the experts, start from one phase.
-
-    The first phase knows nothing of the gate, so that training it again would give the same
-    experts; only time is saved.
-    """
-    train_experts, phases = training.train_experts, {}
-
-    def once(rows, plan, rng):
-        if plan.weights not in phases:
-            phase = train_experts(rows, plan, rng)
-            phases[plan.weights] = copy.deepcopy((phase, rng.bit_generator.state))
-        phase, state = copy.deepcopy(phases[plan.weights])
-        rng.bit_generator.state = state
-        for trainer in phase.trainers:
-            trainer.rng = rng
-        return phase
-
-    training.train_experts = once
-    try:
-        yield
-    finally:
-        training.train_experts = train_experts
-
-
-def views_of(rows):
-    """All predictors on a split, and the accuracies of adversaries."""
-    views, extra = {}, {}
-    with shared_experts():
-        for gate, label in GATES.items():
-            model = fit(rows, gate)
-            views[label] = mixture_view(model)
-            if gate == "differentiable":
-                for k, name in enumerate(EXPERTS):
-                    views[name] = expert_view(model, k)
-                    extra[name] = {"adversary": adversary_accuracy(model, k, rows)}
-                views["uniform weights"] = uniform_gate(model)
-                views["untrained gate"] = untrained_gate(model, rows.seed)
-    views["LogisticRegression"] = linear_view(rows)
-    views["FEAMOE"] = feamoe_view(rows)
-    return views, extra
-
-
-def ablated(rows):
-    """The expert of a term and the mixture, with every term switched off in its turn."""
-    views, extra = {}, {}
-    for term, expert in EXPERT_TERMS.items():
-        model = fit(rows, "differentiable", **{term: 0.0})
-        label, k = ABLATED + term.removesuffix("_weight"), EXPERTS.index(expert)
-        views[f"{label}: {expert}"] = expert_view(model, k)
-        extra[f"{label}: {expert}"] = {"adversary": adversary_accuracy(model, k, rows)}
-        views[f"{label}: gate"] = mixture_view(model)
-    with shared_experts():
-        for term in GATE_TERMS:
-            model = fit(rows, "differentiable", **{term: 0.0})
-            label = f"{ABLATED}{term.removesuffix('_weight')}: gate"
-            views[label] = mixture_view(model)
-    return views, extra
-
-
-def records_of(name, path, seed, make=views_of):
-    """Measures of every predictor for a seed, over all test rows of its splits."""
-    parts, extras, tests = {}, {}, []
-    for rows in splits(name, path, seed):
-        views, extra = make(rows)
-        tests.append((rows.y_test, rows.groups_test))
-        for label, view in views.items():
-            parts.setdefault(label, []).append(evidence(view, rows))
-            extras.setdefault(label, []).append(extra.get(label, {}))
-    y, groups = (np.concatenate(arrays) for arrays in zip(*tests, strict=True))
-    for label, found in parts.items():
-        p, r, quality = zip(*found, strict=True)
-        width = max(part.shape[1] for part in r)
-        r = [np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in r]
-        values = [np.concatenate(arrays) for arrays in (p, r, quality)]
-        told = pd.DataFrame(extras[label]).mean().to_dict()
-        yield (
-            {"data": name, "method": label, "seed": seed} | measures(y, groups, *values) | told
-        )
-
-
-def times():
-    """Processor seconds of fits with defaults."""
-    for seed in range(TIMED_SEEDS):
-        n_samples, n_features = TIMED_SHAPE
-        X, y = make_classification(n_samples, n_features, n_informative=20, random_state=seed)
-        groups = np.where(X[:, 0] > 0, "a", "b")
-        for gate, label in GATES.items():
-            model = PolicyGatedMoEClassifier(gate, random_state=seed)
-            start = time.process_time()
-            model.fit(X, y, sensitive_features=groups)
-            seconds = time.process_time() - start
-            yield {"method": label, "seed": seed, "seconds": seconds}
-
-
-def margins(frame):
-    """Mean final scores of the gate and of what it must exceed, by data set."""
-    final = frame.pivot_table(index="data", columns="method", values="final", sort=False)
-    return pd.DataFrame(
-        {
-            "gate": final[GATES["differentiable"]],
-            "best single expert": final[list(EXPERTS)].max(axis=1),
-            "uniform weights": final["uniform weights"],
-            "untrained gate": final["untrained gate"],
-            "REINFORCE gate": final[GATES["reinforce"]],
-        }
-    )
-
-
-def bars(frame, seconds):
-    """The targets, in the order of their table."""
-    means = frame.groupby(["data", "method"], sort=False).mean(numeric_only=True)
-    for name in dict.fromkeys(frame["data"]):
-        first, second, third = (means.loc[(name, expert)] for expert in EXPERTS)
-        what = f"{name}, Expert 2: result unfairness, against Expert 1's"
-        yield Bar(what, second["result"], "<=", first["result"])
-        lost = first["utility"] - second["utility"]
-        yield Bar(f"{name}, Expert 2: utility below Expert 1's", lost, "<=", 0.05)
-        what = f"{name}, Expert 3: attention JSD, against Expert 1's"
-        yield Bar(what, third["jsd"], "<=", first["jsd"])
-        near = abs(third["adversary"] - 0.5)
-        what = f"{name}, Expert 3: adversary's distance to chance, against Expert 1's"
-        yield Bar(what, near, "<=", abs(first["adversary"] - 0.5))
-    table = margins(frame)
-    won = table["gate"] >= table["best single expert"]
-    won &= table["gate"] > table["uniform weights"]
-    won &= table["gate"] > table["untrained gate"]
-    yield Bar("data sets on which the gate is above all three", int(won.sum()), ">=", 3)
-    student = table.loc["student_math", "gate"]
-    yield Bar("student_math, gate: final score", student, ">=", 0.80)
-    rows, columns = TIMED_SHAPE
-    slowest = seconds.groupby("method")["seconds"].mean().max()
-    yield Bar(f"fit of {rows:,} x {columns}: seconds", slowest, "<=", MOST_SECONDS)
-    other = table["REINFORCE gate"].mean()
-    what = "default gate: mean final score, against the other gate's"
-    yield Bar(what, table["gate"].mean(), ">=", other)
-
-
-def check(folder):
-    """Print every target; 1 if any fails, else 0."""
-    found = list(bars(read(folder, "policy_gated"), read(folder, "policy_gated_times")))
-    for bar in found:
-        mark = "pass" if bar.passed else "FAIL"
-        print(f"{mark}  {bar.value:8.4f} {bar.sense} {bar.target:<8.4f} {bar.what}")
-    failed = sum(not bar.passed for bar in found)
-    print(f"\n{len(found) - failed} of {len(found)} targets met")
-    return int(failed > 0)
-
 
 COLUMNS = {
     "utility": "utility",
@@ -402,93 +58,254 @@ COLUMNS = {
 }
 
 
-def table(frame, reference=False):
+class View(NamedTuple):
+    """One predictor: probabilities, attributions, the baseline that they refer to."""
+
+    predict_proba: Callable
+    attributions: Callable
+    baseline: np.ndarray
+
+
+def splits(name: str, context: Context, seed: int) -> Iterator[Split]:
+    """Encoded training and test rows of a seed: folds where rows are few, else one split."""
+    task = load(name, context).shuffled(seed, N_ROWS)
+    cells = np.char.add(task.y.astype(str), task.groups.astype(str))
+    if name == "student_math":
+        folds = StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed)
+        pairs = context.some(list(folds.split(cells, cells)), 2)
+    else:
+        asked = {"test_size": TEST_SHARE, "random_state": seed, "stratify": cells}
+        pairs = [train_test_split(np.arange(len(cells)), **asked)]
+    for train, test in pairs:
+        yield encode(task.take(train), task.take(test), seed)
+
+
+def fit(rows: Split, context: Context, gate="differentiable", **parameters):
+    """A fitted system; class 1 is favorable, as in the reference."""
+    model = PolicyGatedMoEClassifier(gate, favorable_label=1, random_state=rows.seed)
+    model.set_params(**parameters | (QUICK if context.quick else {}))
+    return model.fit(rows.X, rows.y, sensitive_features=rows.groups)
+
+
+def expert_view(model, k: int) -> View:
+    """An expert by itself."""
+    return View(
+        lambda X: model.expert_proba(X)[:, k],
+        lambda X: model.attributions(X, expert=k),
+        model.baseline_,
+    )
+
+
+def mixture_view(model) -> View:
+    """The whole mixture, routing included."""
+    return View(
+        model.predict_proba,
+        lambda X: model.attributions(X, n_steps=PATH_STEPS),
+        model.baseline_,
+    )
+
+
+def uniform_view(model) -> View:
+    """Even weights for everybody: means of the experts."""
+    every = [expert_view(model, k) for k in range(len(EXPERTS))]
+    return View(
+        lambda X: np.mean([view.predict_proba(X) for view in every], axis=0),
+        lambda X: np.mean([view.attributions(X) for view in every], axis=0),
+        model.baseline_,
+    )
+
+
+def peer_views(rows: Split) -> dict[str, View]:
+    """LogisticRegression, whose attributions are exact, and FEAMOE, its gate held."""
+    linear = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+    linear.fit(rows.X, rows.y)
+    coef, baseline = linear[-1].coef_[0] / linear[0].scale_, rows.X.mean(axis=0)
+    model = fit_feamoe(rows)
+
+    def explain(X):
+        return model.explain(X, game="gate_frozen_margin").values
+
+    return {
+        "LogisticRegression": View(
+            linear.predict_proba, lambda X: (X - baseline) * coef, baseline
+        ),
+        "FEAMOE": View(model.predict_proba, explain, baseline),
+    }
+
+
+def adversary_accuracy(model, k: int, rows: Split) -> float:
+    """Balanced accuracy with which a fresh adversary tells groups from the hidden layer."""
+    first = model._mixture().experts[0]
+
+    def hidden(X):
+        h = model._scaled(X) @ first.weight[k].T + first.bias[k]
+        return mlp.ACTIVATIONS[model.activation].value(h)
+
+    look = LogisticRegression(class_weight="balanced", max_iter=1000)
+    look = make_pipeline(StandardScaler(), look).fit(hidden(rows.X), rows.groups)
+    return balanced_accuracy_score(rows.groups_test, look.predict(hidden(rows.X_test)))
+
+
+def all_views(rows: Split, context: Context):
+    """Name, predictor and what else is known of it, on one split."""
+    model = fit(rows, context)
+    yield GATE, mixture_view(model), {}
+    for k, name in enumerate(EXPERTS):
+        told = {"adversary": adversary_accuracy(model, k, rows)}
+        yield name, expert_view(model, k), told
+    yield UNIFORM, uniform_view(model), {}
+    yield REINFORCE, mixture_view(fit(rows, context, "reinforce")), {}
+    for name, view in peer_views(rows).items():
+        yield name, view, {}
+
+
+def ablated_views(rows: Split, context: Context):
+    """The expert of a term and the mixture, with every term switched off in its turn."""
+    for term, expert in {None: None, **TERMS}.items():
+        model = fit(rows, context, **({term: 0.0} if term else {}))
+        label = f"without {term.removesuffix('_weight')}: " if term else ""
+        for name in (SECOND, THIRD) if term is None else filter(None, (expert,)):
+            k = EXPERTS.index(name)
+            told = {"adversary": adversary_accuracy(model, k, rows)}
+            yield f"{label}{name}", expert_view(model, k), told
+        yield f"{label}gate" if term else GATE, mixture_view(model), {}
+
+
+def run(make_views, most_seeds: int | None, context: Context) -> Iterator[dict]:
+    """Measures of every predictor by seed, over all test rows of its splits."""
+    for name in context.some(DATA):
+        for seed in context.seeds[:most_seeds]:
+            parts: dict[str, list] = {}
+            for rows in splits(name, context, seed):
+                for label, view, told in make_views(rows, context):
+                    parts.setdefault(label, []).append((rows, *evidence(view, rows), told))
+            for label, found in parts.items():
+                told = pd.DataFrame([part[-1] for part in found]).mean().to_dict()
+                record = {"data": name, "method": label, "seed": seed}
+                yield record | measures([part[:-1] for part in found]) | told
+
+
+def evidence(view: View, rows: Split):
+    """Probabilities, attributions and their quality on the test rows of a split."""
+    r = view.attributions(rows.X_test)
+    quality = metrics.explanation_quality(view, rows.X_test, r, baseline=view.baseline)
+    return view.predict_proba(rows.X_test)[:, 1], r, quality
+
+
+def measures(parts) -> dict[str, float]:
+    """All measures of a predictor over its splits, decisions at one half."""
+    splits, p, r, quality = zip(*parts, strict=True)
+    width = max(part.shape[1] for part in r)
+    r = np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in r])
+    p, quality = np.concatenate(p), np.concatenate(quality)
+    y = np.concatenate([rows.y_test for rows in splits])
+    known = {"sensitive_features": np.concatenate([rows.groups_test for rows in splits])}
+    decided = (p > 0.5).astype(int)
+    found = {
+        "utility": metrics.utility_score(y, decided, p),
+        "result": metrics.result_unfairness(y, decided, **known),
+        "ref": metrics.ratio_explanation_difference(quality, **known),
+        "vef": metrics.value_explanation_difference(quality, **known),
+        "jsd": metrics.attention_divergence(r, **known),
+    }
+    found["procedural"] = (found["ref"] + found["vef"] + found["jsd"]) / 3
+    main = found["utility"], found["result"], found["procedural"]
+    return {k: float(v) for k, v in (found | {"final": metrics.final_score(*main)}).items()}
+
+
+def run_times(context: Context) -> Iterator[dict]:
+    """Processor seconds of fits with defaults."""
+    n_samples, n_features = (500, 100) if context.quick else TIMED_SHAPE
+    for seed in context.some(range(TIMED_SEEDS)):
+        X, y = make_classification(n_samples, n_features, n_informative=20, random_state=seed)
+        groups = np.where(X[:, 0] > 0, "a", "b")
+        for gate, label in (("differentiable", GATE), ("reinforce", REINFORCE)):
+            model = PolicyGatedMoEClassifier(gate, random_state=seed)
+            start = time.process_time()
+            model.set_params(**QUICK if context.quick else {}).fit(
+                X, y, sensitive_features=groups
+            )
+            yield {"method": label, "seed": seed, "seconds": time.process_time() - start}
+
+
+# ---------------------------------------------------------------- tables and targets
+
+
+def margins(frame) -> pd.DataFrame:
+    """Mean final scores of the gate and of what it must exceed, by data set."""
+    final = frame.pivot_table(index="data", columns="method", values="final", sort=False)
+    best = final[list(EXPERTS)].max(axis=1).rename("best single expert")
+    return pd.concat([final[GATE], best, final[[UNIFORM, REINFORCE]]], axis=1)
+
+
+def table(frame) -> pd.DataFrame:
     """Means over seeds, with the standard deviation of the final score."""
     rows = []
     for (name, method), group in frame.groupby(["data", "method"], sort=False):
         row = {"data": name, "method": method}
         row |= {title: f"{group[key].mean():.3f}" for key, title in COLUMNS.items()}
-        row["final score"] += f" ± {group['final'].std(ddof=1):.3f}"
-        if reference:
-            published = REFERENCE.get(method) if name == "student_math" else None
-            row["reference's final score"] = "" if published is None else f"{published:.3f}"
-        else:
-            near = group["adversary"].mean() if "adversary" in group else np.nan
-            row["adversary's accuracy"] = "" if np.isnan(near) else f"{near:.3f}"
+        if len(group) > 1:
+            row["final score"] += f" ± {group['final'].std(ddof=1):.3f}"
+        if "adversary" in group:
+            row["adversary's accuracy"] = cell(float(group["adversary"].mean()), "{:.3f}")
+        if name == "student_math":
+            row["reference's final score"] = cell(REFERENCE.get(method), "{:.3f}")
         rows.append(row)
-    return markdown(pd.DataFrame(rows))
+    return pd.DataFrame(rows).fillna("")
 
 
-def report(folder):
-    """Write the tables of the page."""
-    frame = read(folder, "policy_gated")
-    write_between_markers(PAGE, "results", table(frame, reference=True))
-    found = bars(frame, read(folder, "policy_gated_times"))
-    lines = [
-        {
-            "": "pass" if bar.passed else "**FAIL**",
-            "what": bar.what,
-            "found": f"{bar.value:.4f}",
-            "target": f"{bar.sense} {bar.target:.4f}",
-        }
-        for bar in found
-    ]
-    write_between_markers(PAGE, "targets", markdown(pd.DataFrame(lines)))
+def tables(frame) -> dict[str, pd.DataFrame]:
+    """The gate beside what it must exceed, and everything."""
     shown = margins(frame).map("{:.4f}".format).reset_index()
-    write_between_markers(PAGE, "margins", markdown(shown))
-    ablation = read(folder, "policy_gated_ablation")
-    if ablation is not None:
-        whole = frame["method"].isin([SECOND_EXPERT, THIRD_EXPERT, GATES["differentiable"]])
-        whole = frame[whole & (frame["seed"] < ABLATION_SEEDS)]
-        both = pd.concat(
-            [
-                part
-                for name in dict.fromkeys(ablation["data"])
-                for part in (whole[whole["data"] == name], ablation[ablation["data"] == name])
-            ]
-        )
-        write_between_markers(PAGE, "ablation", table(both))
+    return {"Mean final score of the gate and of what it must exceed": shown, "": table(frame)}
 
 
-def measure(asked, section, n_seeds, make):
-    """Measure predictors on all data sets, print their means, and store every seed."""
-    stored = read(asked.output, section)
-    kept = [] if stored is None else stored.replace({np.nan: None}).to_dict("records")
-    found = [record for record in kept if record["data"] not in asked.data]
-    for name in asked.data:
-        done = []
-        for seed in range(n_seeds):
-            done += records_of(name, asked.path, seed, make)
-        print(table(pd.DataFrame(done)), flush=True)
-        found += done
-        save(asked.output, section, found)
+def targets(frame) -> Iterator[Target]:
+    """Every expert keeps its aim, and the gate is worth having."""
+    means = frame.groupby(["data", "method"], sort=False).mean(numeric_only=True)
+    for name in dict.fromkeys(frame["data"]):
+        first, second, third = (means.loc[(name, expert)] for expert in EXPERTS)
+        what = f"{name}, Expert 2: result unfairness, against Expert 1's"
+        yield target(what, second["result"], "<=", first["result"])
+        lost = first["utility"] - second["utility"]
+        yield target(f"{name}, Expert 2: utility below Expert 1's", lost, "<=", 0.05)
+        what = f"{name}, Expert 3: attention JSD, against Expert 1's"
+        yield target(what, third["jsd"], "<=", first["jsd"])
+        what = f"{name}, Expert 3: adversary's distance to chance, against Expert 1's"
+        near = abs(third["adversary"] - 0.5)
+        yield target(what, near, "<=", abs(first["adversary"] - 0.5))
+    final = margins(frame)
+    won = (final[GATE] >= final["best single expert"]) & (final[GATE] > final[UNIFORM])
+    yield target("data sets on which the gate is above both", int(won.sum()), ">=", 3)
+    if "student_math" in final.index:
+        score = final.loc["student_math", GATE]
+        yield target("student_math, gate: final score", score, ">=", 0.80)
+    what = "default gate: mean final score, against the other gate's"
+    yield target(what, final[GATE].mean(), ">=", final[REINFORCE].mean())
 
 
-def main(arguments=None):
-    """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--path", default="../shared/data")
-    parser.add_argument("--output", type=Path, default=RESULTS)
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--data", nargs="+", choices=list(LOADERS), default=list(LOADERS))
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--report", action="store_true")
-    parser.add_argument("--check", action="store_true")
-    asked = parser.parse_args(arguments)
-    if asked.report:
-        return report(asked.output)
-    if asked.check:
-        return check(asked.output)
-    warnings.simplefilter("ignore", FairnessWarning)
-    if "times" in asked.parts:
-        save(asked.output, "policy_gated_times", list(times()))
-    if "methods" in asked.parts:
-        measure(asked, "policy_gated", asked.seeds, views_of)
-    if "ablation" in asked.parts:
-        seeds = min(asked.seeds, ABLATION_SEEDS)
-        measure(asked, "policy_gated_ablation", seeds, ablated)
-    return 0
+def time_tables(frame) -> dict[str, pd.DataFrame]:
+    """Seconds by gate."""
+    seconds = frame.groupby("method", sort=False)["seconds"].mean().map("{:.1f}".format)
+    return {"": seconds.rename("seconds of a fit").reset_index()}
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def time_targets(frame) -> Iterator[Target]:
+    """A fit takes a minute at most."""
+    slowest, (n, m) = frame.groupby("method")["seconds"].mean().max(), TIMED_SHAPE
+    yield target(f"fit of {n:,} x {m}: seconds", slowest, "<=", MOST_SECONDS)
+
+
+def _whole(context: Context) -> Iterator[dict]:
+    return run(all_views, None, context)
+
+
+def _ablation(context: Context) -> Iterator[dict]:
+    return run(ablated_views, ABLATION_SEEDS, context)
+
+
+SECTIONS = (
+    Section("policy_gated", _whole, tables, None, targets, PAGE),
+    Section("policy_gated_ablation", _ablation, lambda frame: {"": table(frame)}, page=PAGE),
+    Section("policy_gated_times", run_times, time_tables, None, time_targets, PAGE),
+)

@@ -10,19 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 import shap
-from shapiq.approximator import KernelSHAP as ShapiqKernel
-from shapiq.approximator import PermutationSamplingSV
 
+from benchmarks.data import load
+from benchmarks.registry import Context
 from skfeamoe import FEAMOEClassifier
-from skfeamoe._shapley import Mixture
-from skfeamoe.datasets import fetch_adult, fetch_compas, fetch_hmda, make_preprocessor
+from skfeamoe.datasets import make_preprocessor
 from skfeamoe.inspection import onehot_groups
 
+HAS_SHAPIQ = find_spec("shapiq") is not None
+HAS_NUMBA = find_spec("numba") is not None
 MAX_EXPERTS = 5
 ROWS_AT_ONCE = 20_000
+DATA = {"adult": "adult", "compas": "compas_with_race", "hmda": "hmda_with_race"}
 TITLES = {
     "adult": "Adult",
     "compas": "COMPAS",
@@ -45,12 +48,19 @@ class Case:
     n_learned: int
 
     @property
-    def mixture(self) -> Mixture:
-        """The model as the core sees it."""
-        model = self.model
-        return Mixture(
-            model.gate_coef_, model.gate_intercept_, model.expert_coef_, model.expert_intercept_
-        )
+    def is_small(self) -> bool:
+        """Whether all coalitions can be enumerated."""
+        return len(self.players) <= 20
+
+    @property
+    def new(self) -> np.ndarray:
+        """Rows that the model did not learn."""
+        return self.X[self.n_learned :]
+
+    @property
+    def new_coded(self) -> np.ndarray:
+        """The same for a peer."""
+        return self.coded[self.n_learned :]
 
     def predict(self, coded: np.ndarray) -> np.ndarray:
         """Probability of class 1 for coded rows, a bounded number of rows at a time."""
@@ -65,66 +75,51 @@ class Case:
         if all(table is None for table in self.tables):
             return np.ascontiguousarray(coded)
         X = np.empty((len(coded), self.X.shape[1]))
-        for j, (columns, table) in enumerate(zip(self.players, self.tables, strict=True)):
-            values = coded[:, j]
-            if table is None:
-                X[:, columns[0]] = values
-            else:
-                X[:, columns] = table[values.astype(int)]
+        for columns, table, values in zip(self.players, self.tables, coded.T, strict=True):
+            X[:, columns] = values[:, None] if table is None else table[values.astype(int)]
         return X
 
 
-def make_case(name: str, path: str) -> Case:
+def make_case(name: str, context: Context) -> Case:
     """Load or make the data, learn them, and code them."""
-    if name.startswith("dense"):
-        X, y = _dense(int(name.removeprefix("dense")))
-        players = [np.array([j]) for j in range(X.shape[1])]
+    if name in DATA:
+        X, y, players = _table(name, context)
     else:
-        X, y, players = _table(name, path)
+        X, y = _dense(int(name.removeprefix("dense")), 2000 if context.quick else 25_000)
+        players = [np.array([j]) for j in range(X.shape[1])]
     n_learned = min(int(0.8 * len(y)), 40_000)
+    interval = min(4000, n_learned // MAX_EXPERTS)
     model = FEAMOEClassifier(
-        constraints=None,
-        max_experts=MAX_EXPERTS,
-        growth_interval=min(4000, n_learned // MAX_EXPERTS),
-        random_state=0,
+        None, max_experts=MAX_EXPERTS, growth_interval=interval, random_state=0
     )
     for start in range(0, n_learned, 1000):
         rows = slice(start, min(start + 1000, n_learned))
         model.partial_fit(X[rows], y[rows], classes=[0, 1])
     columns, tables = [], []
     for group in players:
-        if len(group) == 1:
-            columns.append(X[:, group[0]])
-            tables.append(None)
-        else:
+        table, code = None, X[:, group[0]]
+        if len(group) > 1:
             table, code = np.unique(X[:, group], axis=0, return_inverse=True)
-            columns.append(code.ravel().astype(float))
-            tables.append(table)
+        columns.append(code.ravel().astype(float))
+        tables.append(table)
     return Case(name, model, X, np.column_stack(columns), players, tables, n_learned)
 
 
-def _table(name: str, path: str):
+def _table(name: str, context: Context):
     """Encoded rows of a data set in random order, labels and players."""
-    options: dict = {"include_sensitive": True}
-    if name == "hmda":
-        options["include_proxies"] = True
-    loader = {"adult": fetch_adult, "compas": fetch_compas, "hmda": fetch_hmda}[name]
-    bunch = loader(path=path, **options)
-    frame = bunch.data.drop(columns=["race"]) if name == "adult" else bunch.data
-    rows = np.random.default_rng(0).permutation(len(frame))[:50_000]
-    encoder = make_preprocessor(frame, log_columns=bunch.log_columns)
-    X = encoder.fit_transform(frame.iloc[rows])
+    task = load(DATA[name], context).shuffled(0, 50_000)
+    frame = task.X.drop(columns=["race"], errors="ignore") if name == "adult" else task.X
+    encoder = make_preprocessor(frame, log_columns=task.log_columns)
+    X = encoder.fit_transform(frame)
     groups = onehot_groups(encoder.get_feature_names_out(), X[:4000])
-    return X, bunch.target.to_numpy()[rows], [np.array(g) for g in groups.values()]
+    return X, task.y, [np.array(g) for g in groups.values()]
 
 
-def _dense(n_features: int, n: int = 25_000):
+def _dense(n_features: int, n: int):
     """Correlated normal features; which of three rules labels a row depends on the row."""
     rng = np.random.default_rng(0)
-    mixing = 0.8 * np.eye(n_features) + 0.4 * rng.normal(size=(n_features,) * 2) / np.sqrt(
-        n_features
-    )
-    X = rng.normal(size=(n, n_features)) @ mixing
+    noise = rng.normal(size=(n_features,) * 2) / np.sqrt(n_features)
+    X = rng.normal(size=(n, n_features)) @ (0.8 * np.eye(n_features) + 0.4 * noise)
     rules, regions = 3.0 * rng.normal(size=(2, 3, n_features)) / np.sqrt(n_features)
     margin = (X * rules[(X @ regions.T).argmax(axis=1)]).sum(axis=1)
     return X, (rng.random(n) < 1.0 / (1.0 + np.exp(-margin))).astype(int)
@@ -170,10 +165,12 @@ def exact(predict, background) -> Callable:
     return lambda rows: explainer(rows, max_evals=10**9, silent=True).values
 
 
-def shapiq(predict, background, *, approximator, budget) -> Callable:
+def shapiq(predict, background, *, kind, budget) -> Callable:
     """shapiq's approximators on a game with this background."""
-    n = background.shape[1]
-    kinds = {"KernelSHAP": ShapiqKernel, "permutations": PermutationSamplingSV}
+    from shapiq import approximator
+
+    kinds = {"KernelSHAP": "KernelSHAP", "permutations": "PermutationSamplingSV"}
+    make, n = getattr(approximator, kinds[kind]), background.shape[1]
 
     def explain_one(x):
         def game(coalitions):
@@ -182,7 +179,7 @@ def shapiq(predict, background, *, approximator, budget) -> Callable:
             return predict(mixed.reshape(-1, n)).reshape(len(inside), -1).mean(axis=1)
 
         empty = game(np.zeros((1, n)))[0]
-        values = kinds[approximator](n=n, random_state=0).approximate(
+        values = make(n=n, random_state=0).approximate(
             budget=budget, game=lambda coalitions: game(coalitions) - empty
         )
         return np.array([values[(j,)] for j in range(n)])

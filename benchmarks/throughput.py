@@ -1,8 +1,4 @@
-"""Rows per second and memory, beside SGDClassifier and river, in one run on one thread.
-
-Run from the top of a checkout::
-
-    python -m benchmarks.throughput --section throughput memory --check
+"""Rows per second, beside SGDClassifier and river, in one run on one thread.
 
 Every method does the same piece of work in turn, several times over; the median counts.
 FEAMOE has 10 or more experts and its default constraint, and standardizes by itself; the
@@ -11,15 +7,10 @@ others get standardized features for nothing (``SGDClassifier + scaler`` pays fo
 
 from __future__ import annotations
 
-import argparse
 import copy
-import pickle
-import sys
 import time
-import tracemalloc
-import warnings
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,205 +18,38 @@ from river import linear_model as river_linear
 from sklearn.linear_model import SGDClassifier
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks import bars, models
-from benchmarks.common import RESULTS, load, save, split
-from skfeamoe import FairnessWarning, FEAMOEClassifier
+from benchmarks import models
+from benchmarks.data import load, split
+from benchmarks.registry import Context, Section, Target
+from skfeamoe import FEAMOEClassifier
 
-GROWN_ROWS = 40_000
-WORK = {1: 1000, 32: 16_000, 256: 32_000}
-"""Rows of one piece of work, by rows per call."""
-
-SCALED = ("SGDClassifier", "river LogisticRegression", "MLPClassifier")
+REPEATS, QUICK_REPEATS = 7, 1
+FEAMOE, SGD, SGD_SCALER, RIVER = (
+    "FEAMOE",
+    "SGDClassifier",
+    "SGDClassifier + scaler",
+    "river LogisticRegression",
+)
+SCALED = (SGD, RIVER, "MLPClassifier")
 LAYERS = (30, 30)
+NETWORKS = {FEAMOE: "demographic_parity", "FEAMOE, no constraint": None, "MLPClassifier": None}
+"""Single networks and their constraints; each learns every call as one step."""
 
 
-def _network(constraints, batch):
-    """One network that learns every call as one step, as MLPClassifier does."""
-    return FEAMOEClassifier(
-        constraints,
-        expert="mlp",
-        hidden_layer_sizes=LAYERS,
-        growth=None,
-        batch_size=batch,
-        random_state=0,
-    )
-
-
-NETWORKS = {
-    "FEAMOE": (partial(_network, "demographic_parity"), True),
-    "FEAMOE, no constraint": (partial(_network, None), False),
-    "MLPClassifier": (lambda _: MLPClassifier(LAYERS, random_state=0), False),
-}
-"""Single networks by rows per step, and whether they are told the groups."""
-
-CHECKPOINTS = (50_000, 100_000, 200_000, 500_000, 1_000_000)
-
-
-def throughput(path: str, repeats: int):
-    """Records of rows per second for partial_fit, fit and predict_proba."""
-    rows = split(load("adult", path), 0)
-    yield from _record("partial_fit", partial_fit_times(rows, repeats))
-    yield from _record("partial_fit, networks of 2 x 30", network_times(rows, repeats))
-    yield from _record("fit", fit_times(rows, max(repeats // 2, 3)))
-    yield from _record("predict_proba", predict_times(rows, repeats))
-
-
-def _record(task, times):
-    """(method, batch) -> list of rows per second, as records."""
-    for (method, batch), speeds in times.items():
-        yield {
-            "task": task,
-            "batch": batch,
-            "method": method,
-            "rows_per_second": float(np.median(speeds)),
-            "slowest": float(min(speeds)),
-            "fastest": float(max(speeds)),
-        }
-
-
-def started_models(rows) -> dict:
-    """Models that have seen the first rows; FEAMOE has grown to 10 experts or more."""
-    feamoe = FEAMOEClassifier(random_state=0)
-    head = slice(0, GROWN_ROWS)
-    feamoe.partial_fit(
-        rows.X[head], rows.y[head], classes=[0, 1], sensitive_features=rows.groups[head]
-    )
-    if feamoe.n_experts_ < 10:
-        raise RuntimeError(f"FEAMOE must have 10 experts here, got {feamoe.n_experts_}")
-    sgd = SGDClassifier(loss="log_loss", random_state=0)
-    sgd.partial_fit(rows.scaled[head], rows.y[head], classes=[0, 1])
-    with_scaler = models.OnlineSGD(0)
-    with_scaler.partial_fit(rows.X[head], rows.y[head], classes=[0, 1])
-    river = river_linear.LogisticRegression()
-    names = _names(rows)
-    river.learn_many(pd.DataFrame(rows.scaled[:1000], columns=names), pd.Series(rows.y[:1000]))
-    return {
-        "FEAMOE": feamoe,
-        "SGDClassifier": sgd,
-        "SGDClassifier + scaler": with_scaler,
-        "river LogisticRegression": river,
-    }
-
-
-def partial_fit_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
-    """Speeds of learning loops, the methods in turn."""
-    started = started_models(rows)
-    found: dict[tuple[str, int], list[float]] = {}
-    for batch, amount in WORK.items():
-        loops = {name: _learning_loop(name, rows, batch, amount) for name in started}
-        for _ in range(repeats):
-            for name, loop in loops.items():
-                model = copy.deepcopy(started[name])
-                seconds = _clock(loop, model)
-                found.setdefault((name, batch), []).append(amount / seconds)
-    return found
-
-
-def _learning_loop(name, rows, batch, amount):
-    """A function that shows a model ``amount`` rows, ``batch`` at a time, prepared input."""
-    X = rows.scaled if name in SCALED else rows.X
-    starts = range(0, amount, batch)
-    if name == "river LogisticRegression":
-        return _river_loop(_names(rows), X[:amount], rows.y[:amount], batch)
-    parts = [tuple(a[s : s + batch] for a in (X, rows.y, rows.groups)) for s in starts]
-
-    def loop(model):
-        for X, y, groups in parts:
-            model.partial_fit(X, y, sensitive_features=groups)
-
-    def plain_loop(model):
-        for X, y, _ in parts:
-            model.partial_fit(X, y)
-
-    return loop if name == "FEAMOE" else plain_loop
-
-
-def _river_loop(names, X, y, batch):
-    """river's loop: dicts one at a time, or frames of ``batch`` rows."""
-    if batch == 1:
-        cases = [dict(zip(names, x, strict=True)) for x in X.tolist()]
-        labels = y.tolist()
-
-        def one_by_one(model):
-            for x, label in zip(cases, labels, strict=True):
-                model.learn_one(x, label)
-
-        return one_by_one
-    starts = range(0, len(y), batch)
-    frames = [pd.DataFrame(X[s : s + batch], columns=names) for s in starts]
-    series = [pd.Series(y[s : s + batch]) for s in starts]
-
-    def in_batches(model):
-        for frame, labels in zip(frames, series, strict=True):
-            model.learn_many(frame, labels)
-
-    return in_batches
-
-
-def network_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
-    """Speeds of learning loops of single networks, the methods in turn."""
-    found: dict[tuple[str, int], list[float]] = {}
-    for batch, amount in ((32, 6_400), (256, 16_000)):
-        loops = {
-            name: _learning_loop("FEAMOE" if told else name, rows, batch, amount)
-            for name, (_, told) in NETWORKS.items()
-        }
-        for _ in range(repeats):
-            for name, (make, _) in NETWORKS.items():
-                model = make(batch)
-                model.partial_fit(rows.scaled[:batch], rows.y[:batch], classes=[0, 1])
-                found.setdefault((name, batch), []).append(amount / _clock(loops[name], model))
-    return found
-
-
-def fit_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
-    """Speeds of fit on all training rows: rows in the data per second, whatever the passes."""
-    n = len(rows.y)
-    chosen = {
-        "FEAMOE": lambda: models.fit_feamoe(rows),
-        "FEAMOE, one pass": lambda: models.fit_feamoe(rows, max_iter=1),
-        "SGDClassifier": lambda: models.sgd(rows),
-        "LogisticRegression": lambda: models.logistic_regression(rows),
-        "river LogisticRegression": lambda: _river_loop(_names(rows), rows.scaled, rows.y, 256)(
-            river_linear.LogisticRegression()
-        ),
-    }
-    found: dict[tuple[str, int], list[float]] = {}
-    for _ in range(repeats):
-        for name, fit in chosen.items():
-            found.setdefault((name, n), []).append(n / _clock(fit))
-    return found
-
-
-def predict_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
-    """Speeds of predict_proba, the methods in turn."""
-    started = started_models(rows)
-    started.pop("SGDClassifier + scaler")
-    found: dict[tuple[str, int], list[float]] = {}
-    for batch, calls in ((1, 500), (32, 200), (5000, 10)):
-        for _ in range(repeats):
-            for name, model in started.items():
-                X = (rows.scaled_test if name in SCALED else rows.X_test)[:batch]
-                predict = _predictor(name, model, X, _names(rows))
-                seconds = _clock(lambda: [predict() for _ in range(calls)])  # noqa: B023
-                found.setdefault((name, batch), []).append(batch * calls / seconds)
-    return found
-
-
-def _predictor(name, model, X, names):
-    """A call of predict_proba on prepared input."""
-    if name != "river LogisticRegression":
-        return lambda: model.predict_proba(X)
-    if len(X) == 1:
-        case = dict(zip(names, X[0].tolist(), strict=True))
-        return lambda: model.predict_proba_one(case)
-    frame = pd.DataFrame(X, columns=names)
-    return lambda: model.predict_proba_many(frame)
-
-
-def _names(rows):
-    """Feature names for river."""
-    return [f"x{j}" for j in range(rows.X.shape[1])]
+def run_throughput(context: Context) -> Iterator[dict]:
+    """Rows per second for partial_fit, fit and predict_proba."""
+    rows = split(load("adult", context), 0)
+    repeats = QUICK_REPEATS if context.quick else REPEATS
+    for task, measured, times in (
+        ("partial_fit", partial_fit_times, repeats),
+        ("partial_fit, networks of 2 x 30", network_times, repeats),
+        ("fit", fit_times, max(repeats // 2, 1)),
+        ("predict_proba", predict_times, repeats),
+    ):
+        for (method, batch), speeds in measured(rows, times).items():
+            told = {"task": task, "batch": batch, "method": method, "seed": 0}
+            told |= {"rows_per_second": float(np.median(speeds))}
+            yield told | {"slowest": float(min(speeds)), "fastest": float(max(speeds))}
 
 
 def _clock(function, *args) -> float:
@@ -235,56 +59,156 @@ def _clock(function, *args) -> float:
     return time.process_time() - start
 
 
-def memory(n_features=30, batch=250):
-    """Memory held and size of the pickled model along one million rows that drift."""
-    rng = np.random.default_rng(0)
-    coef = rng.normal(size=n_features)
-    model = FEAMOEClassifier(random_state=0)
-    tracemalloc.start()
-    seen = 0
-    while seen < CHECKPOINTS[-1]:
-        X = rng.normal(size=(batch, n_features))
-        groups = rng.integers(0, 3, size=batch)
-        y = (X @ np.roll(coef, seen // 250_000) + groups > rng.logistic(size=batch)).astype(int)
-        model.partial_fit(X, y, classes=[0, 1], sensitive_features=groups)
-        seen += batch
-        if seen in CHECKPOINTS:
-            yield {
-                "rows": seen,
-                "experts": int(model.n_experts_),
-                "traced_bytes": tracemalloc.get_traced_memory()[0],
-                "state_bytes": len(pickle.dumps(model)),
-            }
-    tracemalloc.stop()
+def started_models(rows) -> dict:
+    """Models that have seen 40,000 rows at most; FEAMOE has grown to 10 experts."""
+    n = min(40_000, len(rows.y))
+    y, groups = rows.y[:n], rows.groups[:n]
+    feamoe = FEAMOEClassifier(growth_interval=n // 10, random_state=0)
+    feamoe.partial_fit(rows.X[:n], y, [0, 1], sensitive_features=groups)
+    if feamoe.n_experts_ < 10:
+        raise RuntimeError(f"FEAMOE must have 10 experts here, got {feamoe.n_experts_}")
+    sgd = SGDClassifier(loss="log_loss", random_state=0).partial_fit(rows.scaled[:n], y, [0, 1])
+    with_scaler = models.online_sgd(0).partial_fit(rows.X[:n], y, [0, 1])
+    river = river_linear.LogisticRegression()
+    frame = pd.DataFrame(rows.scaled[:1000], columns=_names(rows))
+    river.learn_many(frame, pd.Series(y[:1000]))
+    return {FEAMOE: feamoe, SGD: sgd, SGD_SCALER: with_scaler, RIVER: river}
 
 
-def main(arguments=None) -> int:
-    """Run the chosen sections and, if asked for, hold them to their targets."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.throughput",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    sections = ("throughput", "memory")
-    parser.add_argument("--section", nargs="+", choices=sections, default=sections)
-    parser.add_argument("--path", default="../shared/data", help="folder of the data files")
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
-    parser.add_argument("--check", action="store_true", help="exit code 1 on a missed target")
-    options = parser.parse_args(arguments)
-    for name in options.section:
-        make = {
-            "throughput": lambda: throughput(options.path, options.repeats),
-            "memory": memory,
-        }
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FairnessWarning)
-            records = list(make[name]())
-        file = save(options.output, name, records, repeats=options.repeats)
-        print(pd.DataFrame(records).to_string(index=False))
-        print(f"written to {file}\n")
-    return bars.check(options.output, tuple(options.section)) if options.check else 0
+def _names(rows) -> list[str]:
+    """Feature names for river."""
+    return [f"x{j}" for j in range(rows.X.shape[1])]
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def partial_fit_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
+    """Speeds of learning loops, the methods in turn."""
+    started, found = started_models(rows), {}
+    for batch, amount in ((1, 1000), (32, 16_000), (256, 32_000)):
+        amount = min(amount, len(rows.y))
+        loops = {name: _learning_loop(name, rows, batch, amount) for name in started}
+        for _ in range(repeats):
+            for name, loop in loops.items():
+                seconds = _clock(loop, copy.deepcopy(started[name]))
+                found.setdefault((name, batch), []).append(amount / seconds)
+    return found
+
+
+def _learning_loop(name, rows, batch, amount, told=True):
+    """A function that shows a model ``amount`` rows, ``batch`` at a time, prepared input."""
+    X, y, groups = (rows.scaled if name in SCALED else rows.X), rows.y, rows.groups
+    parts = [slice(s, s + batch) for s in range(0, amount, batch)]
+    if name == RIVER:
+        return _river_loop(_names(rows), X[:amount], y[:amount], batch)
+    if name == FEAMOE and told:
+        calls = [((X[p], y[p]), {"sensitive_features": groups[p]}) for p in parts]
+    else:
+        calls = [((X[p], y[p]), {}) for p in parts]
+
+    def loop(model):
+        for rows_and_labels, known in calls:
+            model.partial_fit(*rows_and_labels, **known)
+
+    return loop
+
+
+def _river_loop(names, X, y, batch):
+    """river's loop: dicts one at a time, or frames of ``batch`` rows."""
+    if batch == 1:
+        cases = [dict(zip(names, x, strict=True)) for x in X.tolist()]
+        pairs, learn = list(zip(cases, y.tolist(), strict=True)), "learn_one"
+    else:
+        parts = [slice(s, s + batch) for s in range(0, len(y), batch)]
+        pairs = [(pd.DataFrame(X[p], columns=names), pd.Series(y[p])) for p in parts]
+        learn = "learn_many"
+
+    def loop(model):
+        for x, label in pairs:
+            getattr(model, learn)(x, label)
+
+    return loop
+
+
+def network_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
+    """Speeds of learning loops of single networks, the methods in turn."""
+    found: dict[tuple[str, int], list[float]] = {}
+    shape = {"expert": "mlp", "hidden_layer_sizes": LAYERS, "growth": None, "random_state": 0}
+    for batch, amount in ((32, 6_400), (256, 16_000)):
+        amount = min(amount, len(rows.y))
+        for _ in range(repeats):
+            for name, constraint in NETWORKS.items():
+                loop = _learning_loop(name, rows, batch, amount, told=constraint is not None)
+                model = MLPClassifier(LAYERS, random_state=0)
+                if name != "MLPClassifier":
+                    model = FEAMOEClassifier(constraint, batch_size=batch, **shape)
+                model.partial_fit(rows.scaled[:batch], rows.y[:batch], classes=[0, 1])
+                found.setdefault((name, batch), []).append(amount / _clock(loop, model))
+    return found
+
+
+def fit_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
+    """Speeds of fit on all training rows: rows in the data per second, whatever the passes."""
+    n, found = len(rows.y), {}
+    chosen = {
+        FEAMOE: partial(models.fit_feamoe, rows),
+        "FEAMOE, one pass": partial(models.fit_feamoe, rows, max_iter=1),
+        SGD: partial(models.sgd, rows),
+        "LogisticRegression": partial(models.logistic_regression, rows),
+        RIVER: lambda: _river_loop(_names(rows), rows.scaled, rows.y, 256)(
+            river_linear.LogisticRegression()
+        ),
+    }
+    for _ in range(repeats):
+        for name, fit in chosen.items():
+            found.setdefault((name, n), []).append(n / _clock(fit))
+    return found
+
+
+def predict_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
+    """Speeds of predict_proba, the methods in turn."""
+    started, found = started_models(rows), {}
+    started.pop(SGD_SCALER)
+    for batch, calls in ((1, 500), (32, 200), (5000, 10)):
+        for _ in range(repeats):
+            for name, model in started.items():
+                X = (rows.scaled_test if name in SCALED else rows.X_test)[:batch]
+                predict = _predictor(name, model, X, _names(rows))
+                seconds = _clock(lambda call: [call() for _ in range(calls)], predict)  # noqa: B023
+                found.setdefault((name, batch), []).append(len(X) * calls / seconds)
+    return found
+
+
+def _predictor(name, model, X, names):
+    """A call of predict_proba on prepared input."""
+    if name != RIVER:
+        return partial(model.predict_proba, X)
+    if len(X) == 1:
+        case = dict(zip(names, X[0].tolist(), strict=True))
+        return partial(model.predict_proba_one, case)
+    return partial(model.predict_proba_many, pd.DataFrame(X, columns=names))
+
+
+def throughput_tables(frame) -> dict[str, pd.DataFrame]:
+    """Rows per second by task, one column per method, with FEAMOE's ratio to its peer."""
+    keys = {"index": ["task", "batch"], "columns": "method", "sort": False}
+    table = frame.pivot_table(values="rows_per_second", **keys)
+    table = table[list(dict.fromkeys(frame["method"]))]
+    shown = table.map(lambda v: "" if pd.isna(v) else f"{v:,.0f}")
+    peer = table[SGD].fillna(table["MLPClassifier"])
+    shown["FEAMOE / its peer"] = (table[FEAMOE] / peer).map("{:.2f}".format)
+    return {"": shown.reset_index()}
+
+
+def throughput_targets(frame) -> Iterator[Target]:
+    """As fast as the linear and the network peer of scikit-learn."""
+    rate = frame.set_index(["task", "batch", "method"])["rows_per_second"]
+    ratio = rate["partial_fit", 32, FEAMOE] / rate["partial_fit", 32, SGD]
+    yield Target("partial_fit by 32 rows, speed over SGDClassifier's", ratio, ">=", 1)
+    network = rate["partial_fit, networks of 2 x 30"]
+    for batch in (32, 256):
+        ratio = network[batch, FEAMOE] / network[batch, "MLPClassifier"]
+        yield Target(f"one network by {batch} rows, speed over MLPClassifier's", ratio, ">=", 1)
+
+
+SECTIONS = (
+    Section("throughput", run_throughput, throughput_tables, targets=throughput_targets),
+)

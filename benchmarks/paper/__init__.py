@@ -2,7 +2,7 @@
 
 One module per experiment: its configuration first, then the published numbers, then ``run``,
 which yields records. Each runs in the paper's mode (``control="schedule"``, one pass) and in
-ours (``control="bound"``).
+ours (``control="bound"``). Everywhere the sensitive attribute is a feature, as in the paper.
 
 References
 ----------

@@ -22,10 +22,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-TINY = 1e-12
-FARTHEST = 10.0
-"""Longest distance that counts: where no unit is active, the first-order one is infinite."""
+from benchmarks.measures import FARTHEST
 
+TINY = 1e-12
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 

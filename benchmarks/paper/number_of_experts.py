@@ -8,12 +8,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from benchmarks.common import timed
-from benchmarks.paper.data import PaperContext, load, split
-from benchmarks.paper.fitting import ALL, Setting, bound, fit, schedule
-from benchmarks.paper.measures import MEASURES, TITLES, of_estimator, on_test
-from benchmarks.paper.registry import Experiment
-from benchmarks.paper.tables import MODE_COLORS, finish, printed, spread
+from benchmarks.data import load, split
+from benchmarks.paper.fitting import ALL, Setting, bound, fitted, schedule
+from benchmarks.paper.tables import PAGE, TITLES, draw_lines, printed, summary
+from benchmarks.pictures import finish
+from benchmarks.registry import Context, Section, Target, target
 
 INTERVALS = (400, 1000, 2000, 4000, 41_018)
 QUICK_INTERVALS = (100, 1260)
@@ -30,70 +29,55 @@ PUBLISHED = (
 """From many experts to one; which interval belongs to the middle rows is not known to us."""
 
 
-def run(context: PaperContext) -> Iterator[dict]:
+def run(context: Context) -> Iterator[dict]:
     """One fit per interval: the schedule with both losses, and bounds."""
     task = load("adult", context)
     for seed in context.seeds:
         rows = split(task, seed)
-        ours = rows.without_sensitive()
         for interval in QUICK_INTERVALS if context.quick else INTERVALS:
+            told = {"interval": interval}
             pace = {"interval": interval, "increment": INCREMENT}
             for loss in LOSSES:
-                yield _record(rows, "schedule", interval, schedule(ALL, **pace, loss=loss))
+                asked = schedule(ALL, **pace, loss=loss)
+                yield told | fitted(rows, loss, "schedule", asked)[1]
             grown = bound(ALL, SETTING, growth_interval=interval, max_experts=128)
-            yield _record(ours, "bound", interval, grown)
-
-
-def _record(rows, mode, interval, parameters) -> dict:
-    """One fit, measured on the test rows."""
-    model, told = timed(fit, rows, **parameters)
-    return {
-        "method": parameters.get("loss", "log_loss"),
-        "mode": mode,
-        "interval": interval,
-        "seed": rows.seed,
-        "experts": model.n_experts_,
-        **on_test(of_estimator(model, rows.X_test), rows),
-        **told,
-    }
+            yield told | fitted(rows.without_sensitive(), "log_loss", "bound", grown)[1]
 
 
 def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Measures by interval and mode; published rows by their order."""
-    order = {interval: PUBLISHED[i] for i, interval in enumerate(INTERVALS)}
-    rows = []
-    for (interval, mode, loss), group in frame.groupby(
-        ["interval", "mode", "method"], sort=False
-    ):
-        row = {"rows per expert": f"{interval:,}", "mode": mode, "loss": loss}
-        row["experts"] = f"{group['experts'].mean():.0f}"
-        row |= {TITLES[m]: spread(group[m], 4 if m == "accuracy" else 3) for m in MEASURES}
-        paper = order.get(interval) if mode == "schedule" else None
-        rows.append(row | {"published": printed(paper), "seeds": str(group["seed"].nunique())})
-    return {"By rows per expert": pd.DataFrame(rows)}
+    order = {f"{interval:g}": PUBLISHED[i] for i, interval in enumerate(INTERVALS)}
+    table = summary(frame, None, ("interval", "mode", "method"), experts="{:.0f}")
+    ours = table["mode"] == "bound"
+    table["published"] = table["interval"].map(order).map(printed, na_action="ignore")
+    table["published"] = table["published"].where(~ours).fillna("")
+    return {"By rows per expert": table.rename(columns={"interval": "rows per expert"})}
 
 
 def draw(frame: pd.DataFrame, file: Path) -> None:
     """Measures by the number of experts."""
-    figure, axes = plt.subplots(1, 4, figsize=(13, 3.4))
-    styles = {("schedule", "log_loss"): "o-", ("schedule", "jacobs"): "^--"}
-    styles[("bound", "log_loss")] = "s-"
-    for ax, measure in zip(axes, MEASURES, strict=True):
-        for (mode, loss), group in frame.groupby(["mode", "method"], sort=False):
-            means = group.groupby("interval")[["experts", measure]].mean()
-            name = {"schedule": "the paper's mode", "bound": "our mode"}[mode]
-            ax.plot(
-                means["experts"],
-                means[measure],
-                styles[(mode, loss)],
-                color=MODE_COLORS[mode],
-                label=f"{name}, {loss}",
-            )
+    figure, axes = plt.subplots(1, len(TITLES), figsize=(13, 3.4))
+    draw_lines(axes, frame, "experts", "experts", {"jacobs": "^--", "log_loss": "o-"})
+    for ax in axes:
         ax.set_xscale("log")
-        ax.set_xlabel("experts")
-        ax.set_title(TITLES[measure], fontsize=10)
-        ax.grid(alpha=0.3)
     finish(figure, axes, file)
 
 
-EXPERIMENT = Experiment("number_of_experts", run, tables, draw)
+def targets(frame: pd.DataFrame) -> Iterator[Target]:
+    """Few experts halve the gaps of one, which has no penalty; many collapse."""
+    frame = frame[frame["mode"] == "schedule"]
+    for loss, rows in frame.groupby("method", sort=False):
+        of = {interval: part.set_index("seed") for interval, part in rows.groupby("interval")}
+        many, found, alone = (of.get(INTERVALS[i]) for i in (0, 3, 4))
+        if many is None or found is None or alone is None:
+            continue
+        what = f"paper's mode, {loss}"
+        yield target(f"{what}: accuracy", found["accuracy"], ">=", 0.80)
+        for gap in ("spd", "aod", "burden"):
+            half = alone[gap].mean() / 2
+            yield target(f"{what}: {gap} at most half of one expert's", found[gap], "<=", half)
+        lost = found["accuracy"] - many["accuracy"]
+        yield target(f"{what}: accuracy lost with 100 experts", lost, ">=", 0.05)
+
+
+SECTIONS = (Section("paper_number_of_experts", run, tables, draw, targets, PAGE),)

@@ -16,27 +16,28 @@ from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
-from fairlearn.reductions import DemographicParity, EqualizedOdds, ExponentiatedGradient
+from fairlearn.reductions import ExponentiatedGradient
 from scipy.special import logit
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.data import Split
+from benchmarks.measures import Outcome, of_estimator
+from benchmarks.models import DRAWS, MOMENTS
+from benchmarks.models import fit_feamoe as fit
 from benchmarks.paper import fair_n
-from benchmarks.paper.data import Rows
-from benchmarks.paper.fitting import fit, network
-from benchmarks.paper.measures import Outcome, of_estimator
+from benchmarks.paper.fitting import network
 
 N_CENTERS = 10
 HAS_AIF360 = find_spec("aif360") is not None
-DRAWS = 5
 
 
-def plain_network(rows: Rows) -> Outcome:
+def plain_network(rows: Split) -> Outcome:
     """The network of 2 x 30 units."""
     return of_estimator(fit(rows, **network()), rows.X_test)
 
 
-def fair_network(rows: Rows, *, penalty: float, epochs: int) -> Outcome:
+def fair_network(rows: Split, *, penalty: float, epochs: int) -> Outcome:
     """FaiR-N."""
     y = (rows.y == rows.favorable).astype(float)
     group = np.unique(rows.groups, return_inverse=True)[1]
@@ -49,12 +50,11 @@ def fair_network(rows: Rows, *, penalty: float, epochs: int) -> Outcome:
     return Outcome(decided, distance)
 
 
-def reductions(rows: Rows, *, constraint: str, difference_bound: float) -> Outcome:
+def reductions(rows: Split, *, constraint: str, difference_bound: float) -> Outcome:
     """fairlearn's ExponentiatedGradient over logistic regression."""
-    moment = {"demographic_parity": DemographicParity, "equalized_odds": EqualizedOdds}
     # many refits on the same columns, for which Newton's steps are the fastest
     base = LogisticRegression(solver="newton-cholesky", max_iter=200)
-    model = ExponentiatedGradient(base, moment[constraint](difference_bound=difference_bound))
+    model = ExponentiatedGradient(base, MOMENTS[constraint](difference_bound=difference_bound))
     model.fit(rows.scaled, rows.y, sensitive_features=rows.groups)
     share = np.asarray(model.weights_, dtype=float)
     used = np.flatnonzero(share > 0)
@@ -76,7 +76,7 @@ def _linear_distance(model, X) -> np.ndarray:
     return np.abs(model.decision_function(X)) / (np.linalg.norm(coef) + fair_n.TINY)
 
 
-def prejudice_remover(rows: Rows, *, eta: float) -> Outcome:
+def prejudice_remover(rows: Split, *, eta: float) -> Outcome:
     """aif360's Prejudice Remover: a logistic regression per group, needs it to predict."""
     with _quiet():
         from aif360.algorithms.inprocessing import PrejudiceRemover
@@ -91,7 +91,7 @@ def prejudice_remover(rows: Rows, *, eta: float) -> Outcome:
     return Outcome(decided, _recovered_distance(rows, scores))
 
 
-def _recovered_distance(rows: Rows, scores) -> np.ndarray:
+def _recovered_distance(rows: Split, scores) -> np.ndarray:
     """Distances of a model that is linear within each group, from its scores alone."""
     odds = logit(np.clip(scores, 1e-9, 1 - 1e-9))
     X = np.column_stack([rows.scaled_test, np.ones(len(scores))])
@@ -104,7 +104,7 @@ def _recovered_distance(rows: Rows, scores) -> np.ndarray:
     return distance
 
 
-def reweighing(rows: Rows) -> Outcome:
+def reweighing(rows: Split) -> Outcome:
     """aif360's Reweighing (Kamiran and Calders, 2012) before the network."""
     with _quiet():
         from aif360.algorithms.preprocessing import Reweighing
@@ -163,7 +163,7 @@ def swapped(X, columns) -> np.ndarray:
     return twin
 
 
-def augmented(rows: Rows, share: float) -> Rows:
+def augmented(rows: Split, share: float) -> Split:
     """Training rows followed by their counterfactuals, the most realistic share of them."""
     twin, twin_scaled = (swapped(X, rows.sensitive_columns) for X in (rows.X, rows.scaled))
     near = np.argsort(realism(twin_scaled, rows.scaled, rows.seed), kind="stable")
@@ -179,6 +179,6 @@ def augmented(rows: Rows, share: float) -> Rows:
     )
 
 
-def data_augmentation(rows: Rows, *, share: float) -> Outcome:
+def data_augmentation(rows: Split, *, share: float) -> Outcome:
     """The network on rows and counterfactuals (Sharma et al., 2020)."""
     return plain_network(augmented(rows, share))
