@@ -154,7 +154,7 @@ RUNS = {
 }
 SECTIONS = (
     *(
-        Section(f"drift_{name}", run, report.tables, report.draw, targets)
+        Section(f"drift_{name}", run, report.tables, report.PICTURES.get(name), targets)
         for name, (run, targets) in RUNS.items()
     ),
     Section("drift_endless", endless, report.endless_tables, targets=report.endless),

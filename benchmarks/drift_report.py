@@ -336,3 +336,6 @@ def _draw_stream(ax, frame, column) -> None:
     if column == "gap":
         ax.axhline(BOUND, color="gray", linewidth=1, linestyle="--", label="bound")
         ax.set_ylim(bottom=0)
+
+
+PICTURES = dict.fromkeys(("sudden", "slow_and_recurring", "gss", "hmda"), draw)

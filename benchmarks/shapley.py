@@ -37,7 +37,6 @@ STYLES = {
     KERNEL: ("#0072B2", "s"),
     "KernelExplainer, default": ("#56B4E9", "s"),
     "PermutationExplainer": ("#009E73", "^"),
-    "SamplingExplainer": ("#CC79A7", "v"),
     "ExactExplainer": ("#000000", "*"),
     "shapiq KernelSHAP": ("#E69F00", "P"),
     "shapiq permutations": ("#999999", "X"),
@@ -71,10 +70,10 @@ def own_background(context: Context) -> Iterator[dict]:
         rows, coded = case.new[:N_ROWS], case.new_coded[:n]
         background = case.X[:OWN_BACKGROUND]
         truth, told = _truth(case, rows, background), {"case": case.name}
-        for method, setting, options in context.some(list(_our_settings(case)), 3):
+        for method, setting, options in _our_settings(case):
             values, seconds = _ours(case, rows, background, **options)
             yield told | _record(method, setting, values, truth, seconds / len(rows))
-        for method, setting, make in context.some(list(_peer_settings(case)), 3):
+        for method, setting, make in _peer_settings(case, context.quick):
             explain = make(case.predict, case.coded[:OWN_BACKGROUND])
             explain(coded[:1])
             values, clock = timed(explain, coded)
@@ -97,8 +96,8 @@ def _our_settings(case: Case):
             yield method, f"{r} rounds", options
 
 
-def _peer_settings(case: Case):
-    """Names and constructors of the peers' curves."""
+def _peer_settings(case: Case, quick: bool):
+    """Names and constructors of the peers' curves; for a quick look those of the targets."""
     n = len(case.players)
     auto = 2 * n + 2048
     default = partial(peers.kernel, l1_reg="num_features(10)")
@@ -107,15 +106,14 @@ def _peer_settings(case: Case):
         if times == 1 or 2**n > times * auto / 2:
             asked = min(times * auto, 2**n - 2)
             yield KERNEL, f"{asked} coalitions", partial(peers.kernel, n_samples=asked)
-    for chains in (1, 4, 16):
+        if quick:
+            break
+    for chains in () if quick else (1, 4, 16):
         pairs = partial(peers.permutation, n_chains=chains)
         yield "PermutationExplainer", f"{chains} pairs", pairs
-    for samples in (1000, 10_000):
-        some = partial(peers.sampling, n_samples=samples)
-        yield "SamplingExplainer", f"{samples} samples", some
     if n <= 12:
         yield "ExactExplainer", "all coalitions", peers.exact
-    for kind in ("KernelSHAP", "permutations") if peers.HAS_SHAPIQ else ():
+    for kind in ("KernelSHAP", "permutations") if peers.HAS_SHAPIQ and not quick else ():
         for budget in (512, auto):
             made = partial(peers.shapiq, kind=kind, budget=budget)
             yield f"shapiq {kind}", f"{budget} coalitions", made

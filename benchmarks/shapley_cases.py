@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
-import shap
 
 from benchmarks.data import load
 from benchmarks.registry import Context
@@ -130,6 +129,7 @@ def _dense(n_features: int, n: int):
 
 def kernel(predict, background, *, n_samples="auto", l1_reg=False) -> Callable:
     """shap.KernelExplainer; ``l1_reg="num_features(10)"`` is its default."""
+    import shap
 
     def explain(rows):
         np.random.seed(0)  # noqa: NPY002 - shap draws from the global generator
@@ -141,25 +141,18 @@ def kernel(predict, background, *, n_samples="auto", l1_reg=False) -> Callable:
 
 def permutation(predict, background, *, n_chains) -> Callable:
     """shap.PermutationExplainer with pairs of a permutation and its reverse."""
+    import shap
+
     masker = shap.maskers.Independent(background, max_samples=len(background))
     explainer = shap.PermutationExplainer(predict, masker, seed=0)
     budget = n_chains * (2 * background.shape[1] + 1)
     return lambda rows: explainer(rows, max_evals=budget, silent=True).values
 
 
-def sampling(predict, background, *, n_samples) -> Callable:
-    """shap's SamplingExplainer."""
-
-    def explain(rows):
-        np.random.seed(0)  # noqa: NPY002
-        explainer = shap.SamplingExplainer(predict, background)
-        return explainer.shap_values(rows, nsamples=n_samples, silent=True)
-
-    return explain
-
-
 def exact(predict, background) -> Callable:
     """shap.ExactExplainer."""
+    import shap
+
     masker = shap.maskers.Independent(background, max_samples=len(background))
     explainer = shap.ExactExplainer(predict, masker)
     return lambda rows: explainer(rows, max_evals=10**9, silent=True).values
