@@ -9,8 +9,12 @@ from scipy.sparse import issparse
 
 def refuse_lazy(table, name: str) -> None:
     """Raise for tables whose rows are not there yet."""
-    if type(table) is np.ndarray or issparse(table):
-        return
+    if (
+        type(table) is np.ndarray
+        or issparse(table)
+        or nw.dependencies.is_pandas_dataframe(table)
+    ):
+        return  # pandas' frames may have two columns of one name, which narwhals refuses
     seen = nw.from_native(table, pass_through=True, allow_series=True)
     if isinstance(seen, nw.LazyFrame):
         kind = type(table)
