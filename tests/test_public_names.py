@@ -16,8 +16,12 @@ from _ext.api_pages import public_modules, public_names, write_api_pages
 
 sys.path.pop(0)
 
-# a warning to filter and a result that a function returns and shows in its own example
-WITHOUT_EXAMPLE = {"skfeamoe.FairnessWarning", "skfeamoe.inspection.GapExplanation"}
+# a warning to filter, and results that a function returns and shows in its own example
+WITHOUT_EXAMPLE = {
+    "skfeamoe.FairnessWarning",
+    "skfeamoe.inspection.GapExplanation",
+    "skfeamoe.inspection.RecourseResult",
+}
 
 
 def resolve(name):

@@ -8,6 +8,8 @@ from skfeamoe.inspection._fairness_drift import FairnessDriftDisplay
 from skfeamoe.inspection._gap import GapExplanation, explain_gap
 from skfeamoe.inspection._gap_display import GroupComparisonDisplay
 from skfeamoe.inspection._prequential import PrequentialDisplay
+from skfeamoe.inspection._recourse import RecourseResult, recourse
+from skfeamoe.inspection._recourse_display import RecourseDisplay
 from skfeamoe.inspection._regions import ExpertRegionsDisplay
 from skfeamoe.inspection._routing import RoutingDisplay
 from skfeamoe.inspection._views import onehot_groups
@@ -21,8 +23,11 @@ __all__ = [
     "GapExplanation",
     "GroupComparisonDisplay",
     "PrequentialDisplay",
+    "RecourseDisplay",
+    "RecourseResult",
     "RoutingDisplay",
     "decision_plot",
     "explain_gap",
     "onehot_groups",
+    "recourse",
 ]

@@ -1,0 +1,401 @@
+"""Recourse: what people who are refused could change to be granted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from skfeamoe.inspection._recourse_search import Action, cheapest_change, total_cost
+
+DIRECTIONS = {"increase": (True, False), "decrease": (False, True), "any": (True, True)}
+ROWS_PER_CALL = 50_000
+SMALLEST = np.finfo(float).tiny
+
+
+@dataclass(frozen=True)
+class RecourseResult:
+    """What :func:`~skfeamoe.inspection.recourse` found.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_refused,), int
+        Positions in ``X`` of the people who are refused.
+    original, changed : DataFrame with n_refused rows
+        Their rows as they are, and as they would be granted. Who has no recourse is
+        unchanged in ``changed``.
+    found : ndarray of shape (n_refused,), bool
+        Whether a change was found, and `predict` grants it.
+    cost : ndarray of shape (n_refused,)
+        Its cost; infinite where none was found.
+    actionable : list of str
+        The columns that might be changed.
+    group : Series of length n_refused or None
+        Group of each, as ``sensitive_features`` told it.
+
+    See Also
+    --------
+    recourse : Finds it.
+    RecourseDisplay : Draws it.
+    """
+
+    rows: NDArray
+    original: pd.DataFrame
+    changed: pd.DataFrame
+    found: NDArray
+    cost: NDArray
+    actionable: list[str]
+    group: pd.Series | None = None
+
+    def to_frame(self) -> pd.DataFrame:
+        """One line for every change, with the columns row, column, now, then and cost.
+
+        Returns
+        -------
+        changes : DataFrame
+            In order of rows; ``cost`` is that of the person's whole change.
+        """
+        lines = []
+        for column in self.actionable:
+            now, then = self.original[column], self.changed[column]
+            changed = np.flatnonzero(((now != then) & now.notna()).to_numpy())
+            lines += [
+                (self.rows[i], column, now.iloc[i], then.iloc[i], self.cost[i]) for i in changed
+            ]
+        names = ["row", "column", "now", "then", "cost"]
+        return pd.DataFrame(sorted(lines, key=lambda line: line[0]), columns=names)
+
+    def by_group(self) -> pd.DataFrame:
+        """Burden as people live it: how far a group's refused are from a yes.
+
+        Returns
+        -------
+        table : DataFrame
+            One line for every group: ``refused``, the number of people; ``without``, the
+            part of them for whom no change was found; ``median_cost`` and ``mean_cost`` of
+            the others; ``mean_changes``, how many columns they have to change.
+
+        Raises
+        ------
+        ValueError
+            If `recourse` was not given ``sensitive_features``.
+        """
+        if self.group is None:
+            raise ValueError("by_group needs groups: pass sensitive_features to recourse")
+        people = pd.DataFrame(
+            {
+                "without": ~self.found,
+                "cost": np.where(self.found, self.cost, np.nan),
+                "changes": np.where(self.found, self.n_changes, np.nan),
+            }
+        ).groupby(self.group.to_numpy(), sort=True)
+        return people.agg(
+            refused=("without", "size"),
+            without=("without", "mean"),
+            median_cost=("cost", "median"),
+            mean_cost=("cost", "mean"),
+            mean_changes=("changes", "mean"),
+        )
+
+    @property
+    def n_changes(self) -> NDArray:
+        """Columns that each person has to change."""
+        pairs = [(self.original[name], self.changed[name]) for name in self.actionable]
+        return np.sum([((a != b) & a.notna()).to_numpy() for a, b in pairs], axis=0)
+
+
+def recourse(
+    estimator: Any,
+    X: Any,
+    *,
+    actionable: Sequence[str] | Mapping[str, str],
+    ranges: Mapping[str, Sequence] | None = None,
+    steps: Mapping[str, float] | None = None,
+    costs: Mapping[str, float] | None = None,
+    max_changes: int | None = None,
+    favorable_label: Any = None,
+    sensitive_features: Any = None,
+    reference: Any = None,
+) -> RecourseResult:
+    r"""Find the cheapest change that would turn a refusal into a yes.
+
+    For everybody whom ``estimator`` refuses, the change of the columns they can act on that
+    crosses the boundary at the least cost :math:`\sum_j c_j |x'_j - x_j|`, in the units of
+    ``X``. Each answer is verified by `predict`. It is a heuristic search: an answer that is
+    given is valid, and need not be the cheapest of all; where none is given, none was found.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+        Any scikit-learn classifier or Pipeline with `predict` and `predict_proba`, so that
+        raw tables with categories are changed in their own words.
+    X : DataFrame or array of shape (n_samples, n_features)
+        People; those who are granted are left out of the result. Columns of an array are
+        named ``"x0"``, ``"x1"`` and so on.
+    actionable : sequence of str, or mapping of str to {"increase", "decrease", "any"}
+        Columns that people can act on, and in which direction. A list allows both.
+    ranges : mapping of str to (low, high) or to a list of categories, default=None
+        Where a column may end. By default numbers stay within those of ``reference``, and
+        categories are those that occur in it.
+    steps : mapping of str to float, default=None
+        Changes come in multiples of it: 1 by default for columns of integers, 0 (any
+        change) for others.
+    costs : mapping of str to float, default=None
+        Cost of one unit of a number, or of another category. By default 1 divided by the
+        median absolute deviation in ``reference`` (the standard deviation where that is 0),
+        and 1 for a category.
+    max_changes : int, default=None
+        Most columns that one person is asked to change; None allows all.
+    favorable_label : object, default=None
+        Class that is good for the person; by default that of the estimator or of the last
+        step of the Pipeline, else the last of ``classes_``.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, k), default=None
+        Groups to compare, see `RecourseResult.by_group`. They have no part in the search.
+    reference : DataFrame or array, default=None
+        Rows of the population, for ranges and costs; ``X`` by default.
+
+    Returns
+    -------
+    result : RecourseResult
+
+    Raises
+    ------
+    ValueError
+        If a name is not a column, a direction, range, step or cost is not one, or the
+        favorable label is unknown.
+    TypeError
+        If the estimator has no `predict_proba`.
+
+    See Also
+    --------
+    RecourseDisplay : Draws the costs of groups and what they would have to change.
+    skfeamoe.metrics.burden_difference : Distances of any model to its boundary, as a metric.
+
+    Notes
+    -----
+    A missing value is never changed. Columns are changed one by one as if nothing followed
+    from it: if more education takes years, age should be added by hand. A recourse holds for
+    this model; after the model has been trained again, it may not.
+
+    References
+    ----------
+    Ustun, Spangher and Liu (2019), "Actionable recourse in linear classification", FAT*.
+    Sharma, Henderson and Ghosh (2020), "CERTIFAI: a common framework to provide explanations
+    and analyse the fairness and robustness of black-box models", AIES, for burden.
+
+    Examples
+    --------
+    >>> from skfeamoe import FEAMOEClassifier
+    >>> from skfeamoe.datasets import make_credit_stream
+    >>> from skfeamoe.inspection import recourse
+    >>> past = make_credit_stream(3_000, drift=None, random_state=0)
+    >>> X, y, group = past.data, past.target, past.sensitive_features
+    >>> model = FEAMOEClassifier(random_state=0, max_iter=3)
+    >>> model = model.fit(X, y, sensitive_features=group)
+    >>> result = recourse(
+    ...     model, X[:200], sensitive_features=group[:200], reference=X,
+    ...     actionable={"loan_amount": "decrease", "credit_utilization": "decrease"},
+    ...     steps={"loan_amount": 500, "credit_utilization": 1})
+    >>> bool((model.predict(result.changed[result.found]) == 1).all())
+    True
+    >>> result.by_group().columns.tolist()
+    ['refused', 'without', 'median_cost', 'mean_cost', 'mean_changes']
+    """
+    frame = _as_frame(X)
+    favorable = _favorable_label(estimator, favorable_label)
+    refused = np.flatnonzero(np.asarray(estimator.predict(X)) != favorable)
+    original = frame.iloc[refused]
+    population = frame if reference is None else _as_frame(reference)
+    actions = _actions(population, original, actionable, ranges, steps, costs)
+    if max_changes is None:
+        max_changes = len(actions)
+    elif max_changes < 1:
+        raise ValueError(f"max_changes must be None or at least 1, got {max_changes!r}")
+
+    table = _Table(estimator, original, actions, as_array=not hasattr(X, "columns"))
+    start = table.values()
+    then, found = start, np.zeros(len(refused), dtype=bool)
+    if len(refused):
+        margin = table.margins(list(estimator.classes_).index(favorable))
+        then, found = cheapest_change(margin, start, actions, max_changes)
+        granted = np.asarray(estimator.predict(table.with_values(table.everyone, then)))
+        found &= granted == favorable
+        then = np.where(found[:, None], then, start)
+    return RecourseResult(
+        rows=refused,
+        original=original,
+        changed=table.frame_with(table.everyone, then),
+        found=found,
+        cost=np.where(found, total_cost(actions, start, then), np.inf),
+        actionable=[action.name for action in actions],
+        group=_groups(sensitive_features, len(frame), refused),
+    )
+
+
+class _Table:
+    """The refused people's rows, with other values in their actionable columns."""
+
+    def __init__(self, estimator, original, actions, *, as_array):
+        self.estimator, self.original, self.actions = estimator, original, actions
+        self.as_array = as_array
+        self.everyone = np.arange(len(original))
+
+    def values(self) -> NDArray:
+        """Present values of the actionable columns, categories as numbers of their levels."""
+        columns = []
+        for action in self.actions:
+            now = self.original[action.name]
+            if action.levels:
+                codes = pd.Index(action.levels).get_indexer(now).astype(float)
+                columns.append(np.where(codes < 0, np.nan, codes))
+            else:
+                columns.append(now.to_numpy(dtype=float, na_value=np.nan))
+        return np.column_stack(columns)
+
+    def frame_with(self, rows: NDArray, values: NDArray) -> pd.DataFrame:
+        """The rows with these values; a column that was missing stays so."""
+        frame = self.original.iloc[rows].copy()
+        for action, then in zip(self.actions, values.T, strict=True):
+            now = frame[action.name]
+            known = ~np.isnan(then)
+            if action.levels:
+                taken = np.asarray(action.levels, dtype=object)[np.nan_to_num(then).astype(int)]
+                new = pd.Series(taken, index=now.index).where(known, now)
+            else:
+                new = pd.Series(then, index=now.index).where(known, now)
+            frame[action.name] = new.astype(now.dtype)
+        return frame
+
+    def with_values(self, rows: NDArray, values: NDArray):
+        """What the estimator is asked about: a frame, or an array as it was given."""
+        frame = self.frame_with(rows, values)
+        return frame.to_numpy() if self.as_array else frame
+
+    def margins(self, position: int):
+        """Function of rows and values: log-odds of the class against the best other one."""
+
+        def margin(rows, values):
+            found = np.empty(len(rows))
+            for first in range(0, len(rows), ROWS_PER_CALL):
+                part = slice(first, first + ROWS_PER_CALL)
+                proba = self.estimator.predict_proba(self.with_values(rows[part], values[part]))
+                others = np.delete(proba, position, axis=1).max(axis=1)
+                favorable = np.maximum(proba[:, position], SMALLEST)
+                found[part] = np.log(favorable) - np.log(np.maximum(others, SMALLEST))
+            return found
+
+        return margin
+
+
+def _as_frame(X):
+    """A pandas DataFrame of X."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    if hasattr(X, "to_pandas"):
+        return X.to_pandas()
+    X = np.asarray(X)
+    return pd.DataFrame(X, columns=[f"x{i}" for i in range(X.shape[1])])
+
+
+def _favorable_label(estimator, label):
+    """The class that is good for the person, checked."""
+    if not hasattr(estimator, "predict_proba"):
+        raise TypeError(f"estimator must have predict_proba, got {type(estimator).__name__}")
+    classes = list(estimator.classes_)
+    if label is None:
+        last = estimator[-1] if hasattr(estimator, "steps") else estimator
+        label = getattr(last, "favorable_label", None)
+    if label is None:
+        label = classes[-1]
+    if label not in classes:
+        raise ValueError(f"favorable_label must be one of {classes}, got {label!r}")
+    return label
+
+
+def _actions(population, original, actionable, ranges, steps, costs):
+    """What may be done with each column, checked."""
+    if isinstance(actionable, str):
+        actionable = [actionable]
+    if not isinstance(actionable, Mapping):
+        actionable = dict.fromkeys(actionable, "any")
+    if not actionable:
+        raise ValueError("actionable must name the columns that people can act on, got none")
+    told = {"actionable": actionable, "ranges": ranges, "steps": steps, "costs": costs}
+    for parameter, given in told.items():
+        known = population.columns if parameter == "actionable" else actionable
+        unknown = [name for name in given or () if name not in known]
+        if unknown:
+            where = "X" if parameter == "actionable" else "actionable"
+            raise ValueError(f"{parameter} names {unknown}, not among the columns of {where}")
+    for name, way in actionable.items():
+        if way not in DIRECTIONS:
+            raise ValueError(
+                f"actionable[{name!r}] must be one of {sorted(DIRECTIONS)}, got {way!r}"
+            )
+    return [
+        _action(
+            name,
+            population[name],
+            original[name],
+            way,
+            (ranges or {}).get(name),
+            (steps or {}).get(name),
+            (costs or {}).get(name),
+        )
+        for name, way in actionable.items()
+    ]
+
+
+def _action(name, population, now, way, allowed, step, cost):
+    """What may be done with one column."""
+    if cost is not None and not cost > 0:
+        raise ValueError(f"costs[{name!r}] must be above 0, got {cost!r}")
+    is_number = pd.api.types.is_numeric_dtype(population) and not (
+        pd.api.types.is_bool_dtype(population)
+    )
+    if not is_number:
+        if way != "any" or step is not None:
+            raise ValueError(f"{name!r} is a category: it has no direction and no steps")
+        levels = pd.unique(pd.concat([population, now]).dropna())
+        given = levels if allowed is None else list(allowed)
+        unknown = [level for level in given if level not in levels]
+        if unknown:
+            raise ValueError(f"ranges[{name!r}] has {unknown}, which do not occur")
+        codes = tuple(int(i) for i in pd.Index(levels).get_indexer(given))
+        cost = 1.0 if cost is None else float(cost)
+        return Action(name, cost, levels=tuple(levels), allowed=codes)
+    values = population.to_numpy(dtype=float, na_value=np.nan)
+    low, high = (np.nanmin(values), np.nanmax(values)) if allowed is None else allowed
+    if not low <= high:
+        raise ValueError(f"ranges[{name!r}] must be (low, high), got {allowed!r}")
+    if step is None:
+        step = 1.0 if pd.api.types.is_integer_dtype(population) else 0.0
+    if not step >= 0:
+        raise ValueError(f"steps[{name!r}] must be at least 0, got {step!r}")
+    up, down = DIRECTIONS[way]
+    cost = 1.0 / _spread(values) if cost is None else float(cost)
+    return Action(name, cost, float(low), float(high), float(step), up, down)
+
+
+def _spread(values):
+    """Median absolute deviation; where that is 0 the standard deviation, then 1."""
+    mad = np.nanmedian(np.abs(values - np.nanmedian(values)))
+    return float(mad or np.nanstd(values) or 1.0)
+
+
+def _groups(sensitive_features, n_rows, refused):
+    """Group of every refused person; several columns become intersections."""
+    if sensitive_features is None:
+        return None
+    told = pd.DataFrame(sensitive_features).reset_index(drop=True)
+    if len(told) != n_rows:
+        raise ValueError(f"sensitive_features has {len(told)} rows, X has {n_rows}")
+    told = told.iloc[refused]
+    if told.shape[1] == 1:
+        return told.iloc[:, 0]
+    named = told.astype(object).apply(lambda row: " & ".join(map(str, row)), axis=1)
+    return named.where(told.notna().all(axis=1))

@@ -1,0 +1,258 @@
+r"""The cheapest change of a few columns that crosses the boundary.
+
+For a person x with margin m(x) < 0 (log-odds of the favorable outcome against the next best)
+wanted is the change of the actionable columns that
+
+.. math:: \min_{x'} \sum_j c_j\, |x'_j - x_j| \quad \text{such that} \quad m(x') > 0
+
+within ranges, steps and directions. Where columns act one by one, with gains
+:math:`g_j(v) = m(x_{j \leftarrow v}) - m(x)` that add up, this is a knapsack with one choice
+of each column, and its Lagrangian falls apart into the columns:
+
+.. math:: v_j(\lambda) = \arg\max_v\; g_j(v) - \lambda\, c_j |v - x_j|
+
+So every column is tried alone at values whose distances double, many prices
+:math:`\lambda` propose one combination each, and the model judges all of them: the cheapest
+that does cross is taken. Gains of a mixture add up only nearly, so it is then polished with
+the model itself: columns return, the least worthwhile first, as far as the boundary allows.
+All rows are searched at once.
+
+References
+----------
+Ustun, Spangher and Liu (2019), "Actionable recourse in linear classification", FAT*.
+Sinha and Zoltners (1979), "The multiple-choice knapsack problem", Operations Research 27.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRACTIONS = 2.0 ** -np.arange(12.0)
+"""Parts of the way to the end of a range at which a number is tried."""
+
+PRICES = 2.0 ** -(np.arange(24.0) / 2)
+"""Prices of a combination, as parts of the best gain per cost."""
+
+SECTIONS, ROUNDS = 8, 3
+"""The way back is cut into so many sections, so often: a column ends within 1/512 of it."""
+
+POLISHED = 3
+"""Proposals of every row that are polished, the most hopeful first."""
+
+SMALLEST = np.finfo(float).tiny
+
+Margin = Callable[[NDArray, NDArray], NDArray]
+"""Margins of the given rows with the given values of their actionable columns."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """What may be done with one column; values of a category are numbers of its levels."""
+
+    name: str
+    unit_cost: float
+    low: float = -np.inf
+    high: float = np.inf
+    step: float = 0.0
+    up: bool = True
+    down: bool = True
+    levels: tuple = ()
+    allowed: tuple[int, ...] = ()
+
+    def candidates(self, now: NDArray) -> NDArray:
+        """Values to try for every row, of shape (n_rows, n_values); first, to stay."""
+        if self.levels:
+            others = np.tile(np.asarray(self.allowed, dtype=float), (len(now), 1))
+            others[np.isnan(now)] = np.nan
+            return np.column_stack([now, others])
+        ways = [now[:, None]]
+        for allowed, end in ((self.up, self.high), (self.down, self.low)):
+            if allowed:
+                room = self.room(now, end)
+                ways.append(now[:, None] + self.rounded(room[:, None] * FRACTIONS))
+        values = np.concatenate(ways, axis=1)
+        return np.where(np.isnan(values), now[:, None], values)
+
+    def room(self, now: NDArray, end: float) -> NDArray:
+        """Signed way to an end of the range in whole steps; 0 for who stands beyond it."""
+        room = np.maximum(end - now, 0.0) if end == self.high else np.minimum(end - now, 0.0)
+        if not self.step:
+            return room
+        return np.trunc(room / self.step + 1e-9 * np.sign(room)) * self.step
+
+    def rounded(self, change: NDArray) -> NDArray:
+        """The change in whole steps, away from zero."""
+        if not self.step:
+            return change
+        return np.sign(change) * np.ceil(np.abs(change) / self.step - 1e-9) * self.step
+
+    def cost(self, now: NDArray, then: NDArray) -> NDArray:
+        """Cost of the change."""
+        if self.levels:
+            return self.unit_cost * _differs(now, then)
+        return np.nan_to_num(self.unit_cost * np.abs(then - now))
+
+
+def cheapest_change(
+    margin: Margin, start: NDArray, actions: list[Action], max_changes: int
+) -> tuple[NDArray, NDArray]:
+    """Values after the cheapest change found, and whether it crosses the boundary."""
+    everyone = np.arange(len(start))
+    base = margin(everyone, start)
+    values = [action.candidates(now) for action, now in zip(actions, start.T, strict=True)]
+    costs = [
+        action.cost(tried[:, :1], tried) for action, tried in zip(actions, values, strict=True)
+    ]
+    gains = _gains(margin, start, base, values)
+    proposals, rates = _proposals(values, costs, gains, base, max_changes)
+    cost = np.stack([total_cost(actions, start, proposal) for proposal in proposals])
+    excess = np.full(cost.shape, -np.inf)
+    which, rows = np.nonzero(cost > 0)
+    excess[which, rows] = margin(rows, proposals[which, rows])
+    # what is left of the cost when the excess has been handed back at the proposal's rate;
+    # less than at the next higher price it cannot become
+    hoped = np.maximum(cost - excess / rates, 0.0)
+    combined = len(actions)
+    hoped[combined + 1 :] = np.maximum(hoped[combined + 1 :], cost[combined:-1])
+    hoped[excess <= 0] = np.inf
+
+    hopeful = np.argsort(hoped, axis=0, kind="stable")[:POLISHED]
+    rank, rows = np.nonzero(np.take_along_axis(excess, hopeful, axis=0) > 0)
+    then = proposals[hopeful[rank, rows], rows]
+    then = _polished(margin, rows, start[rows], then, actions)
+    return _cheapest_of_each(rows, start, then, total_cost(actions, start[rows], then))
+
+
+def _cheapest_of_each(rows, start, then, cost):
+    """For every row the cheapest of its answers, and whether it has one."""
+    best, found = start.copy(), np.zeros(len(start), dtype=bool)
+    for answer in np.argsort(-cost, kind="stable"):
+        best[rows[answer]], found[rows[answer]] = then[answer], True
+    return best, found
+
+
+def total_cost(actions: list[Action], start: NDArray, then: NDArray) -> NDArray:
+    """Cost of the changes of all columns."""
+    return _costs(actions, start, then).sum(axis=1)
+
+
+def _costs(actions, start, then):
+    """Cost of the change of every column."""
+    pairs = zip(actions, start.T, then.T, strict=True)
+    return np.column_stack([action.cost(now, new) for action, now, new in pairs])
+
+
+def _gains(margin, start, base, values):
+    """Gains in margin of every column at its values, the others as they are."""
+    rows, tables, places = [], [], []
+    for column, tried in enumerate(values):
+        row, choice = np.nonzero(_differs(tried[:, :1], tried))
+        table = start[row]
+        table[:, column] = tried[row, choice]
+        rows.append(row)
+        tables.append(table)
+        places.append((row, choice))
+    found = margin(np.concatenate(rows), np.concatenate(tables)) - base[np.concatenate(rows)]
+    gains = [np.zeros(tried.shape) for tried in values]
+    ends = np.cumsum([len(row) for row in rows])[:-1]
+    for gain, place, part in zip(gains, places, np.split(found, ends), strict=True):
+        gain[place] = part
+    return gains
+
+
+def _proposals(values, costs, gains, base, max_changes):
+    """Each column's cheapest crossing, then a combination for every price; gains per cost."""
+    start = np.column_stack([tried[:, 0] for tried in values])
+    everyone = np.arange(len(start))
+    columns = list(zip(values, costs, gains, strict=True))
+    proposals, rates = [], []
+    best_rate = np.full(len(start), SMALLEST)
+    for column, (tried, cost, gain) in enumerate(columns):
+        rate = np.divide(gain, cost, out=np.full(gain.shape, SMALLEST), where=cost > 0)
+        best_rate = np.maximum(best_rate, rate.max(axis=1))
+        choice = np.where(base[:, None] + gain > 0, cost, np.inf).argmin(axis=1)
+        proposals.append(start.copy())
+        proposals[-1][:, column] = tried[everyone, choice]
+        rates.append(np.maximum(rate[everyone, choice], SMALLEST))
+    for price in PRICES:
+        proposal, worth = start.copy(), np.zeros(start.shape)
+        for column, (tried, cost, gain) in enumerate(columns):
+            surplus = gain - price * best_rate[:, None] * cost
+            choice = surplus.argmax(axis=1)
+            proposal[:, column] = tried[everyone, choice]
+            worth[:, column] = surplus[everyone, choice]
+        least = np.argsort(-worth, axis=1, kind="stable")[:, max_changes:]
+        unchanged = np.take_along_axis(start, least, axis=1)
+        np.put_along_axis(proposal, least, unchanged, axis=1)
+        proposals.append(proposal)
+        rates.append(price * best_rate)
+    return np.stack(proposals), np.stack(rates)
+
+
+def _polished(margin, rows, start, then, actions):
+    """Changes cut back as far as the boundary allows, the least worthwhile column first."""
+    then = then.copy()
+    for columns in _least_worthwhile_first(margin, rows, start, then, actions).T:
+        _cut_back(margin, rows, start, then, columns, actions)
+    return then
+
+
+def _least_worthwhile_first(margin, rows, start, then, actions):
+    """Columns of every row in order of what their change gains for what it costs."""
+    row, column = np.nonzero(_differs(start, then))
+    without = then[row]
+    without[np.arange(len(row)), column] = start[row, column]
+    lost = margin(rows, then)[row] - margin(rows[row], without)
+    costs = np.column_stack(
+        [
+            action.cost(now, new)
+            for action, now, new in zip(actions, start.T, then.T, strict=True)
+        ]
+    )
+    worth = np.full(then.shape, np.inf)
+    worth[row, column] = lost / costs[row, column]
+    return np.argsort(worth, axis=1, kind="stable")
+
+
+def _cut_back(margin, rows, start, then, columns, actions):
+    """One column of every row moved back as far as the boundary allows, in place."""
+    here = np.flatnonzero(_differs(start, then)[np.arange(len(rows)), columns])
+    if not len(here):
+        return
+    columns = columns[here]
+    now, far = start[here, columns], then[here, columns]
+    end, width = np.ones(len(here)), 1.0
+    for _ in range(ROUNDS):
+        parts = end[:, None] - width + width * np.arange(SECTIONS + 1) / SECTIONS
+        parts = np.maximum(parts, 0.0)
+        values = _part_of_the_way(actions, columns, now, far, parts)
+        trial = np.repeat(then[here], SECTIONS, axis=0)
+        trial[np.arange(len(trial)), np.repeat(columns, SECTIONS)] = values[:, :-1].ravel()
+        crosses = margin(np.repeat(rows[here], SECTIONS), trial) > 0
+        crosses = np.column_stack([crosses.reshape(-1, SECTIONS), np.ones(len(here), bool)])
+        first = crosses.argmax(axis=1)
+        then[here, columns] = values[np.arange(len(here)), first]
+        end, width = parts[np.arange(len(here)), first], width / SECTIONS
+
+
+def _part_of_the_way(actions, columns, now, far, parts):
+    """Values between now and far, in whole steps; a category changes or does not."""
+    values = np.empty_like(parts)
+    for column, action in enumerate(actions):
+        who = columns == column
+        if action.levels:
+            values[who] = np.where(parts[who] > 0, far[who, None], now[who, None])
+        else:
+            change = action.rounded(parts[who] * (far - now)[who, None])
+            values[who] = now[who, None] + change
+    values[:, -1] = np.where(parts[:, -1] == 1.0, far, values[:, -1])
+    return values
+
+
+def _differs(start, then):
+    """Which values were changed; a missing one never is."""
+    return (start != then) & ~np.isnan(start)

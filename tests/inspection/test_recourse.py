@@ -1,0 +1,246 @@
+"""Recourse is valid, cheap, and keeps to what people can do."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import linprog
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.tree import DecisionTreeClassifier
+
+from skfeamoe import FEAMOEClassifier
+from skfeamoe.datasets import load_adult_sample, make_credit_stream, make_preprocessor
+from skfeamoe.inspection import RecourseDisplay, recourse
+
+WEIGHTS = np.array([1.0, -0.5, 0.2, 0.7, -3.0, 0.05])
+SCALES = np.array([1.0, 2.0, 5.0, 1.0, 0.3, 10.0])
+NAMES = [f"x{i}" for i in range(6)]
+
+
+@pytest.fixture(scope="module")
+def linear():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1_000, 6)) * SCALES
+    y = (X @ WEIGHTS + rng.logistic(size=1_000) > 0).astype(int)
+    return LogisticRegression().fit(X, y), X
+
+
+@pytest.fixture(scope="module")
+def lending():
+    past = make_credit_stream(4_000, drift=None, random_state=0)
+    model = FEAMOEClassifier(max_iter=2, growth_interval=1_000, random_state=0)
+    model.fit(past.data, past.target, sensitive_features=past.sensitive_features)
+    return model, past.data, past.sensitive_features
+
+
+@pytest.fixture(scope="module")
+def census():
+    adult = load_adult_sample()
+    model = make_pipeline(
+        make_preprocessor(adult.data), FEAMOEClassifier(None, max_iter=1, random_state=0)
+    )
+    return model.fit(adult.data[:3_000], adult.target[:3_000]), adult.data
+
+
+def lowest_cost(model, x, X, costs):
+    """Cost of the best change of a linear model's row, by linear programming."""
+    weights, margin = model.coef_[0], model.decision_function(x[None])[0]
+    room = [(0, high) for high in X.max(axis=0) - x] + [(0, low) for low in x - X.min(axis=0)]
+    return linprog(
+        np.tile(costs, 2), A_ub=[-np.r_[weights, -weights]], b_ub=[margin], bounds=room
+    ).fun
+
+
+def test_costs_are_nearly_those_of_linear_programming(linear):
+    model, X = linear
+    result = recourse(model, X[:300], actionable=NAMES, reference=X)
+    assert result.found.all()
+    costs = 1 / np.median(np.abs(X - np.median(X, axis=0)), axis=0)
+    best = np.array([lowest_cost(model, X[row], X, costs) for row in result.rows])
+    assert (result.cost >= best - 1e-6).all()
+    assert result.cost.mean() <= 1.01 * best.mean()
+    assert (result.cost <= 1.05 * best).all()
+
+
+def test_every_answer_is_granted_and_every_refused_person_is_answered(lending):
+    model, X, _ = lending
+    result = recourse(model, X[:600], actionable=list(X.columns), reference=X)
+    np.testing.assert_array_equal(result.rows, np.flatnonzero(model.predict(X[:600]) == 0))
+    assert result.found.mean() >= 0.99
+    assert (model.predict(result.changed[result.found]) == 1).all()
+
+
+def test_directions_steps_and_ranges_are_kept(lending):
+    model, X, _ = lending
+    result = recourse(
+        model,
+        X[:600],
+        actionable={"loan_amount": "decrease", "income": "increase", "debt_to_income": "any"},
+        steps={"loan_amount": 500, "income": 1_000},
+        ranges={"income": (0, 90_000)},
+        reference=X,
+    )
+    change = result.changed - result.original
+    assert set(change.columns[(change != 0).any()]) <= set(result.actionable)
+    assert (change["loan_amount"] <= 0).all()
+    assert (change["income"] >= 0).all()
+    for column, step in (("loan_amount", 500), ("income", 1_000)):
+        steps = change[column] / step
+        np.testing.assert_allclose(steps, steps.round(), atol=1e-6)
+    moved = change["income"] > 0
+    assert moved.any()
+    assert (result.changed["income"][moved] <= 90_000).all()
+    assert (result.changed["loan_amount"] >= X["loan_amount"].min()).all()
+
+
+def test_no_more_columns_change_than_allowed(lending):
+    model, X, _ = lending
+    free = recourse(model, X[:400], actionable=list(X.columns), reference=X)
+    few = recourse(model, X[:400], actionable=list(X.columns), reference=X, max_changes=1)
+    assert free.n_changes.max() > 1
+    assert few.n_changes.max() == 1
+    both = free.found & few.found
+    assert few.cost[both].mean() > free.cost[both].mean()
+
+
+def test_who_has_no_recourse_is_told_so_and_left_unchanged(lending):
+    model, X, group = lending
+    result = recourse(
+        model,
+        X[:400],
+        actionable=["credit_history_years"],
+        ranges={"credit_history_years": (10, 11)},
+        sensitive_features=group[:400],
+    )
+    assert 0 < result.found.mean() < 1
+    lost = ~result.found
+    pd.testing.assert_frame_equal(result.changed[lost], result.original[lost])
+    assert np.isinf(result.cost[lost]).all()
+    table = result.by_group()
+    assert table["refused"].sum() == len(result.rows)
+    np.testing.assert_allclose(
+        np.average(table["without"], weights=table["refused"]), lost.mean()
+    )
+    assert np.isfinite(table["median_cost"]).all()
+
+
+def test_categories_of_a_pipeline_change_in_their_own_words(census):
+    model, X = census
+    allowed = ["Exec-managerial", "Prof-specialty", "Sales"]
+    result = recourse(
+        model,
+        X[3_000:3_300],
+        actionable={"occupation": "any", "hours-per-week": "increase"},
+        ranges={"occupation": allowed, "hours-per-week": (0, 60)},
+        reference=X,
+    )
+    assert result.found.any()
+    assert (model.predict(result.changed[result.found]) == 1).all()
+    assert result.changed.dtypes.equals(X.dtypes)
+    changes = result.to_frame()
+    jobs = changes[changes["column"] == "occupation"]
+    assert len(jobs)
+    assert set(jobs["then"]) <= set(allowed)
+    missing = result.original["occupation"].isna()
+    assert missing.any()
+    assert result.changed["occupation"][missing].isna().all()
+
+
+def test_costs_decide_what_changes(linear):
+    model, X = linear
+    for dear in ("x0", "x4"):
+        result = recourse(model, X[:100], actionable=["x0", "x4"], costs={dear: 1e6})
+        cheap_only = result.changed[dear] == result.original[dear]
+        assert cheap_only.mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    "model",
+    [DecisionTreeClassifier(max_depth=5, random_state=0), KNeighborsClassifier(15)],
+    ids=["tree", "neighbors"],
+)
+def test_models_with_steps_are_searched_too(model):
+    past = make_credit_stream(2_000, drift=None, random_state=0)
+    X = past.data[["income", "debt_to_income", "years_employed"]]
+    model.fit(X, past.target)
+    result = recourse(model, X[:300], actionable=list(X.columns), reference=X)
+    assert result.found.mean() >= 0.99
+    assert (model.predict(result.changed[result.found]) == 1).all()
+
+
+def test_favorable_label_of_more_classes(linear):
+    _, X = linear
+    y = np.digitize(X @ WEIGHTS, [-1, 1])
+    model = LogisticRegression().fit(X, y)
+    for favorable in (0, 1):
+        result = recourse(model, X[:200], actionable=NAMES, favorable_label=favorable)
+        assert (model.predict(result.changed[result.found].to_numpy()) == favorable).all()
+        assert result.found.mean() >= 0.95
+
+
+def test_nobody_refused(linear):
+    model, X = linear
+    granted = X[model.predict(X) == 1]
+    result = recourse(model, granted, actionable=NAMES)
+    assert len(result.rows) == len(result.to_frame()) == 0
+    with pytest.raises(ValueError, match="nobody is refused"):
+        RecourseDisplay.from_result(result)
+
+
+def test_intersections_are_groups(linear):
+    model, X = linear
+    told = pd.DataFrame({"a": np.tile(["f", "m"], 500), "b": np.repeat(["old", "young"], 500)})
+    told.loc[0, "a"] = None
+    result = recourse(model, X, actionable=NAMES, sensitive_features=told)
+    assert list(result.by_group().index) == ["f & old", "f & young", "m & old", "m & young"]
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"actionable": ["wealth"]}, "actionable names .*wealth"),
+        ({"actionable": []}, "must name the columns"),
+        ({"actionable": {"x0": "up"}}, r"actionable\['x0'\] must be one of"),
+        ({"actionable": ["x0"], "ranges": {"x1": (0, 1)}}, "ranges names"),
+        ({"actionable": ["x0"], "ranges": {"x0": (1, 0)}}, r"ranges\['x0'\] must be"),
+        ({"actionable": ["x0"], "steps": {"x0": -1}}, r"steps\['x0'\]"),
+        ({"actionable": ["x0"], "costs": {"x0": 0}}, r"costs\['x0'\]"),
+        ({"actionable": ["x0"], "max_changes": 0}, "max_changes"),
+        ({"actionable": ["x0"], "favorable_label": "yes"}, "favorable_label must be"),
+        ({"actionable": ["x0"], "sensitive_features": ["a"]}, "sensitive_features has 1 rows"),
+    ],
+)
+def test_errors_name_the_parameter(linear, options, match):
+    model, X = linear
+    with pytest.raises(ValueError, match=match):
+        recourse(model, X, **options)
+
+
+def test_models_without_probabilities_are_refused(linear):
+    _, X = linear
+    with pytest.raises(TypeError, match="predict_proba"):
+        recourse(object(), X, actionable=["x0"])
+
+
+def test_groups_are_needed_to_compare_groups(linear):
+    model, X = linear
+    with pytest.raises(ValueError, match="pass sensitive_features"):
+        recourse(model, X, actionable=["x0"]).by_group()
+
+
+def test_curves_end_at_the_part_with_recourse(lending):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    model, X, group = lending
+    display = RecourseDisplay.from_estimator(
+        model,
+        X[:600],
+        actionable={"debt_to_income": "decrease", "loan_amount": "decrease"},
+        sensitive_features=group[:600],
+    )
+    table = display.result.by_group()
+    ends = [line.get_ydata()[-1] for line in display.ax_[0].lines]
+    np.testing.assert_allclose(ends, 1 - table["without"])
+    labels = [text.get_text() for text in display.ax_[1].get_yticklabels()]
+    assert labels == ["debt_to_income", "loan_amount"]
+    plt.close(display.figure_)
