@@ -1,0 +1,730 @@
+"""BiasScoreClassifier: parameters, docstrings, public methods; no mathematics."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.utils import check_random_state, get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe._validation import HasMethods, Interval, StrOptions, unchanged_on_error
+from skfeamoe.exceptions import FairnessWarning
+from skfeamoe.postprocessing import _fitting
+from skfeamoe.postprocessing._coverage import CoverageRule
+from skfeamoe.postprocessing._draws import uniform_of_rows
+from skfeamoe.postprocessing._frontier import BOUNDS, frontier_row
+from skfeamoe.postprocessing._held_out import HeldOut
+from skfeamoe.postprocessing._inputs import (
+    check_data,
+    check_stream_data,
+    request_of,
+    routed_params,
+)
+from skfeamoe.postprocessing._promise import ONE_STANDARD_ERROR
+from skfeamoe.postprocessing._rule import Rule
+from skfeamoe.postprocessing._strata import favorable_proba, strata_names, stratum_proba
+
+LARGEST_SEED = 2**31 - 1
+
+
+def _estimator_has(method):
+    """Whether the wrapped estimator has a method."""
+
+    def check(self):
+        return hasattr(getattr(self, "estimator_", self.estimator), method)
+
+    return check
+
+
+class BiasScoreClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    r"""Bounded group gaps for any binary classifier, without reading groups to predict.
+
+    A second model learns to tell the group (and, for bounds on error rates, the label) from
+    the features. A person is decided favorably if
+
+    .. math:: 2\eta(x) - 1 > \sum_s \lambda_s c_s(x),
+
+    where :math:`\eta(x)` is the probability of the favorable label by `estimator` and
+    :math:`c_s(x) = P(a_s, e_s \mid x) / P(a_s, e_s)` says how much a favorable decision on x
+    adds to the rate of group :math:`a_s` under the event :math:`e_s` (all rows, or those of
+    one label). Among all rules that may read x only, it is the most accurate one that keeps
+    the bounds [1]_ [2]_, as far as both models tell the truth. :math:`\lambda` is found on
+    rows that the models did not learn from, with their observed groups.
+
+    One fit serves every bound: `with_bound` and `frontier` solve for others in a fraction of
+    a second.
+
+    .. warning:: The second model infers a protected attribute from other columns. In some
+       places and for some attributes that needs a legal basis or is forbidden, and people may
+       object to it even where it is allowed. Ask before you deploy it.
+       :class:`~skfeamoe.FEAMOEClassifier` bounds gaps without inferring groups at all.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        A binary classifier with ``predict_proba``. Calibrated probabilities make better rules.
+
+    constraints : {"demographic_parity", "equalized_odds", "equal_opportunity"}, a list of \
+these or None, default="demographic_parity"
+        What may differ between groups by no more than its bound, see the user guide.
+
+    difference_bound : float or dict, default=0.05
+        Largest difference of rates between any two groups, in (0, 1], or a mapping from
+        constraint to such a number. A bound of 1 asks for nothing.
+
+    group_estimator : estimator instance, default=None
+        The second model: a classifier with ``predict_proba`` of several classes. None takes a
+        copy of `estimator`, with its own ``constraints`` switched off if it has any. It is
+        fitted on the names of the groups, or on ``"group & favorable"`` and
+        ``"group & unfavorable"`` if a constraint compares rows of one label. One that is
+        fitted already goes in a :class:`~sklearn.frozen.FrozenEstimator`.
+
+    prefit : bool, default=False
+        Whether `estimator` is fitted already and stays as it is. The rows given to `fit` must
+        then be rows that it has not learned from.
+
+    cv : int, float, splitter or None, default=None
+        Which rows the rule is solved on: those left out by each of so many folds (None: 5),
+        by a splitter, or a share in (0, 1) of the rows that is kept from both models. After
+        several folds both models are fitted again on all rows.
+
+    ratio_bound : float, default=None
+        Least ratio of the smallest to the largest rate of any two groups, in (0, 1], besides
+        `difference_bound`. The four-fifths rule is 0.8 with ``difference_bound=1``.
+
+    randomize : bool, default=False
+        Whether decisions may be drawn by lot. Bounds that conflict, and scores with ties, can
+        often be met only by a mixture of rules. A row's draw comes from its values and
+        `random_state`: the same person always gets the same answer.
+
+    margin : {"none", "one_standard_error"} or float in (0, 1), default="none"
+        Room that is kept below the bounds. With a number alpha, the gap in the population
+        passes a bound with a probability of at most alpha, if held-out rows and new people
+        are exchangeable; the inequality is in ``skfeamoe.postprocessing._promise``.
+
+    coverage : float, default=None
+        Share of rows in (0, 1) to decide on, the surest ones; `predict` gives the others
+        `abstain_label`. None decides on all. The bounds then hold among those decided.
+
+    coverage_bound : float, default=0.05
+        Largest difference of coverage between any two groups.
+
+    no_harm : bool, default=True
+        Whether every group's accuracy among the decided must not be below that among all.
+
+    abstain_label : label, default=None
+        Answer where nothing is decided; None means -1, or "abstain" for text labels.
+
+    favorable_label : label, default=None
+        The label that is good for a person; None takes the last of `classes_`.
+
+    groups : list of str, default=None
+        Names of all groups of a stream. None takes those of the first call of `partial_fit`.
+
+    buffer_size : int, default=2000
+        Recent rows of a stream on which the rule is solved.
+
+    solve_interval : int, default=500
+        Rows of a stream after which the rule is solved again.
+
+    n_jobs : int, default=None
+        Folds that are fitted at a time, as in joblib.
+
+    random_state : int, RandomState instance or None, default=None
+        For folds and draws. The estimators have their own.
+
+    Attributes
+    ----------
+    estimator_ : estimator instance
+        The fitted first model.
+
+    group_estimator_ : estimator instance or None
+        The fitted second model, None if no groups are compared.
+
+    classes_ : ndarray of shape (2,)
+        Labels.
+
+    events_ : list of str
+        Events under which rates are compared.
+
+    multipliers_ : ndarray of shape (n_rules, n_events, n_groups)
+        :math:`\lambda` of every rule; one rule unless `randomize`.
+
+    mixture_ : ndarray of shape (n_rules,)
+        Shares of the rules.
+
+    group_gaps_, group_gap_errors_ : dict of str to float
+        Largest gap of every constraint on the rows the rule was solved on, and its standard
+        error. Empty if no groups are compared.
+
+    n_features_in_, feature_names_in_
+        Those of `estimator_`, if it has them.
+
+    See Also
+    --------
+    skfeamoe.FEAMOEClassifier : Bounds gaps while it learns, and infers no groups.
+    fairlearn.postprocessing.ThresholdOptimizer : Thresholds by group; reads the group.
+
+    References
+    ----------
+    .. [1] W. Chen, Y. Klochkov, Y. Liu. "Post-hoc bias scoring is optimal for fair
+       classification". ICLR 2024.
+    .. [2] X. Zeng, G. Cheng, E. Dobriban. "Bayes-optimal fair classification with linear
+       disparity constraints via pre-, in-, and post-processing". 2024.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from skfeamoe.datasets import make_credit_stream
+    >>> from skfeamoe.postprocessing import BiasScoreClassifier
+    >>> data = make_credit_stream(3_000, drift=None, random_state=0)
+    >>> X, y, group = data.data, data.target, data.sensitive_features
+    >>> base = make_pipeline(StandardScaler(), LogisticRegression())
+    >>> model = BiasScoreClassifier(base, difference_bound=0.05, random_state=0)
+    >>> model = model.fit(X, y, sensitive_features=group)
+    >>> model.group_gaps_["demographic_parity"] <= 0.05
+    True
+    >>> model.with_bound(0.02).group_gaps_["demographic_parity"] <= 0.02
+    True
+    """
+
+    # Sensitive features are what this estimator is about: routing passes them on without
+    # a call to set_fit_request.
+    __metadata_request__fit = {"sensitive_features": True}
+    __metadata_request__partial_fit = {"sensitive_features": True}
+    __metadata_request__score = {"sensitive_features": True}
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "constraints": [StrOptions(set(CONSTRAINTS)), "array-like", tuple, None],
+        "difference_bound": [Real, dict],
+        "group_estimator": [HasMethods(["fit", "predict_proba"]), None],
+        "prefit": ["boolean"],
+        "cv": ["cv_object", Interval(Real, 0.0, 1.0, closed="neither")],
+        "ratio_bound": [Interval(Real, 0.0, 1.0, closed="right"), None],
+        "randomize": ["boolean"],
+        "margin": [
+            StrOptions({"none", ONE_STANDARD_ERROR}),
+            Interval(Real, 0.0, 1.0, closed="neither"),
+        ],
+        "coverage": [Interval(Real, 0.0, 1.0, closed="neither"), None],
+        "coverage_bound": [Interval(Real, 0.0, 1.0, closed="right")],
+        "no_harm": ["boolean"],
+        "abstain_label": "no_validation",
+        "favorable_label": "no_validation",
+        "groups": ["array-like", None],
+        "buffer_size": [Interval(Integral, 1, None, closed="left")],
+        "solve_interval": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        constraints="demographic_parity",
+        difference_bound=0.05,
+        group_estimator=None,
+        prefit=False,
+        cv=None,
+        ratio_bound=None,
+        randomize=False,
+        margin="none",
+        coverage=None,
+        coverage_bound=0.05,
+        no_harm=True,
+        abstain_label=None,
+        favorable_label=None,
+        groups=None,
+        buffer_size=2000,
+        solve_interval=500,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.constraints = constraints
+        self.difference_bound = difference_bound
+        self.group_estimator = group_estimator
+        self.prefit = prefit
+        self.cv = cv
+        self.ratio_bound = ratio_bound
+        self.randomize = randomize
+        self.margin = margin
+        self.coverage = coverage
+        self.coverage_bound = coverage_bound
+        self.no_harm = no_harm
+        self.abstain_label = abstain_label
+        self.favorable_label = favorable_label
+        self.groups = groups
+        self.buffer_size = buffer_size
+        self.solve_interval = solve_interval
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    # ------------------------------------------------------------------ learning
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, *, sensitive_features=None, sample_weight=None, **fit_params):
+        """Fit both models and find the rule.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            Training rows, as `estimator` takes them.
+
+        y : array-like of shape (n_samples,)
+            Labels of two classes.
+
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
+default=None
+            Groups, of any type; several columns make intersections. Rows with a missing
+            value train `estimator` and take no part in rates.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the rule and its rates, and in the fit of both models if
+            they take weights.
+
+        **fit_params : dict
+            For the fits of `estimator`, `group_estimator` and the splits of `cv`, by metadata
+            routing.
+
+        Returns
+        -------
+        self : BiasScoreClassifier
+
+        Raises
+        ------
+        ValueError
+            If an argument or parameter is invalid, or there is only one group; the
+            classifier is then as it was.
+
+        Warns
+        -----
+        FairnessWarning
+            If no groups were given, a bound is not met on held-out rows, or a group has no
+            such rows.
+        """
+        with unchanged_on_error(self):
+            request = request_of(self)
+            given = sensitive_features, sample_weight
+            routed = routed_params(self, "fit", *given, fit_params)
+            X, y = indexable(X, y)
+            data = check_data(self, X, y, request, *given, routed)
+            self._draw_seeds()
+            self._take(_fitting.fit_models(self, data, self._fold_seed), data)
+            messages = self._solve(request)
+        self._warn(messages)
+        return self
+
+    @available_if(_estimator_has("partial_fit"))
+    @_fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(
+        self, X, y, classes=None, *, sensitive_features=None, sample_weight=None, **fit_params
+    ):
+        """Learn from the next rows of a stream.
+
+        The rows are scored by both models before these learn from them, and go into a buffer
+        of recent rows, on which the rule is solved again every `solve_interval` rows.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            New rows.
+
+        y : array-like of shape (n_samples,)
+            Their labels.
+
+        classes : array-like of shape (2,), default=None
+            All labels; needed in the first call if its rows do not show both.
+
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
+default=None
+            Groups of the rows. All groups must be in the first call or in `groups`.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
+        **fit_params : dict
+            For the estimators' ``partial_fit``, by metadata routing.
+
+        Returns
+        -------
+        self : BiasScoreClassifier
+
+        Raises
+        ------
+        ValueError
+            If an argument or parameter is invalid, or a group is new; the classifier is then
+            as it was.
+        """
+        with unchanged_on_error(self):
+            request = request_of(self)
+            given = sensitive_features, sample_weight
+            routed = routed_params(self, "partial_fit", *given, fit_params)
+            X, y = indexable(X, y)
+            first = not hasattr(self, "estimator_")
+            known = (classes, None) if first else (self.classes_, self._group_labels)
+            data = check_stream_data(self, X, y, request, *given, routed, *known)
+            if first:
+                self._draw_seeds()
+            self._take(_fitting.next_models(self, data), data)
+            messages = self._solve(request) if first or self._is_due() else []
+        if first:
+            self._warn(messages)
+        return self
+
+    def _draw_seeds(self) -> None:
+        """Numbers behind the folds and the draws."""
+        random_state = check_random_state(self.random_state)
+        self._fold_seed, self._draw_seed = random_state.randint(LARGEST_SEED, size=2).tolist()
+
+    def _take(self, models: _fitting.Models, data) -> None:
+        """Make fitted models and what belongs to them attributes."""
+        self.estimator_, self.group_estimator_ = models.estimator, models.group_estimator
+        self.classes_, self._favorable = data.classes, data.favorable_label
+        self._group_labels, self._with_labels = list(data.group_labels), data.with_labels
+        self._held = None if models.held is None else models.held.to_dict()
+        self._buffer = models.buffer
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+
+    def _solve(self, request, start=None) -> list[str]:
+        """Find the rules of the present parameters; what users should be warned of."""
+        found = _fitting.find_rules(self, request, self._held_out(), start)
+        self._rule = found.rule.to_dict()
+        self._coverage = None if found.coverage is None else found.coverage.to_dict()
+        self.group_gaps_ = {} if found.audit is None else found.audit.gaps
+        self.group_gap_errors_ = {} if found.audit is None else found.audit.errors
+        return found.messages
+
+    def _held_out(self) -> HeldOut | None:
+        """The rows that the rule is solved on."""
+        return None if self._held is None else HeldOut(**self._held)
+
+    def _is_due(self) -> bool:
+        """Whether the stream has brought enough rows for another solve."""
+        return self._buffer is not None and self._buffer["n_since_solved"] == 0
+
+    def _warn(self, messages) -> None:
+        """Tell of bounds that are not met."""
+        for message in messages:
+            warnings.warn(message, FairnessWarning, stacklevel=3)
+
+    # ------------------------------------------------------------------ other bounds
+
+    def with_bound(self, difference_bound):
+        """The same models under another bound.
+
+        Parameters
+        ----------
+        difference_bound : float or dict
+            As in the constructor.
+
+        Returns
+        -------
+        classifier : BiasScoreClassifier
+            A fitted classifier that shares its models with this one.
+
+        Warns
+        -----
+        FairnessWarning
+            If a bound is not met on the rows the rule was solved on.
+        """
+        other, messages = self._again(difference_bound=difference_bound)
+        other._warn(messages)
+        return other
+
+    def with_coverage(self, coverage):
+        """The same models with another coverage.
+
+        Parameters
+        ----------
+        coverage : float or None
+            As in the constructor.
+
+        Returns
+        -------
+        classifier : BiasScoreClassifier
+            A fitted classifier that shares its models with this one.
+
+        Warns
+        -----
+        FairnessWarning
+            If a bound is not met, or abstention harms a group, on held-out rows.
+        """
+        other, messages = self._again(coverage=coverage)
+        other._warn(messages)
+        return other
+
+    def _again(self, start=None, **parameters):
+        """A copy with other parameters, solved anew, and what to warn of."""
+        check_is_fitted(self)
+        if self._held is None:
+            raise ValueError(
+                "there are no held-out rows to solve on: fit with sensitive_features and "
+                "constraints, or with coverage"
+            )
+        other = copy.copy(self).set_params(**parameters)
+        other._validate_params()
+        return other, other._solve(request_of(other), start)
+
+    def frontier(self, bounds=None, X=None, y=None, sensitive_features=None):
+        """Accuracy and gaps of the rules of several bounds.
+
+        Parameters
+        ----------
+        bounds : sequence of float or dict, default=None
+            Bounds, as `difference_bound`; None takes nine from 0.01 to 0.3.
+
+        X, y, sensitive_features : array-like, default=None
+            Rows to measure on. None takes the held-out rows of `fit`, on which the rules are
+            solved.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            A line a bound: ``bound``, ``accuracy``, for every constraint its
+            ``..._difference`` and ``..._standard_error``, and ``met``: whether all bounds
+            are kept on these rows. Of a randomized rule, expected values over draws. All are
+            of those decided on.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import LogisticRegression
+        >>> from sklearn.pipeline import make_pipeline
+        >>> from sklearn.preprocessing import StandardScaler
+        >>> from skfeamoe.datasets import make_credit_stream
+        >>> from skfeamoe.postprocessing import BiasScoreClassifier
+        >>> data = make_credit_stream(2_000, drift=None, random_state=0)
+        >>> X, y, group = data.data, data.target, data.sensitive_features
+        >>> base = make_pipeline(StandardScaler(), LogisticRegression())
+        >>> model = BiasScoreClassifier(base, random_state=0)
+        >>> model = model.fit(X, y, sensitive_features=group)
+        >>> model.frontier([0.02, 0.1])["met"].tolist()
+        [True, True]
+        """
+        check_is_fitted(self)
+        given = None if X is None else self._measured_rows(X, y, sensitive_features)
+        lines, start = [], None
+        for bound in BOUNDS if bounds is None else bounds:
+            other, _ = self._again(start, difference_bound=bound)
+            held, rule, start = given or other._held_out(), other._as_rule(), other._rule["nu"]
+            if other._coverage is not None:
+                covered = CoverageRule(**other._coverage).is_covered(held.eta, held.pi)
+                held = held.rows(covered)
+            lines.append(frontier_row(held, rule, request_of(other), bound))
+        return pd.DataFrame(lines)
+
+    def _measured_rows(self, X, y, sensitive_features) -> HeldOut:
+        """Rows with known labels and groups, scored by both models."""
+        request = request_of(self)
+        given = sensitive_features, None, routed_params(self, "fit", None, None, {})
+        data = check_stream_data(self, X, y, request, *given, self.classes_, self._group_labels)
+        return _fitting.score_rows(self.estimator_, self.group_estimator_, data)
+
+    # ------------------------------------------------------------------ deciding
+
+    def _as_rule(self) -> Rule:
+        """The rule that decides."""
+        return Rule(**self._rule)
+
+    def _two_scores(self, X):
+        """eta and pi of every row."""
+        eta = favorable_proba(self.estimator_, X, self._favorable)
+        if self.group_estimator_ is None:
+            return eta, np.ones((len(eta), 1, 1))
+        names = strata_names(self._group_labels, self._with_labels)
+        n_groups = len(self._group_labels)
+        return eta, stratum_proba(self.group_estimator_, X, names, n_groups)
+
+    def _relative_margin(self, X, eta, pi):
+        """m(x) by the row's rule as a part of the largest that it can be, in [-1, 1]."""
+        rule = self._as_rule()
+        m = rule.margins(eta, pi) / rule.scales
+        if m.shape[1] == 1:
+            return m[:, 0]
+        chosen = rule.chosen(uniform_of_rows(X, self._draw_seed))
+        return np.take_along_axis(m, chosen[:, None], axis=1)[:, 0]
+
+    def decision_function(self, X):
+        """Margin of the rule, positive for ``classes_[1]``.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            :math:`2\\eta(x) - 1 - \\sum_s \\lambda_s c_s(x)` as a part of the largest absolute
+            value that it can have, in [-1, 1].
+        """
+        check_is_fitted(self)
+        m = self._relative_margin(X, *self._two_scores(X))
+        return m if self._favorable == self.classes_[1] else -m
+
+    def predict_proba(self, X):
+        """The rule's margin on the scale of probabilities.
+
+        It orders people as the rule does, is above one half exactly where `predict` says so,
+        and equals the estimator's probabilities where no bound is active. It is a score, not
+        the chance of the label: `estimator_` has that.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, 2)
+            Columns as in `classes_`.
+        """
+        check_is_fitted(self)
+        return self._proba(X, *self._two_scores(X))
+
+    def _proba(self, X, eta, pi):
+        """`predict_proba` from both models' scores."""
+        m = self._relative_margin(X, eta, pi)
+        favorable = 0.5 * (1.0 + m)
+        above, below = np.nextafter(0.5, 1.0), np.nextafter(0.5, 0.0)
+        favorable = np.where(
+            m > 0.0, np.maximum(favorable, above), np.minimum(favorable, below)
+        )
+        columns = [1.0 - favorable, favorable]
+        return np.column_stack(columns[:: 1 if self._favorable == self.classes_[1] else -1])
+
+    def predict(self, X):
+        """Decisions.
+
+        With ``randomize=True`` and bounds that need it, a few of them are drawn by lot: the
+        draw of a row depends on its values and on `random_state` only, so that the same row
+        is always decided alike, in whatever batch it comes.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            Rows to decide on.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+            Labels from `classes_`; `abstain_label` where nothing is decided.
+        """
+        check_is_fitted(self)
+        eta, pi = self._two_scores(X)
+        decisions = self.classes_[self._proba(X, eta, pi).argmax(axis=1)]
+        if self._coverage is None:
+            return decisions
+        covered = CoverageRule(**self._coverage).is_covered(eta, pi)
+        return np.where(covered, decisions, self._abstain_label())
+
+    def is_decided(self, X):
+        """Whether `predict` decides on a row.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        decided : ndarray of shape (n_samples,) of bool
+            False where `predict` gives `abstain_label`.
+        """
+        check_is_fitted(self)
+        eta, pi = self._two_scores(X)
+        if self._coverage is None:
+            return np.ones(len(eta), dtype=bool)
+        return CoverageRule(**self._coverage).is_covered(eta, pi)
+
+    def _abstain_label(self):
+        """The answer where nothing is decided."""
+        label = self.abstain_label
+        if label is None:
+            label = -1 if self.classes_.dtype.kind in "biuf" else "abstain"
+        return label
+
+    def score(self, X, y, sample_weight=None, sensitive_features=None):
+        """Accuracy; a row that is not decided counts as wrong.
+
+        Parameters
+        ----------
+        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
+            Test rows.
+
+        y : array-like of shape (n_samples,)
+            True labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        sensitive_features : array-like, default=None
+            Accepted so that the same arguments serve fit and score.
+
+        Returns
+        -------
+        score : float
+            Share of right decisions.
+        """
+        return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+
+    @property
+    def events_(self):
+        """Events under which rates are compared."""
+        return list(self._rule["events"])
+
+    @property
+    def groups_(self):
+        """Names of the groups that are compared."""
+        return np.array(self._group_labels, dtype=object)
+
+    @property
+    def multipliers_(self):
+        """Multipliers of every rule, event and group."""
+        rules = self._rule["rules"]
+        return rules[:, :-1].reshape(len(rules), len(self.events_), -1)
+
+    @property
+    def mixture_(self):
+        """Shares of the rules."""
+        return self._rule["mixture"]
+
+    def get_metadata_routing(self):
+        """Who gets which metadata.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            This classifier itself, `estimator`, `group_estimator` and the splitter.
+        """
+        both = MethodMapping().add(caller="fit", callee="fit")
+        both.add(caller="partial_fit", callee="partial_fit")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(estimator=self.estimator, method_mapping=both)
+        if self.group_estimator is not None:
+            router.add(group_estimator=self.group_estimator, method_mapping=both)
+        if hasattr(self.cv, "split"):
+            split = MethodMapping().add(caller="fit", callee="split")
+            router.add(splitter=self.cv, method_mapping=split)
+        return router
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = get_tags(self.estimator).input_tags.sparse
+        return tags

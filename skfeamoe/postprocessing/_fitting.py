@@ -1,0 +1,154 @@
+"""The two models and the rules of BiasScoreClassifier: from checked rows to fitted state."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from skfeamoe.postprocessing import _buffer, _messages
+from skfeamoe.postprocessing._coverage import CoverageRule, harmed_groups, solve_coverage
+from skfeamoe.postprocessing._cross_fit import (
+    Data,
+    cross_fit,
+    fit_estimator,
+    group_rows,
+    splits,
+)
+from skfeamoe.postprocessing._held_out import HeldOut
+from skfeamoe.postprocessing._inputs import second_model
+from skfeamoe.postprocessing._rule import Audit, Request, Rule, audit, no_rule, solve_request
+from skfeamoe.postprocessing._strata import check_strata, favorable_proba, stratum_proba
+
+
+@dataclass(frozen=True)
+class Models:
+    """Both models, and rows that they were scored on before learning them."""
+
+    estimator: Any
+    group_estimator: Any  # None if no groups are compared
+    held: HeldOut | None
+    buffer: dict | None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Who is decided on, and how; what that does on held-out rows; what to warn of."""
+
+    rule: Rule
+    coverage: CoverageRule | None
+    audit: Audit | None
+    messages: list[str]
+
+
+def fit_models(estimator, data: Data, seed: int) -> Models:
+    """Fit both models, and score rows that they did not learn from."""
+    first, second = estimator.estimator, None
+    if estimator.prefit:
+        check_is_fitted(first, "classes_")
+    if data.group_labels:
+        second = second_model(estimator)
+    if second is None and estimator.coverage is None:
+        if not estimator.prefit:
+            first = fit_estimator(clone(first), data, np.arange(len(data.y)))
+        return Models(first, None, None, None)
+    folds = splits(data, estimator.cv, seed)
+    fitted = cross_fit(first, second, data, folds, estimator.prefit, estimator.n_jobs)
+    return Models(fitted.estimator, fitted.group_estimator, _with_groups(fitted.held), None)
+
+
+def next_models(estimator, data: Data) -> Models:
+    """Score the new rows of a stream, then learn them."""
+    held, buffer = None, None
+    if not hasattr(estimator, "estimator_"):
+        first, second = _new_models(estimator, data)
+    else:
+        first, second = estimator.estimator_, estimator.group_estimator_
+        held, buffer = estimator._held_out(), estimator._buffer
+        if first is estimator.estimator:  # prefit, and not ours to change
+            first = copy.deepcopy(first)
+        scored = score_rows(first, second, data)
+        if second is not None or estimator.coverage is not None:
+            if buffer is None:
+                buffer = _buffer.new_buffer(estimator.buffer_size, *scored.pi.shape[1:])
+            buffer = _buffer.push(buffer, scored)
+            if buffer["n_since_solved"] >= estimator.solve_interval:
+                held = _buffer.recent(buffer)
+                buffer = {**buffer, "n_since_solved": 0}
+    if second is not None:
+        _learn_groups(second, data)
+    first.partial_fit(data.X, data.y, classes=data.classes, **data.params)
+    return Models(first, second, held, buffer)
+
+
+def _new_models(estimator, data: Data):
+    """Models at the beginning of a stream."""
+    first = estimator.estimator
+    if estimator.prefit:
+        check_is_fitted(first, "classes_")
+    first = copy.deepcopy(first) if estimator.prefit else clone(first)
+    if not data.group_labels:
+        return first, None
+    second = clone(second_model(estimator))
+    if not hasattr(second, "partial_fit"):
+        raise ValueError(
+            f"group_estimator must have partial_fit to learn from a stream, got "
+            f"{type(second).__name__}"
+        )
+    return first, second
+
+
+def _learn_groups(model, data: Data) -> None:
+    """Teach the second model the new rows whose groups are known."""
+    X, target, params = group_rows(data, np.arange(len(data.y)))
+    if len(target):
+        model.partial_fit(X, target, classes=np.unique(data.names.astype(str)), **params)
+        check_strata(model.classes_, data.names)
+
+
+def score_rows(first, second, data: Data) -> HeldOut:
+    """What both models say of rows, beside what is known."""
+    eta = favorable_proba(first, data.X, data.favorable_label)
+    pi = np.ones((len(eta), 1, 1))
+    if second is not None:
+        pi = stratum_proba(second, data.X, data.names, len(data.group_labels))
+    return _with_groups(HeldOut(eta, pi, data.groups, data.favored, data.weight))
+
+
+def _with_groups(held: HeldOut) -> HeldOut:
+    """The rows, all of one group if no groups are compared."""
+    if held.n_groups > 1:
+        return held
+    return replace(held, groups=np.zeros(len(held), dtype=np.intp))
+
+
+def find_rules(
+    estimator, request: Request, held: HeldOut | None, start: NDArray | None
+) -> Rules:
+    """Solve for the rules of the present parameters on held-out rows."""
+    if held is None:
+        return Rules(no_rule(), None, None, [])
+    messages, coverage, decided = [], None, held
+    if estimator.coverage is not None:
+        coverage = solve_coverage(
+            held, estimator.coverage, estimator.coverage_bound, estimator.no_harm
+        )
+        decided = held.rows(coverage.is_covered(held.eta, held.pi))
+    if held.n_groups < 2 or not request.slots:
+        return Rules(no_rule(), coverage, None, messages)
+    rule = solve_request(decided, request, start)
+    found = audit(decided, rule, request)
+    labels = estimator._group_labels
+    messages = [
+        _messages.unmet(found, request),
+        _messages.uncompared(decided, request, labels),
+    ]
+    if coverage is not None and estimator.no_harm:
+        harmed = harmed_groups(held, coverage, rule.expected(held.eta, held.pi))
+        messages.append(_messages.harmed([labels[a] for a in harmed]))
+    return Rules(rule, coverage, found, [m for m in messages if m])

@@ -1,0 +1,217 @@
+"""Parameters and arguments of BiasScoreClassifier, checked before anything is fitted."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import clone
+from sklearn.utils.metadata_routing import process_routing
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import _num_samples, has_fit_parameter
+
+from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe._validation import (
+    UNKNOWN,
+    InvalidParameterError,
+    check_constraints,
+    check_favorable,
+    check_per_constraint,
+    check_target,
+    check_weight,
+    encode_groups,
+)
+from skfeamoe.exceptions import FairnessWarning
+from skfeamoe.postprocessing._bounds import NO_BOUND
+from skfeamoe.postprocessing._cross_fit import Data
+from skfeamoe.postprocessing._held_out import LABEL_OF_EVENT
+from skfeamoe.postprocessing._messages import BURDEN_REASON
+from skfeamoe.postprocessing._rule import Request
+
+
+def request_of(estimator) -> Request:
+    """What the parameters ask for."""
+    names = check_constraints(estimator.constraints, list(CONSTRAINTS))
+    kinds = [CONSTRAINTS[name]() for name in names]
+    if any(kind.uses_distance for kind in kinds):
+        raise InvalidParameterError(f"constraints must be bounds on rates: {BURDEN_REASON}")
+    highest = dict.fromkeys(names, NO_BOUND)
+    difference = check_per_constraint("difference_bound", estimator.difference_bound, highest)
+    return Request(
+        slots=tuple((kind.name, event) for kind in kinds for event in kind.events),
+        difference=difference,
+        ratio=estimator.ratio_bound,
+        randomize=bool(estimator.randomize),
+        margin=estimator.margin,
+    )
+
+
+def needs_groups(estimator, request: Request) -> bool:
+    """Whether groups have a part in the rule or in coverage."""
+    return bool(request.slots) or estimator.coverage is not None
+
+
+def routed_params(estimator, method: str, sensitive_features, sample_weight, params) -> dict:
+    """Parameters for the methods of the parts, by the name of the part."""
+    none: dict[str, dict] = {"estimator": {}, "group_estimator": {}, "splitter": {}}
+    if get_config()["enable_metadata_routing"]:
+        given = {"sensitive_features": sensitive_features, "sample_weight": sample_weight}
+        given = {name: value for name, value in given.items() if value is not None}
+        routed = process_routing(estimator, method, **given, **params)
+        found = {name: getattr(routed, name, {}) for name in none}
+        taken = {name: dict(part.get(method, {})) for name, part in found.items()}
+        taken["splitter"] = dict(found["splitter"].get("split", {}))
+        if estimator.group_estimator is None and "sample_weight" in taken["estimator"]:
+            taken["group_estimator"]["sample_weight"] = taken["estimator"]["sample_weight"]
+        return taken
+    if params:
+        raise ValueError(
+            f"{sorted(params)} can be passed on only with metadata routing: "
+            "sklearn.set_config(enable_metadata_routing=True)"
+        )
+    if sample_weight is not None:
+        for name in ("estimator", "group_estimator"):
+            part = getattr(estimator, name) or estimator.estimator
+            if has_fit_parameter(part, "sample_weight"):
+                none[name]["sample_weight"] = sample_weight
+            elif name == "estimator":
+                warnings.warn(
+                    f"{type(part).__name__}.fit takes no sample_weight, so that the weights "
+                    "count in the rule alone",
+                    UserWarning,
+                    stacklevel=3,
+                )
+    return none
+
+
+def check_data(estimator, X, y, request: Request, sensitive, sample_weight, routed) -> Data:
+    """Rows of a `fit` from scratch."""
+    y = _binary_target(X, y)
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(f"y must have two classes, got one class: {classes.tolist()}")
+    groups, labels = np.full(len(y), UNKNOWN, dtype=np.intp), []
+    if needs_groups(estimator, request) and sensitive is None:
+        _tell_of_no_groups(estimator, request)
+    elif needs_groups(estimator, request):
+        _, found = encode_groups(sensitive, len(y), [])
+        groups, labels = encode_groups(sensitive, len(y), sorted(found))
+        check_several(labels)
+    return _data(estimator, X, y, classes, request, groups, labels, sample_weight, routed)
+
+
+def check_stream_data(
+    estimator, X, y, request: Request, sensitive, sample_weight, routed, classes, labels
+) -> Data:
+    """Rows of a `partial_fit`; ``classes`` and ``labels`` are those known, None at first."""
+    y = _binary_target(X, y, classes)
+    if classes is None:
+        classes = np.unique(y)
+    classes = np.asarray(classes)
+    if len(np.unique(classes)) != 2:
+        raise ValueError(
+            f"classes must be two labels, got {classes.tolist()}; pass both in the first call "
+            "of partial_fit"
+        )
+    classes = np.unique(classes)
+    foreign = y[~np.isin(y, classes)]
+    if len(foreign):
+        raise ValueError(f"y has the label {foreign[0]!r}, not one of {classes.tolist()}")
+    groups = np.full(len(y), UNKNOWN, dtype=np.intp)
+    known = _stream_groups(estimator, labels)
+    if needs_groups(estimator, request) and sensitive is None and labels is None:
+        _tell_of_no_groups(estimator, request)
+        known = []
+    elif needs_groups(estimator, request) and sensitive is not None and labels != []:
+        groups, found = encode_groups(sensitive, len(y), known or [])
+        if known is None:
+            known = sorted(found)
+            groups, _ = encode_groups(sensitive, len(y), known)
+        elif len(found) > len(known):
+            raise ValueError(
+                f"sensitive_features has the groups {found[len(known) :]}, which the second "
+                f"model does not know; it knows {known}. Name all groups in the parameter "
+                "groups before the first call, or fit again"
+            )
+        check_several(known)
+    return _data(estimator, X, y, classes, request, groups, known or [], sample_weight, routed)
+
+
+def _stream_groups(estimator, labels):
+    """Groups that a stream may have, None if its first rows are to tell."""
+    if labels is not None:
+        return list(labels)
+    if estimator.groups is None:
+        return None
+    return encode_groups(list(estimator.groups), len(list(estimator.groups)), [])[1]
+
+
+def check_several(labels: list[str]) -> None:
+    """Refuse to compare fewer than two groups."""
+    if len(labels) < 2:
+        raise ValueError(
+            f"sensitive_features must have at least two groups to compare, got {labels}; "
+            "in a stream name all of them in the parameter groups"
+        )
+
+
+def _tell_of_no_groups(estimator, request: Request) -> None:
+    """Refuse, or warn, that there are no groups to compare."""
+    if estimator.prefit and request.slots:
+        raise ValueError(
+            "sensitive_features must be given with prefit=True: the groups are all that is "
+            "left to learn"
+        )
+    what = "the constraints" if request.slots else "coverage_bound and no_harm"
+    warnings.warn(
+        f"{what} of BiasScoreClassifier are inactive: no sensitive_features were given",
+        FairnessWarning,
+        stacklevel=4,
+    )
+
+
+def _binary_target(X, y, classes=None):
+    """y as an array of at most two labels."""
+    if y is None:
+        raise ValueError("BiasScoreClassifier requires y to be passed, but the target y is None")
+    y = check_target(y, _num_samples(X), classes)
+    if len(np.unique(y)) > 2:
+        raise ValueError(
+            "Only binary classification is supported. The type of the target is "
+            f"{type_of_target(y)}."
+        )
+    return y
+
+
+def _data(estimator, X, y, classes, request, groups, labels, sample_weight, routed) -> Data:
+    """All of it together."""
+    weight = np.ones(len(y)) if sample_weight is None else check_weight(sample_weight, X)
+    if not weight.any():
+        raise ValueError("sample_weight must have at least one non-zero number, got zeros only")
+    favorable: Any = classes[check_favorable(estimator.favorable_label, classes)]
+    return Data(
+        X=X,
+        y=y,
+        classes=classes,
+        favored=y == favorable,
+        groups=groups,
+        group_labels=labels,
+        weight=weight,
+        favorable_label=favorable,
+        with_labels=any(event in LABEL_OF_EVENT for event in request.events),
+        params=routed["estimator"],
+        group_params=routed["group_estimator"],
+        split_params=routed["splitter"],
+    )
+
+
+def second_model(estimator):
+    """The second model, unfitted: a copy of the first by default, without constraints."""
+    if estimator.group_estimator is not None:
+        return estimator.group_estimator
+    model = clone(estimator.estimator)
+    own = model.get_params(deep=False)
+    off = {name: None for name in ("constraints", "favorable_label") if name in own}
+    return model.set_params(**off)

@@ -1,0 +1,60 @@
+"""What users are told of bounds that are not met and of groups that cannot be compared."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skfeamoe.postprocessing._held_out import HeldOut
+from skfeamoe.postprocessing._rule import Audit, Request
+
+BURDEN_REASON = (
+    "burden is a distance to the boundary of the refused, not a rate of decisions, so that "
+    "it has no linear cost and no such rule; use FEAMOEClassifier for it"
+)
+
+
+def unmet(audit: Audit, request: Request) -> str:
+    """The bounds that a rule passes on its held-out rows, and the way out; empty if none."""
+    if not audit.excess:
+        return ""
+    listed = "; ".join(
+        f"{name}: gap {audit.gaps[name]:.3f} for a bound of {request.difference[name]:g}"
+        for name in audit.excess
+    )
+    if request.margin != "none":
+        return (
+            f"bounds that cannot be promised with margin={request.margin!r} on these rows: "
+            f"{listed}; the margin needs more rows or a looser bound"
+        )
+    if request.randomize:
+        return f"bounds that are not met on held-out rows: {listed}"
+    return (
+        f"bounds that no single rule was found to meet on held-out rows: {listed}; bounds "
+        "conflict or scores are tied: randomize=True meets them, or loosen a bound"
+    )
+
+
+def uncompared(held: HeldOut, request: Request, labels: list[str]) -> str:
+    """Groups that have no held-out rows under some event; empty if there are none."""
+    sizes = held.sizes(request.events).reshape(len(request.events), -1)
+    missing = [
+        f"{labels[a]} ({request.events[e]})"
+        for e, a in zip(*np.nonzero(sizes == 0), strict=True)
+    ]
+    if not missing:
+        return ""
+    return (
+        "groups without held-out rows, whose rates are not bounded: "
+        + ", ".join(missing)
+        + "; merge small groups or pass more rows"
+    )
+
+
+def harmed(labels: list[str]) -> str:
+    """Groups that abstention harms; empty if there are none."""
+    if not labels:
+        return ""
+    return (
+        f"accuracy among the decided is below that among all in: {', '.join(labels)}; the "
+        "estimator's confidence says little there, so calibrate it or raise coverage"
+    )

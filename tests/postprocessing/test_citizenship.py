@@ -1,0 +1,44 @@
+"""What scikit-learn's tools expect of BiasScoreClassifier, with bounds idle and active."""
+
+import pytest
+from rule_models import BoundedByX
+from sklearn.linear_model import LogisticRegression
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skfeamoe.postprocessing import BiasScoreClassifier
+
+quiet = pytest.mark.filterwarnings(
+    "ignore::skfeamoe.FairnessWarning", "ignore::sklearn.exceptions.ConvergenceWarning"
+)
+
+
+@quiet
+@parametrize_with_checks(
+    [
+        BiasScoreClassifier(LogisticRegression()),
+        BiasScoreClassifier(LogisticRegression(), constraints=None),
+    ],
+)
+def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+FOLDS = "the weights change which rows the folds hold, as in CalibratedClassifierCV"
+
+
+@quiet
+@parametrize_with_checks(
+    [
+        BoundedByX(LogisticRegression(), difference_bound=0.9, cv=2),
+        BoundedByX(
+            LogisticRegression(), constraints="equalized_odds", difference_bound=0.9, cv=2,
+            randomize=True,
+        ),
+    ],
+    expected_failed_checks=lambda _: {
+        "check_sample_weight_equivalence_on_dense_data": FOLDS,
+        "check_sample_weight_equivalence_on_sparse_data": FOLDS,
+    },
+)  # fmt: skip
+def test_scikit_learn_check_with_groups(estimator, check):
+    check(estimator)
