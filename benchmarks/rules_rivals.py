@@ -110,8 +110,10 @@ def _oxonfair(name, rows, rule_over):
             )  # fmt: skip
             fair.fit(measures.accuracy, metric, bound)
             test = DataDict(rows.y_test, rows.X_test)
-            yield _record(name, rows, constraint, bound, start,
-                          lambda fitted=fair, data=test: np.asarray(fitted.predict(data)).astype(int))  # fmt: skip  # noqa: E501
+            yield _record(
+                name, rows, constraint, bound, start,
+                lambda fitted=fair, data=test: np.asarray(fitted.predict(data)).astype(int),
+            )  # fmt: skip
 
 
 def _fairgbm(name, rows, rule_over):
@@ -130,12 +132,14 @@ def _fairgbm(name, rows, rule_over):
     for bound in BOUNDS:
         start = time.process_time()
         model = module.FairGBMClassifier(
-            constraint_type="FPR,FNR", constraint_fpr_tolerance=bound,
+            constraint_type="FNR,FPR", constraint_fpr_tolerance=bound,
             constraint_fnr_tolerance=bound, random_state=rows.seed, **TREES,
         )  # fmt: skip
         model.fit(rows.X, rows.y, constraint_group=codes)
-        yield _record(name, rows, "equalized_odds", bound, start,
-                      lambda fitted=model: (fitted.predict_proba(rows.X_test)[:, 1] > 0.5).astype(int))  # fmt: skip  # noqa: E501
+        yield _record(
+            name, rows, "equalized_odds", bound, start,
+            lambda fitted=model: (fitted.predict_proba(rows.X_test)[:, 1] > 0.5).astype(int),
+        )  # fmt: skip
 
 
 def _error_parity(name, rows, rule_over):
@@ -156,8 +160,10 @@ def _error_parity(name, rows, rule_over):
                 constraint=constraint, tolerance=bound, seed=rows.seed,
             )  # fmt: skip
             fair.fit(X=rows.X[held], y=rows.y[held], group=codes[held])
-            yield _record(name, rows, constraint, bound, start,
-                          lambda fitted=fair: fitted.predict(rows.X_test, group=new))  # fmt: skip
+            yield _record(
+                name, rows, constraint, bound, start,
+                lambda fitted=fair: fitted.predict(rows.X_test, group=new),
+            )  # fmt: skip
 
 
 METHODS = (

@@ -24,6 +24,7 @@ from skfeamoe.postprocessing._draws import uniform_of_rows
 from skfeamoe.postprocessing._frontier import BOUNDS, frontier_row
 from skfeamoe.postprocessing._held_out import HeldOut
 from skfeamoe.postprocessing._inputs import (
+    abstain_label,
     check_data,
     check_stream_data,
     request_of,
@@ -631,7 +632,7 @@ default=None
         if self._coverage is None:
             return decisions
         covered = CoverageRule(**self._coverage).is_covered(eta, pi)
-        return np.where(covered, decisions, self._abstain_label())
+        return np.where(covered, decisions, abstain_label(self, self.classes_))
 
     def is_decided(self, X):
         """Whether `predict` decides on a row.
@@ -651,13 +652,6 @@ default=None
         if self._coverage is None:
             return np.ones(len(eta), dtype=bool)
         return CoverageRule(**self._coverage).is_covered(eta, pi)
-
-    def _abstain_label(self):
-        """The answer where nothing is decided."""
-        label = self.abstain_label
-        if label is None:
-            label = -1 if self.classes_.dtype.kind in "biuf" else "abstain"
-        return label
 
     def score(self, X, y, sample_weight=None, sensitive_features=None):
         """Accuracy; a row that is not decided counts as wrong.

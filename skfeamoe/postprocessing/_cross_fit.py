@@ -110,7 +110,8 @@ def cross_fit(estimator, group_estimator, data: Data, folds, prefit, n_jobs=None
     if len(folds) == 1:
         return Fitted(parts[0][0], parts[0][1], held)
     everyone = np.arange(len(data.y))
-    return Fitted(*_fitted(estimator, group_estimator, data, everyone, prefit), held)
+    first, second = _fitted(estimator, group_estimator, data, everyone, prefit)
+    return Fitted(first, second, held)
 
 
 def _fitted(estimator, group_estimator, data: Data, train: NDArray, prefit: bool):

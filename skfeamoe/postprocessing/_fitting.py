@@ -133,7 +133,8 @@ def find_rules(
     """Solve for the rules of the present parameters on held-out rows."""
     if held is None:
         return Rules(no_rule(), None, None, [])
-    messages, coverage, decided = [], None, held
+    messages: list[str] = []
+    coverage, decided = None, held
     if estimator.coverage is not None:
         coverage = solve_coverage(
             held, estimator.coverage, estimator.coverage_bound, estimator.no_harm

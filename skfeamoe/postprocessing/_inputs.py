@@ -92,7 +92,8 @@ def check_data(estimator, X, y, request: Request, sensitive, sample_weight, rout
     classes = np.unique(y)
     if len(classes) < 2:
         raise ValueError(f"y must have two classes, got one class: {classes.tolist()}")
-    groups, labels = np.full(len(y), UNKNOWN, dtype=np.intp), []
+    groups = np.full(len(y), UNKNOWN, dtype=np.intp)
+    labels: list[str] = []
     if needs_groups(estimator, request) and sensitive is None:
         _tell_of_no_groups(estimator, request)
     elif needs_groups(estimator, request):
@@ -175,7 +176,9 @@ def _tell_of_no_groups(estimator, request: Request) -> None:
 def _binary_target(X, y, classes=None):
     """y as an array of at most two labels."""
     if y is None:
-        raise ValueError("BiasScoreClassifier requires y to be passed, but the target y is None")
+        raise ValueError(
+            "BiasScoreClassifier requires y to be passed, but the target y is None"
+        )
     y = check_target(y, _num_samples(X), classes)
     if len(np.unique(y)) > 2:
         raise ValueError(
@@ -190,6 +193,11 @@ def _data(estimator, X, y, classes, request, groups, labels, sample_weight, rout
     weight = np.ones(len(y)) if sample_weight is None else check_weight(sample_weight, X)
     if not weight.any():
         raise ValueError("sample_weight must have at least one non-zero number, got zeros only")
+    if estimator.coverage is not None and abstain_label(estimator, classes) in classes.tolist():
+        raise InvalidParameterError(
+            f"abstain_label must not be one of the classes {classes.tolist()}, got "
+            f"{abstain_label(estimator, classes)!r}; name another label in abstain_label"
+        )
     favorable: Any = classes[check_favorable(estimator.favorable_label, classes)]
     return Data(
         X=X,
@@ -205,6 +213,13 @@ def _data(estimator, X, y, classes, request, groups, labels, sample_weight, rout
         group_params=routed["group_estimator"],
         split_params=routed["splitter"],
     )
+
+
+def abstain_label(estimator, classes):
+    """The answer where nothing is decided."""
+    if estimator.abstain_label is not None:
+        return estimator.abstain_label
+    return -1 if classes.dtype.kind in "biuf" else "abstain"
 
 
 def second_model(estimator):

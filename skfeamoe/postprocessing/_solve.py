@@ -4,8 +4,9 @@ The dual sees rates through the two models, :math:`\hat r = E[C d]`; an auditor 
 :math:`r`, from hard decisions and observed groups. Their difference
 :math:`\delta = r - \hat r` hardly depends on :math:`\nu`, so the bounds
 :math:`A (\hat r + \delta) \le b` are solved by repetition: solve, measure
-:math:`\delta`, solve again with :math:`b - A\delta`, later less what was missed. Of all rules met on the way, the most
-useful one that keeps the bounds is taken; if none does, the one that passes them least.
+:math:`\delta`, solve again with :math:`b - A\delta`, later less what was missed. Of all rules
+met on the way, the most useful one that keeps the bounds is taken; if none does, the one
+that passes them least.
 
 Where the data have ties, or bounds conflict, no single rule need keep them. Mixtures of
 rules do: rates and usefulness are linear in the shares w of a mixture, so that
