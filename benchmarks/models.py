@@ -7,8 +7,6 @@ nothing to the decisions on the test rows, so that only fitting is on the clock.
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 from fairlearn.postprocessing import ThresholdOptimizer
@@ -18,6 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.measures import timed
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.streaming import StreamBatch, prequential
 
@@ -151,46 +150,28 @@ def online_sgd(seed: int, **parameters) -> Scaled:
 class Recorded(BaseEstimator):
     """A model that keeps its decisions and its processor time while others drive it."""
 
-    def __init__(self, model, is_fitted=False):
-        self.model, self.is_fitted = model, is_fitted
-        self.decisions: list[np.ndarray] = []
+    def __init__(self, model, static=False):
+        self.model = model
+        self.kept: list[np.ndarray] = []
         self.seconds = 0.0
-        if is_fitted:
+        if static:
             self.classes_ = np.array([0, 1])
-
-    def _clocked(self, function, *args, **kwargs):
-        """The result of a call whose time counts."""
-        start = time.process_time()
-        found = function(*args, **kwargs)
-        self.seconds += time.process_time() - start
-        return found
 
     def predict(self, X):
         """Decisions, which are kept."""
-        self.decisions.append(self._clocked(self.model.predict, X))
-        return self.decisions[-1]
-
-    def learn(self, X, y, **more):
-        """Learn from a batch on the clock."""
-        self._clocked(self.model.partial_fit, X, y, **more)
-        self.classes_ = np.array([0, 1])
-        return self
-
-
-class RecordedFair(Recorded):
-    """One that is told the groups when it learns."""
+        found, told = timed(self.model.predict, X)
+        self.seconds += told["seconds"]
+        self.kept.append(found)
+        return found
 
     def partial_fit(self, X, y, classes=None, *, sensitive_features=None):
-        """Learn from a batch."""
-        return self.learn(X, y, classes=classes, sensitive_features=sensitive_features)
-
-
-class RecordedPlain(Recorded):
-    """One that is not."""
-
-    def partial_fit(self, X, y, classes=None):
-        """Learn from a batch."""
-        return self.learn(X, y, classes=classes)
+        """Learn from a batch; FEAMOE alone is told the groups."""
+        known = {"sensitive_features": sensitive_features}
+        known = known if isinstance(self.model, FEAMOEClassifier) else {}
+        told = timed(self.model.partial_fit, X, y, classes=classes, **known)[1]
+        self.seconds += told["seconds"]
+        self.classes_ = np.array(classes)
+        return self
 
 
 def decisions(model, X, y, groups, *, batch: int, favorable: int = 1, static: bool = False):
@@ -199,12 +180,11 @@ def decisions(model, X, y, groups, *, batch: int, favorable: int = 1, static: bo
     The loop is :func:`skfeamoe.streaming.prequential`. An unfitted model cannot decide: the
     rows of the first batch count as refused. A static model never learns.
     """
-    fair = isinstance(model, FEAMOEClassifier)
-    recorded = (RecordedFair if fair else RecordedPlain)(model, is_fitted=static)
+    recorded = Recorded(model, static)
     starts = range(0, len(y), batch)
     parts = (StreamBatch(*(a[s : s + batch] for a in (X, y, groups))) for s in starts)
     options = {"metrics": ["accuracy"], "window": None, "fading_factor": None}
     prequential(recorded, parts, classes=[0, 1], train=not static, **options)
-    found = np.concatenate(recorded.decisions)
+    found = np.concatenate(recorded.kept)
     refused = np.full(len(y) - len(found), 1 - favorable)
     return np.append(refused, found), {"seconds": recorded.seconds}

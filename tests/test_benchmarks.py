@@ -16,7 +16,7 @@ from benchmarks import drift_report, pages, results
 from benchmarks.data import load, split
 from benchmarks.measures import FARTHEST, Outcome, measured, scores
 from benchmarks.models import decisions, online_sgd
-from benchmarks.paper import fair_n, hmda_years, mitigation
+from benchmarks.paper import fair_n, mitigation, worlds
 from benchmarks.paper.fitting import Aim, Setting, choose
 from benchmarks.paper.peers import augmented, realism
 from benchmarks.registry import Context, Section, Target, chosen, sections, target
@@ -344,5 +344,5 @@ def test_who_dominates_whom():
 
 
 def test_the_papers_years_get_the_papers_plan():
-    assert hmda_years.plan_for(range(2007, 2018)) == hmda_years.PAPER
-    assert hmda_years.plan_for([2014, 2015, 2016, 2017, 2022, 2023, 2024]) == hmda_years.OURS
+    assert worlds.plan_for(range(2007, 2018)) == worlds.PAPER
+    assert worlds.plan_for([2014, 2015, 2016, 2017, 2022, 2023, 2024]) == worlds.OURS

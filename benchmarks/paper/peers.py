@@ -7,17 +7,10 @@ are those of the member that decided.
 
 from __future__ import annotations
 
-import logging
-import os
-import warnings
-from contextlib import contextmanager
 from dataclasses import replace
-from importlib.util import find_spec
 
 import numpy as np
-import pandas as pd
 from fairlearn.reductions import ExponentiatedGradient
-from scipy.special import logit
 from sklearn.cluster import KMeans
 from sklearn.linear_model import LogisticRegression
 
@@ -29,7 +22,6 @@ from benchmarks.paper import fair_n
 from benchmarks.paper.fitting import network
 
 N_CENTERS = 10
-HAS_AIF360 = find_spec("aif360") is not None
 
 
 def plain_network(rows: Split) -> Outcome:
@@ -37,7 +29,7 @@ def plain_network(rows: Split) -> Outcome:
     return of_estimator(fit(rows, **network()), rows.X_test)
 
 
-def fair_network(rows: Split, *, penalty: float, epochs: int) -> Outcome:
+def fair_network(rows: Split, *, penalty: float, epochs: int = 15) -> Outcome:
     """FaiR-N."""
     y = (rows.y == rows.favorable).astype(float)
     group = np.unique(rows.groups, return_inverse=True)[1]
@@ -76,78 +68,12 @@ def _linear_distance(model, X) -> np.ndarray:
     return np.abs(model.decision_function(X)) / (np.linalg.norm(coef) + fair_n.TINY)
 
 
-def prejudice_remover(rows: Split, *, eta: float) -> Outcome:
-    """aif360's Prejudice Remover: a logistic regression per group, needs it to predict."""
-    with _quiet():
-        from aif360.algorithms.inprocessing import PrejudiceRemover
-
-        train = _labeled(rows, rows.scaled, rows.y, rows.groups)
-        test = _labeled(rows, rows.scaled_test, rows.y_test, rows.groups_test)
-        model = PrejudiceRemover(eta=eta, sensitive_attr="group").fit(train)
-        found = model.predict(test)
-    os.unlink(model.model_name)
-    scores = found.scores.ravel()
-    decided = np.where(scores >= 0.5, rows.favorable, 1 - rows.favorable)
-    return Outcome(decided, _recovered_distance(rows, scores))
-
-
-def _recovered_distance(rows: Split, scores) -> np.ndarray:
-    """Distances of a model that is linear within each group, from its scores alone."""
-    odds = logit(np.clip(scores, 1e-9, 1 - 1e-9))
-    X = np.column_stack([rows.scaled_test, np.ones(len(scores))])
-    distance = np.empty(len(scores))
-    for group in np.unique(rows.groups_test):
-        here = rows.groups_test == group
-        known = here & (np.abs(odds) < 15)
-        coef = np.linalg.lstsq(X[known], odds[known], rcond=None)[0]
-        distance[here] = np.abs(odds[here]) / (np.linalg.norm(coef[:-1]) + fair_n.TINY)
-    return distance
-
-
 def reweighing(rows: Split) -> Outcome:
-    """aif360's Reweighing (Kamiran and Calders, 2012) before the network."""
-    with _quiet():
-        from aif360.algorithms.preprocessing import Reweighing
-
-        train = _labeled(rows, rows.scaled, rows.y, rows.groups)
-        first, second = ([{"group": code}] for code in (0.0, 1.0))
-        weight = Reweighing(first, second).fit_transform(train).instance_weights
-    return of_estimator(fit(rows, sample_weight=weight, **network()), rows.X_test)
-
-
-def _labeled(rows, X, y, groups):
-    """aif360's data set of features, group (0, 1) and label (1 favorable)."""
-    from aif360.datasets import BinaryLabelDataset
-
-    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
-    frame["group"] = (groups == np.unique(rows.groups)[1]).astype(float)
-    frame["label"] = (y == rows.favorable).astype(float)
-    return BinaryLabelDataset(
-        df=frame,
-        label_names=["label"],
-        protected_attribute_names=["group"],
-        favorable_label=1.0,
-        unfavorable_label=0.0,
-    )
-
-
-@contextmanager
-def _quiet():
-    """aif360 logs what it lacks, and its subprocess what scikit-learn deprecates."""
-    before = os.environ.get("PYTHONWARNINGS")
-    os.environ["PYTHONWARNINGS"] = "ignore"
-    level = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(level)
-        if before is None:
-            del os.environ["PYTHONWARNINGS"]
-        else:
-            os.environ["PYTHONWARNINGS"] = before
+    """The network on rows of weight P(group) P(label) / P(group, label)."""
+    cell = np.unique(rows.groups, return_inverse=True)[1] * 2 + rows.y
+    share = (np.bincount(cell, minlength=4) / len(cell)).reshape(2, 2)
+    weight = share.sum(axis=1, keepdims=True) * share.sum(axis=0) / share
+    return of_estimator(fit(rows, sample_weight=weight.ravel()[cell], **network()), rows.X_test)
 
 
 def realism(X, centers_of, seed: int) -> np.ndarray:
