@@ -58,9 +58,6 @@ def cases(context: Context) -> Iterator[Case]:
         yield make_case(name, context)
 
 
-# ---------------------------------------------------------------- shared background
-
-
 def own_background(context: Context) -> Iterator[dict]:
     """Error against the exact values for the 100 background rows that all methods use."""
     if not peers.HAS_SHAPIQ:
@@ -199,9 +196,6 @@ def _averaged(case, rows, truth, pool, size, method, options) -> dict:
         "error": error,
         "seconds": float(np.median([r["seconds"] for r in found])),
     }
-
-
-# ------------------------------------------------------------------------ theorem 1
 
 
 def theorem(context: Context) -> Iterator[dict]:
