@@ -68,6 +68,7 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
             return np.ascontiguousarray(X), None
         refuse_lazy(X, "X")
         X = _with_objects(X) if _takes_tables(estimator) else decoded(X)
+        X = _narrow(X)
         table = _table_of(estimator, X, reset)
         if table is None:
             options = _options(_takes_tables(estimator) and not issparse(X))
@@ -86,7 +87,7 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
     if names is None and not hasattr(X, "shape"):
         X = np.asarray(X, dtype=object)
     if issparse(X):
-        X = X.tocsr()
+        X = _narrow(X.tocsr())
     _check_feature_names(estimator, X, reset=reset)
     _check_n_features(estimator, X, reset=reset)
     width = estimator.n_features_in_
@@ -202,6 +203,16 @@ def _in_range(X):
         values = X.data if issparse(X) else X
         np.clip(values, -LARGEST, LARGEST, out=values)
     return X
+
+
+def _narrow(X):
+    """A CSR array with 32-bit indices, which scikit-learn asks for, where these suffice."""
+    if not issparse(X) or X.format != "csr" or X.indices.dtype == np.int32:
+        return X
+    if max(X.nnz, *X.shape) > np.iinfo(np.int32).max:
+        return X
+    parts = (X.data, X.indices.astype(np.int32), X.indptr.astype(np.int32))
+    return type(X)(parts, shape=X.shape)
 
 
 def _is_ready(estimator, X) -> bool:

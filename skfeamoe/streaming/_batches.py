@@ -97,7 +97,8 @@ def iter_batches(
     source : path, sequence of paths, DataFrame, Arrow object, or iterable of frames
         A CSV file (``.csv``, ``.tsv``, ``.txt``, also compressed: ``.gz``, ``.bz2``,
         ``.xz``, ``.zip``, ``.zst``), a Parquet file (``.parquet``, ``.pq``), a folder of
-        Parquet files, several such paths (read one after the other), a pandas or polars
+        Parquet files, an address in a store that Arrow reads (``s3://``, ``gs://``; a file
+        or a folder), several such paths (read one after the other), a pandas or polars
         DataFrame, a ``pyarrow`` Table, RecordBatchReader or Dataset, or any iterable (a
         generator, say) of DataFrames or Arrow tables.
     target : str
@@ -122,7 +123,8 @@ def iter_batches(
         ``row_numbers``.
     read_options : mapping, default=None
         Passed on to the reader of the file: :func:`pandas.read_csv` for CSV,
-        :meth:`pyarrow.parquet.ParquetFile.iter_batches` for Parquet.
+        :meth:`pyarrow.parquet.ParquetFile.iter_batches` for Parquet,
+        :func:`pyarrow.dataset.dataset` for an address (``format``, ``partitioning``).
 
     Yields
     ------

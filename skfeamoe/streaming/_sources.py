@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-READ_ROWS = 16_384  # rows a file reader takes at once: large enough to be fast
+from ._arrow import READ_ROWS, dataset_frames, files_frames, is_uri, open_uri
 
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 _PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -21,6 +21,8 @@ _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 def open_frames(source: Any, read_options: dict[str, Any]) -> Iterator:
     """Return an iterator of pandas or polars frames for any supported source."""
+    if isinstance(source, str) and is_uri(source):
+        return _nonempty(open_uri(source, read_options), source)
     if isinstance(source, (str, os.PathLike)):
         return _open_path(Path(source), read_options)
     if read_options:
@@ -44,7 +46,7 @@ def _piecewise(pieces: Iterable) -> Iterator:
     """Frames of an iterable of paths, frames or Arrow tables."""
     for piece in pieces:
         if isinstance(piece, (str, os.PathLike)):
-            yield from _open_path(Path(piece), {})
+            yield from open_frames(piece, {})
         elif _is_dataframe(piece):
             yield piece
         elif _module(piece) == "pyarrow":
@@ -62,7 +64,7 @@ def _open_path(path: Path, read_options: dict[str, Any]) -> Iterator:
         raise FileNotFoundError(f"source {str(path)!r} does not exist; check the path")
     if path.is_dir():
         dataset = _import("pyarrow.dataset").dataset(path)
-        return _nonempty(_arrow_frames(dataset), str(path))
+        return _nonempty(files_frames(dataset, remote=False), str(path))
     if path.stat().st_size == 0:
         raise ValueError(f"source {str(path)!r} is an empty file")
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -177,10 +179,9 @@ def _parquet_frames(path: Path, read_options: dict[str, Any]) -> Iterator:
 def _arrow_frames(source: Any) -> Iterator:
     """Frames of a pyarrow Table, RecordBatch, RecordBatchReader or Dataset."""
     if hasattr(source, "scanner"):
-        pieces = source.to_batches(
-            batch_size=READ_ROWS, batch_readahead=2, fragment_readahead=1
-        )
-    elif hasattr(source, "combine_chunks"):
+        yield from dataset_frames(source)
+        return
+    if hasattr(source, "combine_chunks"):
         pieces = source.to_batches(max_chunksize=READ_ROWS)
     elif hasattr(source, "read_next_batch"):
         pieces = source

@@ -152,3 +152,16 @@ def test_weights_reach_the_explanation():
     ours, expected = model.explain(X[:3]), model.explain(X[:3], background=repeated)
     assert np.abs(ours.values - expected.values).max() < 1e-12
     assert np.abs(ours.base_values - expected.base_values).max() < 1e-12
+
+
+def test_the_background_of_a_sparse_stream_is_a_background():
+    rng = np.random.default_rng(0)
+    X = sp.random_array((300, 6), density=0.5, rng=rng, format="csr")
+    y = rng.integers(2, size=300)
+    model = FEAMOEClassifier(None, background_size=20, random_state=0).fit(X, y)
+    given = model.explain(X[:3], background=model.background_)
+    kept = model.explain(X[:3])
+    np.testing.assert_array_equal(given.values, kept.values)
+    wide = sp.csr_array(X)
+    wide.indices, wide.indptr = wide.indices.astype(np.int64), wide.indptr.astype(np.int64)
+    np.testing.assert_array_equal(model.predict_proba(wide), model.predict_proba(X))
