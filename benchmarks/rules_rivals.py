@@ -14,10 +14,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_array, check_X_y
 
-from benchmarks.common import test_scores
+from benchmarks.measures import test_scores
 
+OURS = "BiasScoreClassifier(LightGBM)"
 BOUNDS = (0.10, 0.05, 0.02)
 MOMENTS = {"demographic_parity": DemographicParity, "equalized_odds": EqualizedOdds}
+SLOW_BOUNDS = {"demographic_parity": (0.05, 0.02), "equalized_odds": (0.05,)}
+"""Of methods that fit a classifier many times for each bound."""
+
 TREES = {"n_estimators": 100, "n_jobs": 1}
 
 
@@ -65,15 +69,17 @@ def _rule(name, rows, rule_over):
             yield record | {"seconds": record["seconds"] + fitting}
 
 
-def _reductions(make: Callable, bounds=BOUNDS, *, scaled: bool):
+def _reductions(make: Callable, bounds, *, scaled: bool):
     """ExponentiatedGradient over a classifier; five draws estimate its expected rates."""
 
     def run(name, rows, rule_over):
         X, X_test = (rows.scaled, rows.scaled_test) if scaled else (rows.X, rows.X_test)
-        for constraint, moment in MOMENTS.items():
-            for bound in bounds:
+        for constraint, own in bounds.items():
+            for bound in own:
                 start = time.process_time()
-                model = ExponentiatedGradient(make(rows.seed), moment(difference_bound=bound))
+                model = ExponentiatedGradient(
+                    make(rows.seed), MOMENTS[constraint](difference_bound=bound)
+                )
                 model.fit(X, rows.y, sensitive_features=rows.groups)
                 yield _record(
                     name, rows, constraint, bound, start,
@@ -167,14 +173,18 @@ def _error_parity(name, rows, rule_over):
 
 
 METHODS = (
-    ("BiasScoreClassifier(LightGBM)", "lightgbm", _rule),
+    (OURS, "lightgbm", _rule),
     ("OxonFair(LightGBM), groups inferred", "oxonfair", _oxonfair),
     ("FairGBM", "fairgbm", _fairgbm),
     ("error-parity(LightGBM), reads the group", "error_parity", _error_parity),
-    ("ExponentiatedGradient(LightGBM)", "lightgbm", _reductions(_lightgbm, scaled=False)),
+    (
+        "ExponentiatedGradient(LightGBM)",
+        "lightgbm",
+        _reductions(_lightgbm, SLOW_BOUNDS, scaled=False),
+    ),
     (
         "ExponentiatedGradient(LogisticRegression)",
         "",
-        _reductions(lambda seed: LogisticRegression(max_iter=1000), (0.05,), scaled=True),
+        _reductions(lambda seed: LogisticRegression(max_iter=1000), SLOW_BOUNDS, scaled=True),
     ),
 )

@@ -2,9 +2,23 @@
 
 Demographic parity, equalized odds and equal opportunity come from :mod:`fairlearn.metrics`.
 Here stand the burden and individual unfairness of the FEAMOE paper, and the measures of the
-three-expert system: utility, result unfairness, procedural unfairness and the final score.
+three-expert system: utility, result unfairness, procedural unfairness and the final score;
+coverage and accuracy of classifiers that may abstain; and what bounds on rates ask of people
+whose risks differ (infra-marginality).
 """
 
+from skfeamoe.metrics._abstention import (
+    coverage,
+    coverage_difference,
+    selective_accuracy,
+    selective_accuracy_difference,
+)
+from skfeamoe.metrics._infra_marginality import (
+    implied_threshold,
+    infra_marginality,
+    infra_marginality_difference,
+    risk_explained_difference,
+)
 from skfeamoe.metrics._outcomes import (
     burden,
     burden_difference,
@@ -28,13 +42,21 @@ __all__ = [
     "burden",
     "burden_difference",
     "counterfactual_predict",
+    "coverage",
+    "coverage_difference",
     "explanation_quality",
     "final_score",
+    "implied_threshold",
     "individual_fairness_score",
     "individual_unfairness",
+    "infra_marginality",
+    "infra_marginality_difference",
     "procedural_unfairness",
     "ratio_explanation_difference",
     "result_unfairness",
+    "risk_explained_difference",
+    "selective_accuracy",
+    "selective_accuracy_difference",
     "utility_score",
     "value_explanation_difference",
 ]

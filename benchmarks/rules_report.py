@@ -1,9 +1,0 @@
-"""Tables and targets of `benchmarks.rules`."""
-
-
-def tables(folder):
-    return ""
-
-
-def check(folder):
-    return 0

@@ -1,0 +1,197 @@
+"""Measures of classifiers that may leave a row undecided.
+
+With D = 1 where a classifier decides, the coverage of group a is :math:`P(D = 1 | A = a)` and
+its selective accuracy :math:`P(\\hat y = y | D = 1, A = a)`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from fairlearn.metrics import MetricFrame
+from sklearn.utils import check_consistent_length
+
+
+def coverage(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> float:
+    """Share of rows that are decided.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels. Not used, present for the common signature.
+    y_pred : array-like of shape (n_samples,)
+        Predictions, `abstain_label` where nothing is decided.
+    abstain_label : label, default=-1
+        The answer that decides nothing.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+        Share in [0, 1].
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import coverage
+    >>> coverage([0, 1, 1, 0], [0, -1, 1, 0])
+    0.75
+    """
+    check_consistent_length(y_true, y_pred, sample_weight)
+    return float(np.average(np.asarray(y_pred) != abstain_label, weights=sample_weight))
+
+
+def selective_accuracy(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> float:
+    """Accuracy among the rows that are decided.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predictions, `abstain_label` where nothing is decided.
+    abstain_label : label, default=-1
+        The answer that decides nothing.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+        Share in [0, 1]; nan where nothing is decided.
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import selective_accuracy
+    >>> selective_accuracy([0, 1, 1, 1], [0, -1, 1, 0])
+    0.6666666666666666
+    """
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    check_consistent_length(y_true, y_pred, sample_weight)
+    weight = np.ones(len(y_pred)) if sample_weight is None else np.asarray(sample_weight, float)
+    weight = weight * (y_pred != abstain_label)
+    total = weight.sum()
+    return float(weight @ (y_pred == y_true) / total) if total > 0 else float("nan")
+
+
+def coverage_difference(
+    y_true,
+    y_pred,
+    *,
+    sensitive_features,
+    method: Literal["between_groups", "to_overall"] = "between_groups",
+    abstain_label: Any = -1,
+    sample_weight=None,
+) -> float:
+    """Largest difference in coverage between groups.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels. Not used, present for the common signature.
+    y_pred : array-like of shape (n_samples,)
+        Predictions, `abstain_label` where nothing is decided.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Groups; several columns make intersections.
+    method : {"between_groups", "to_overall"}, default="between_groups"
+        See :meth:`fairlearn.metrics.MetricFrame.difference`.
+    abstain_label : label, default=-1
+        The answer that decides nothing.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+        Difference in [0, 1]; 0 is equal.
+
+    References
+    ----------
+    .. [1] E. Jones, S. Sagawa, P. W. Koh, A. Kumar, P. Liang. "Selective classification can
+       magnify disparities across groups". ICLR 2021.
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import coverage_difference
+    >>> group = ["f", "f", "m", "m"]
+    >>> coverage_difference([0, 1, 1, 0], [0, -1, 1, 0], sensitive_features=group)
+    0.5
+    """
+    return _difference(
+        coverage, y_true, y_pred, sensitive_features, method, abstain_label, sample_weight
+    )
+
+
+def selective_accuracy_difference(
+    y_true,
+    y_pred,
+    *,
+    sensitive_features,
+    method: Literal["between_groups", "to_overall"] = "between_groups",
+    abstain_label: Any = -1,
+    sample_weight=None,
+) -> float:
+    """Largest difference between groups in accuracy among the decided.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n_samples,)
+        True labels.
+    y_pred : array-like of shape (n_samples,)
+        Predictions, `abstain_label` where nothing is decided.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+        Groups; several columns make intersections. Groups of which nobody is decided are
+        left out.
+    method : {"between_groups", "to_overall"}, default="between_groups"
+        See :meth:`fairlearn.metrics.MetricFrame.difference`.
+    abstain_label : label, default=-1
+        The answer that decides nothing.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Weights of the rows.
+
+    Returns
+    -------
+    float
+        Difference in [0, 1]; 0 is equal, nan if fewer than two groups have decisions.
+
+    References
+    ----------
+    .. [1] E. Jones, S. Sagawa, P. W. Koh, A. Kumar, P. Liang. "Selective classification can
+       magnify disparities across groups". ICLR 2021.
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import selective_accuracy_difference
+    >>> group = ["f", "f", "m", "m"]
+    >>> selective_accuracy_difference([0, 1, 1, 0], [0, -1, 0, 0], sensitive_features=group)
+    0.5
+    """
+    return _difference(
+        selective_accuracy,
+        y_true,
+        y_pred,
+        sensitive_features,
+        method,
+        abstain_label,
+        sample_weight,
+    )
+
+
+def _difference(measure, y_true, y_pred, groups, method, abstain_label, sample_weight) -> float:
+    """Difference of a measure between groups that have it."""
+
+    def of_group(y_true, y_pred, sample_weight=None):
+        return measure(y_true, y_pred, abstain_label=abstain_label, sample_weight=sample_weight)
+
+    frame = MetricFrame(
+        metrics=of_group,
+        y_true=y_true,
+        y_pred=y_pred,
+        sensitive_features=groups,
+        sample_params=None if sample_weight is None else {"sample_weight": sample_weight},
+    )
+    by_group = frame.by_group.astype(float)
+    if by_group.size > 1 and by_group.notna().sum() < 2:
+        return float("nan")
+    return float(frame.difference(method=method))
