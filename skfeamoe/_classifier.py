@@ -10,8 +10,6 @@ class GatedClassifier(ClassifierMixin, BaseEstimator):
 
     __metadata_request__score = {"sensitive_features": True}
 
-    _group_labels: list[str]
-
     def decision_function(self, X):
         """Log-odds of the second class, or the log-probabilities of all classes.
 
@@ -71,10 +69,14 @@ class GatedClassifier(ClassifierMixin, BaseEstimator):
         """
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
 
+    def _known_groups(self) -> list[str]:
+        """Names of the groups by code."""
+        raise NotImplementedError
+
     @property
     def groups_(self):
         """Names of the groups seen so far."""
-        return np.array(self._group_labels, dtype=object)
+        return np.array(self._known_groups(), dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,7 +1,5 @@
 """FEAMOEClassifier: parameters, documentation and public methods."""
 
-import warnings
-from copy import deepcopy
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,66 +12,46 @@ from sklearn.utils.validation import check_is_fitted
 from skfeamoe._classifier import GatedClassifier
 from skfeamoe._explanation import explain_estimator
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
-from skfeamoe._fitted_experts import fitted_layers
+from skfeamoe._groups import encode_groups
 from skfeamoe._mixture.experts import EXPERTS, kind_of, moved
-from skfeamoe._mixture.forward import (
-    forward,
-    mixture_log_proba,
-    mixture_proba,
-)
+from skfeamoe._mixture.forward import forward, mixture_log_proba, mixture_proba
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.mlp import ACTIVATIONS
 from skfeamoe._mixture.optimizers import OPTIMIZERS
-from skfeamoe._terms import terms_from_dict
-from skfeamoe._training.drift import DETECTORS
-from skfeamoe._training.reservoir import sample
+from skfeamoe._parameters import (
+    build_settings,
+    check_design,
+    check_enough_to_fit,
+    constraint_names,
+    design,
+    fingerprint,
+    first_layout,
+    fitted_experts,
+)
+from skfeamoe._rows import Rows
+from skfeamoe._told import PassCallbacks, warn_if_inactive, warn_if_unmet
+from skfeamoe._training.drift.detector import DETECTORS
+from skfeamoe._training.model import Model
+from skfeamoe._training.scoring import boundary_distance
 from skfeamoe._training.settings import (
     CONTROLS,
-    FIT_PACE,
     GROWTH,
-    STREAM_HALF_LIFE,
-    STREAM_INTERVAL,
-    STREAM_PACE,
-    Pace,
-    batch_size_for,
-    build_settings,
-    half_life_for,
-    interval_for,
+    STREAM_DEFAULTS,
+    Settings,
+    fit_defaults,
     passes_for,
 )
-from skfeamoe._training.state import (
-    State,
-    init_state,
-    layout_of,
-    make_room_for_groups,
-    published_block,
-    seed_experts,
-)
-from skfeamoe._training.step import Settings, boundary_distance
-from skfeamoe._training.trainer import (
-    audit,
-    constraint_errors,
-    constraint_gaps,
-    train_epochs,
-    train_stream,
-)
+from skfeamoe._training.trainer import Passes, train_stream
 from skfeamoe._validation import (
-    Batch,
     Interval,
     StrOptions,
-    check_constraints,
     check_favorable,
     check_features,
-    check_per_constraint,
     check_target,
     check_weight,
-    check_widths,
-    encode_groups,
     encode_target,
-    numbers_of_features,
     unchanged_on_error,
 )
-from skfeamoe.exceptions import FairnessWarning
 
 PREDICT_ROWS = 8192
 """Rows that a prediction works on at a time, so that memory stays bounded."""
@@ -317,12 +295,9 @@ and (n_experts, n_outputs)
     4
     """
 
-    _state: State
+    _model: Model
+    _cache: dict
     _design: dict
-    _checked_parameters: str
-    _group_labels: list[str]
-    _audited_gaps: dict[str, float]
-    _gap_errors: dict[str, float]
     _warned_inactive: bool
 
     # Sensitive features are what this estimator is about: routing passes them on without
@@ -462,68 +437,19 @@ default=None
             training data by more than a standard error.
         """
         with unchanged_on_error(self):
-            batch = self._start(X, y, None, sensitive_features, sample_weight)
-            n_samples = len(batch.y)
-            if not np.any(batch.weight):
-                raise ValueError(
-                    "sample_weight must have at least one non-zero number, got zeros only; "
-                    "without weights every row counts once"
-                )
-            if len(np.unique(batch.y)) < 2:
-                raise ValueError(
-                    "y must have at least two classes, got one class; use partial_fit with "
-                    "`classes` to begin a stream with a single class"
-                )
-            settings = self._settings(
-                batch_size=batch_size_for(n_samples),
-                interval=interval_for(n_samples),
-                half_life=half_life_for(n_samples),
-                pace=FIT_PACE,
-            )
-            n_passes = passes_for(n_samples) if self.max_iter == "auto" else self.max_iter
-            self._absorb_groups(batch)
-            progress = self._init_callback_context(max_subtasks=n_passes)
-            metadata = {} if sample_weight is None else {"sample_weight": sample_weight}
-            progress.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
-            task = progress.subcontext(task_name="pass")
-            task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
-            best = None
-            for done in train_epochs(
-                self._state,
-                settings,
-                batch.X,
-                batch.y,
-                batch.groups,
-                batch.weight,
-                n_epochs=n_passes,
-            ):
-                self.n_iter_ = done + 1
-                if self.n_iter_ > n_passes // 2:
-                    best = self._fairest(best, settings, batch)
-                stop = task.call_on_fit_task_end(
-                    estimator=self,
-                    X=X,
-                    y=y,
-                    metadata=metadata,
-                    reconstruction_attributes=self._snapshot,
-                )
-                if stop or self.n_iter_ == n_passes:
+            model, rows = self._start(X, y, None, sensitive_features, sample_weight)
+            check_enough_to_fit(rows)
+            settings = build_settings(self, fit_defaults(len(rows)), model.groups)
+            n_passes = passes_for(len(rows)) if self.max_iter == "auto" else self.max_iter
+            passes = Passes(model, settings, rows, n_passes)
+            callbacks = PassCallbacks(self, n_passes, X, y, sample_weight)
+            for self.n_iter_ in passes:
+                if callbacks.after_pass(self.n_iter_, lambda: {"_model": model.copy()}):
                     break
-                task = progress.subcontext(task_name="pass")
-                task.call_on_fit_task_begin(estimator=self, X=X, y=y, metadata=metadata)
-            if best is None:
-                self._audit(settings, batch)
-            else:
-                self._state["average"], self._audited_gaps, self._gap_errors = best[1:]
-            progress.call_on_fit_task_end(
-                estimator=self,
-                X=X,
-                y=y,
-                metadata=metadata,
-                reconstruction_attributes=self._snapshot,
-            )
-        self._warn_if_inactive()
-        self._warn_if_unmet()
+            self._model = passes.finish()
+            callbacks.end(lambda: {"_model": model.copy()})
+        self._warned_inactive = warn_if_inactive(self, model)
+        warn_if_unmet(self, model)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -565,34 +491,28 @@ default=None
             Once, if constraints were asked for and no groups are there to compare.
         """
         with unchanged_on_error(self):
-            if not hasattr(self, "_state"):
+            if not hasattr(self, "_model"):
                 if classes is None:
                     raise ValueError(
                         "classes must be passed on the first call to partial_fit: the list "
                         "of all labels that will ever appear"
                     )
-                batch = self._start(X, y, classes, sensitive_features, sample_weight)
+                model, rows = self._start(X, y, classes, sensitive_features, sample_weight)
                 self.n_iter_ = 1
             else:
-                batch = self._continue(X, y, classes, sensitive_features, sample_weight)
-            self._absorb_groups(batch)
-            self._audited_gaps = {}
-            train_stream(
-                self._state,
-                self._stream_settings(),
-                batch.X,
-                batch.y,
-                batch.groups,
-                batch.weight,
-            )
+                model, rows = self._continue(X, y, classes, sensitive_features, sample_weight)
+            train_stream(model, self._stream_settings(model), rows)
+            model.audit = None
+            self._model = model
         told_nothing = sensitive_features is None and self.sensitive_columns is None
-        if told_nothing or self.n_samples_seen_ >= PATIENCE_ROWS:
-            self._warn_if_inactive()
+        patient = not told_nothing and model.clock.n_samples_seen < PATIENCE_ROWS
+        if not (self._warned_inactive or patient):
+            self._warned_inactive = warn_if_inactive(self, model)
         return self
 
-    def _start(self, X, y, classes, sensitive_features, sample_weight) -> Batch:
+    def _start(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
         """Check the first input and lay out an untrained model."""
-        constraints = self._checked_constraints()
+        n_slots = len(Slots(constraint_names(self)))
         X, columns = check_features(
             self, X, reset=True, sensitive_columns=self.sensitive_columns
         )
@@ -601,61 +521,31 @@ default=None
         if classes is not None and len(self.classes_) < 2:
             raise ValueError(f"classes must have at least two labels, got {classes!r}")
         self._favorable = check_favorable(self.favorable_label, self.classes_)
-        self._design = self._design_parameters()
-        self._checked_parameters = self._parameter_text()
+        self._design = design(self)
+        self._cache = {"parameters": fingerprint(self)}
         self._n_core_features = X.shape[1]
-        self._group_labels = []
-        self._audited_gaps = {}
         self._warned_inactive = False
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        self._state = init_state(
-            X.shape[1],
-            len(self.classes_),
-            len(Slots(constraints)),
-            expert=self.expert,
-            hidden=self._hidden_widths(),
-            activation=self.activation,
+        model = Model.start(
+            first_layout(self, X.shape[1]),
+            n_slots,
             seed=seed,
             standardize=bool(self.standardize),
             sparse=hasattr(X, "tocsr"),
             background_size=int(self.background_size),
         )
-        batch = self._batch(X, y, columns, sensitive_features, sample_weight)
+        rows = self._rows(model, X, y, columns, sensitive_features, sample_weight)
         if self.initial_experts is not None:
-            self._take_over_experts(batch)
-        return batch
+            model.start_from(fitted_experts(self, X.shape[1]), rows.X, rows.weight)
+        return model, rows
 
-    def _take_over_experts(self, batch: Batch) -> None:
-        """Make the fitted models of `initial_experts` the first experts."""
-        models = list(self.initial_experts)
-        if not 1 <= len(models) <= self.max_experts:
-            raise ValueError(
-                f"initial_experts must have 1 to max_experts={self.max_experts} models, got "
-                f"{len(models)}"
-            )
-        fitted = [
-            fitted_layers(
-                model,
-                f"initial_experts[{k}]",
-                expert=self.expert,
-                hidden=self._state["hidden"],
-                activation=self.activation,
-                classes=self.classes_,
-                n_features=batch.X.shape[1],
-            )
-            for k, model in enumerate(models)
-        ]
-        seed_experts(self._state, batch.X, batch.weight, fitted)
-
-    def _continue(self, X, y, classes, sensitive_features, sample_weight) -> Batch:
-        """Check further input against what is known."""
-        self._check_changed_parameters()
-        for name, value in self._design_parameters().items():
-            if value != self._design[name]:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} differs from what this model was "
-                    f"started with; make a new model (clone) for another {name}"
-                )
+    def _continue(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
+        """Check further input against what is known; a copy of the model to train."""
+        parameters = fingerprint(self)
+        if parameters != self.__dict__.get("_cache", {}).get("parameters"):
+            self._validate_params()  # which scikit-learn does not do in mid-stream
+            check_design(self, self._design)
+            self._cache = {"parameters": parameters}
         if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, "
@@ -665,10 +555,11 @@ default=None
             self, X, reset=False, sensitive_columns=self.sensitive_columns
         )
         y = check_target(y, X.shape[0], self.classes_)
-        return self._batch(X, y, columns, sensitive_features, sample_weight)
+        model = self._model.copy()
+        return model, self._rows(model, X, y, columns, sensitive_features, sample_weight)
 
-    def _batch(self, X, y, columns, sensitive_features, sample_weight) -> Batch:
-        """Codes, groups and weights of checked rows."""
+    def _rows(self, model, X, y, columns, sensitive_features, sample_weight) -> Rows:
+        """Codes, groups and weights of checked rows; the model takes new groups in."""
         n_samples = X.shape[0]
         if self.sensitive_columns is not None:
             if sensitive_features is not None:
@@ -682,229 +573,38 @@ default=None
                     "they may be left out only to predict"
                 )
             sensitive_features = dict(enumerate(columns))
-        groups, labels = np.full(n_samples, -1, dtype=np.intp), self._group_labels
+        groups = np.full(n_samples, -1, dtype=np.intp)
         if sensitive_features is not None:
-            groups, labels = encode_groups(sensitive_features, n_samples, labels)
+            groups, labels = encode_groups(sensitive_features, n_samples, model.groups)
+            model.add_groups(labels, cells=bool(self._design["constraints"]))
         weight = check_weight(sample_weight, X)
-        return Batch(X, encode_target(y, self.classes_), groups, weight, labels)
+        return Rows(X, encode_target(y, self.classes_), groups, weight)
 
-    def _absorb_groups(self, batch: Batch) -> None:
-        """Give cells to groups that appear for the first time."""
-        self._group_labels = batch.group_labels
-        if self._checked_constraints():
-            make_room_for_groups(self._state, len(batch.group_labels))
-
-    def _parameter_text(self) -> str:
-        """All parameters as text, to tell cheaply whether one was set."""
-        return repr([getattr(self, name) for name in self._parameter_constraints])
-
-    def _check_changed_parameters(self) -> None:
-        """Check parameters that were set in mid-stream, which scikit-learn does not."""
-        text = self._parameter_text()
-        if text != self._checked_parameters:
-            self._validate_params()
-            self._checked_parameters = text
-
-    def _design_parameters(self) -> dict:
-        """The parameters that a stream must not change, in a form that compares."""
-        columns = self.sensitive_columns
-        if columns is not None:
-            columns = [columns] if isinstance(columns, (str, Integral)) else list(columns)
-        return {
-            "constraints": list(self._checked_constraints()),
-            "favorable_label": check_favorable(self.favorable_label, self.classes_),
-            "sensitive_columns": columns,
-            "standardize": bool(self.standardize),
-            "expert": self.expert,
-            "hidden_layer_sizes": self._hidden_widths(),
-            "activation": self.activation,
-            "background_size": int(self.background_size),
-        }
-
-    def _hidden_widths(self) -> list[int]:
-        """Widths of the experts' hidden layers; none for logistic experts."""
-        if self.expert == "logistic":
-            return []
-        return check_widths("hidden_layer_sizes", self.hidden_layer_sizes)
-
-    def _checked_constraints(self) -> tuple[str, ...]:
-        """Names of the constraints."""
-        return check_constraints(self.constraints, tuple(CONSTRAINTS))
-
-    def _strength(self) -> dict[str, float]:
-        """Bound or penalty increment of every constraint."""
-        names = self._checked_constraints()
-        if self.control == "bound":
-            name, value = "difference_bound", self.difference_bound
-            highest = {c: np.inf if CONSTRAINTS[c].uses_distance else 1.0 for c in names}
-        else:
-            name, value = "penalty_increment", self.penalty_increment
-            highest = dict.fromkeys(names, np.inf)
-        return check_per_constraint(name, value, highest)
-
-    def _stream_settings(self) -> Settings:
+    def _stream_settings(self, model: Model) -> Settings:
         """Settings of `partial_fit`, made anew only when something they rest on changes."""
-        rests_on = (self._checked_parameters, len(self._group_labels))
-        made_for, settings = self.__dict__.get("_last_settings", (None, None))
-        if settings is None or made_for != rests_on:
-            settings = self._settings(
-                batch_size=None,
-                interval=STREAM_INTERVAL,
-                half_life=STREAM_HALF_LIFE,
-                pace=STREAM_PACE,
-            )
-            self._last_settings = (rests_on, settings)
+        made_for, settings = self._cache.get("settings", (None, None))
+        if settings is None or made_for != len(model.groups):
+            settings = build_settings(self, STREAM_DEFAULTS, model.groups)
+            self._cache = {**self._cache, "settings": (len(model.groups), settings)}
         return settings
 
     def __getstate__(self):
-        """Everything but the settings, which parameters give again."""
-        state = super().__getstate__()
-        if "_state" in state:
-            plain = {**state["_state"], "terms": state["_state"]["terms"].to_dict()}
-            state = {**state, "_state": plain}
-        return {name: value for name, value in state.items() if name != "_last_settings"}
+        """Parameters and plain data; what is made of parameters is left out."""
+        state = {k: v for k, v in super().__getstate__().items() if k != "_cache"}
+        if "_model" in state:
+            state["_model"] = self._model.to_dict()
+        return state
 
     def __setstate__(self, state):
         """The objects that the plain data stand for."""
         if "_state" in state:
-            terms = terms_from_dict(state["_state"]["terms"])
-            state = {**state, "_state": {**state["_state"], "terms": terms}}
-        super().__setstate__(state)
-
-    def _settings(self, *, batch_size: int | None, interval: int, half_life: float, pace: Pace):
-        """Settings of the core, with the given values where the user said "auto"."""
-        if self.control == "schedule" and self.growth is None and self._checked_constraints():
             raise ValueError(
-                'control="schedule" raises its penalties with every added expert, and '
-                'growth=None adds none; use growth="interval" (with max_experts=1 for a single '
-                'expert) or control="bound"'
+                "this FEAMOEClassifier was saved in format 1, by an earlier version of "
+                "skfeamoe; load it with that version, or train it anew"
             )
-        return build_settings(
-            loss=self.loss,
-            solver=self.solver,
-            learning_rate=self.learning_rate,
-            slots=Slots(self._checked_constraints()),
-            control=self.control,
-            strength=self._strength(),
-            pace=pace,
-            privileged=self._privileged(),
-            growth=self.growth,
-            growth_interval=(
-                interval if self.growth_interval == "auto" else self.growth_interval
-            ),
-            drift_detector=self.drift_detector,
-            max_experts=self.max_experts,
-            batch_size=batch_size if self.batch_size == "auto" else self.batch_size,
-            alpha=self.alpha,
-            half_life=half_life if self.half_life == "auto" else self.half_life,
-            favorable=self._favorable,
-            twin_columns=self._twin_columns(),
-            individual_penalty=self.individual_penalty,
-        )
-
-    def _twin_columns(self):
-        """Numbers, among the features, of the columns that `counterfactual_columns` names."""
-        if self.counterfactual_columns is None:
-            if self.growth == "individual_fairness":
-                raise ValueError(
-                    'growth="individual_fairness" needs counterfactual_columns, the columns '
-                    "of X whose change makes a row's counterfactual, got None"
-                )
-            return np.empty(0, dtype=np.intp)
-        return numbers_of_features(self, "counterfactual_columns")
-
-    def _privileged(self) -> int | None:
-        """Code of the privileged group, -1 while it has not appeared, None to find it."""
-        if self.privileged_group is None:
-            return None
-        codes, labels = encode_groups([self.privileged_group], 1, self._group_labels)
-        return int(codes[0]) if len(labels) == len(self._group_labels) else -1
-
-    def _audit(self, settings, batch: Batch) -> None:
-        """Measure the finished model's gaps on the training data."""
-        if not self._comparable():
-            return
-        moments = audit(self._state, settings, batch.X, batch.y, batch.groups, batch.weight)
-        self._audited_gaps = constraint_gaps(settings.slots, moments)
-        self._gap_errors = constraint_errors(settings.slots, moments)
-
-    def _fairest(self, best, settings, batch: Batch):
-        """The better of ``best`` and the present model by how far bounds are exceeded.
-
-        The control swings about its bounds; of the later passes the one that exceeds them
-        least is kept, the last one if several meet them.
-        """
-        self._audit(settings, batch)
-        bounds = self._strength() if self.control == "bound" else {}
-        excess = max(
-            (
-                max(gap / bounds[name], 1.0)
-                for name, gap in self._audited_gaps.items()
-                if name in bounds and gap == gap
-            ),
-            default=1.0,
-        )
-        if best is not None and best[0] < excess:
-            return best
-        gaps, errors = self._audited_gaps, getattr(self, "_gap_errors", {})
-        return excess, self._state["average"].copy(), gaps, errors
-
-    def _comparable(self) -> bool:
-        """Whether there are constraints and at least two groups."""
-        return bool(self._checked_constraints()) and len(self._group_labels) >= 2
-
-    def _warn_if_inactive(self) -> None:
-        """Say once that constraints were asked for and cannot act."""
-        names = self._checked_constraints()
-        reason = self._why_inactive() if names and not self._warned_inactive else ""
-        if reason:
-            self._warned_inactive = True
-            warnings.warn(
-                f"constraints={list(names)} are inactive: {reason}, or set constraints=None",
-                FairnessWarning,
-                stacklevel=3,
-            )
-
-    def _why_inactive(self) -> str:
-        """What keeps constraints from acting, and the remedy; empty if nothing does."""
-        if not self._comparable():
-            labels = self._group_labels
-            seen = f"only the group {labels[0]!r}" if labels else "no group"
-            return (
-                f"{seen} has been seen. Pass sensitive_features with at least two groups, or "
-                "name sensitive_columns of X"
-            )
-        scheduled = self.control == "schedule" and self._state["n_added"] == 0
-        if scheduled and self.growth != "interval":
-            return (
-                f'control="schedule" starts with the first added expert, and growth='
-                f'{self.growth!r} has added none. Use growth="interval" or control="bound"'
-            )
-        return ""
-
-    def _warn_if_unmet(self) -> None:
-        """Name the bounds that the fitted model does not meet."""
-        if self.control != "bound" or not self._audited_gaps:
-            return
-        bounds = self._strength()
-        unmet = [
-            f"{name} {gap:.3f} > {bounds[name]:g}"
-            for name, gap in self._audited_gaps.items()
-            if gap > bounds[name] + self._gap_errors[name]
-        ]
-        if unmet:
-            warnings.warn(
-                "difference_bound is not met on the training data: "
-                + ", ".join(unmet)
-                + ". Bounds may conflict with each other or with what the features allow; "
-                "relax one, or raise max_iter",
-                FairnessWarning,
-                stacklevel=3,
-            )
-
-    def _snapshot(self) -> dict:
-        """Fitted attributes for callbacks that want a usable model in mid-fit."""
-        return {"_state": deepcopy(self._state), "_audited_gaps": dict(self._audited_gaps)}
+        if "_model" in state:
+            state = {**state, "_model": Model.from_dict(state["_model"])}
+        super().__setstate__(state)
 
     # ---------------------------------------------------------------- predicting
 
@@ -990,9 +690,10 @@ default=None
         neural networks for structured data", arXiv:2010.06113.
         """
         check_is_fitted(self)
-        block, layout = self._state["average"], layout_of(self._state)
+        ensemble = self._model.ensemble
+        params, layout = ensemble.average, ensemble.layout
         return self._map(
-            X, lambda fwd: boundary_distance(fwd, block, self._favorable, layout)[0]
+            X, lambda fwd: boundary_distance(fwd, params, self._favorable, layout)[0]
         )
 
     def explain(
@@ -1147,21 +848,26 @@ default="interventional"
 
     def _forward_pass(self):
         """The forward pass as a function of checked rows in units of X."""
-        layout = layout_of(self._state)
-        folded = moved(published_block(self._state), layout, self._state["terms"].fold)
-        return lambda rows: forward(rows, folded, layout)
+        params, layout = self._folded()
+        return lambda rows: forward(rows, params, layout)
+
+    def _folded(self):
+        """The parameters that predict, in units of X, and their layout."""
+        model = self._model
+        layout = model.ensemble.layout
+        return moved(model.published(), layout, model.terms.fold), layout
 
     # ---------------------------------------------------------------- attributes
 
     @property
     def n_experts_(self):
         """Number of experts."""
-        return self._state["n_experts"]
+        return self._model.ensemble.n_experts
 
     @property
     def n_samples_seen_(self):
         """Rows seen."""
-        return self._state["n_samples_seen"]
+        return self._model.clock.n_samples_seen
 
     @property
     def gate_coef_(self):
@@ -1190,64 +896,58 @@ default="interventional"
 
     def _linear_layer(self, name: str):
         """The only layer of logistic experts."""
-        if self._state["expert"] != "logistic":
+        layout = self._model.ensemble.layout
+        if not kind_of(layout).is_linear:
             raise AttributeError(
-                f'{name} needs expert="logistic"; experts of expert={self._state["expert"]!r} '
+                f'{name} needs expert="logistic"; experts of expert={layout.expert!r} '
                 "have no coefficients, see expert_layers_"
             )
         return self._read("layers")[0]
 
     def _read(self, part: str):
         """Gate or layers, by the name that the kind of expert gives them, in units of X."""
-        state, layout = self._state, layout_of(self._state)
-        folded = moved(published_block(state), layout, state["terms"].fold)
-        return getattr(kind_of(layout), part)(folded, layout)
+        params, layout = self._folded()
+        return getattr(kind_of(layout), part)(params, layout)
 
     @property
     def group_gaps_(self):
         """Largest difference between two groups, by constraint."""
-        if self._audited_gaps:
-            return dict(self._audited_gaps)
-        return constraint_gaps(self._trained_slots(), self._state["groups"])
+        model = self._model
+        return (
+            model.monitor.gaps(self._slots()) if model.audit is None else {**model.audit.gaps}
+        )
 
-    def _trained_slots(self) -> Slots:
-        """The slots that the state has, whatever `constraints` has been set to since."""
+    def _slots(self) -> Slots:
+        """The slots that the model has, whatever `constraints` has been set to since."""
         return Slots(tuple(self._design["constraints"]))
 
     @property
     def multipliers_(self):
-        """Signed pressure on every group, by constraint."""
-        slots = self._trained_slots()
-        multipliers = self._state["multipliers"]
-        return {c.name: multipliers[slots.of(c.name)].copy() for c in slots.constraints}
+        """Signed pressure on every group, by constraint, of the model that predicts."""
+        model, slots = self._model, self._slots()
+        own = model.monitor if model.audit is None else model.audit
+        return {c.name: own.multipliers[slots.of(c.name)].copy() for c in slots.constraints}
 
     @property
     def background_(self):
         """Rows that explanations compare with."""
-        return sample(self._state["background"])[0]
+        return self._model.background.sample()[0]
 
     @property
     def background_weight_(self):
         """Weights of these rows."""
-        return sample(self._state["background"])[1]
+        return self._model.background.sample()[1]
 
     @property
     def history_(self):
         """Bounded record of training."""
-        series = dict(self._state["history"]["series"])
-        if self.growth == "drift":
-            series["alarm_n_samples_seen"] = np.array(self._state["alarm_rows"], dtype=int)
-            series["alarm_cause"] = np.array(self._alarm_causes(), dtype=object)
+        model = self._model
+        series = dict(model.history.series)
+        if self.growth == "drift" or model.drift.alarm_rows:
+            series["alarm_n_samples_seen"] = np.array(model.drift.alarm_rows, dtype=int)
+            series["alarm_cause"] = np.array(model.alarm_causes(), dtype=object)
         return series
 
-    def _alarm_causes(self):
-        """Causes of the alarms with the names of the groups."""
-        causes = []
-        for cause in self._state["alarm_causes"]:
-            constraint, _, code = cause.rpartition(": ")
-            causes.append(
-                f"{constraint}: {self._group_labels[int(code)]}"
-                if code and constraint
-                else cause
-            )
-        return causes
+    def _known_groups(self):
+        """Names of the groups seen so far, by code."""
+        return self._model.groups

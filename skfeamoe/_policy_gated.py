@@ -11,8 +11,9 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._classifier import GatedClassifier
+from skfeamoe._groups import encode_groups
 from skfeamoe._mixture import mlp
-from skfeamoe._policy.experts import N_EXPERTS, Rows, Shape, Weights
+from skfeamoe._policy.experts import N_EXPERTS, Shape, Weights
 from skfeamoe._policy.mixture import (
     Mixture,
     expert_attributions,
@@ -21,6 +22,7 @@ from skfeamoe._policy.mixture import (
 )
 from skfeamoe._policy.routing import GATES, GateWeights
 from skfeamoe._policy.training import Plan, train
+from skfeamoe._rows import Rows
 from skfeamoe._terms import LinearTerms
 from skfeamoe._validation import (
     Interval,
@@ -29,7 +31,6 @@ from skfeamoe._validation import (
     check_features,
     check_target,
     check_weight,
-    encode_groups,
     encode_target,
     unchanged_on_error,
 )
@@ -364,6 +365,10 @@ default=None
         if len(self._group_labels) < 2:
             _warn_of_idle_fairness(self._group_labels)
         return self
+
+    def _known_groups(self):
+        """Names of the groups of the training data, by code."""
+        return self._group_labels
 
     def _fit_rows(self, rows: Rows) -> None:
         """Run the schedule and keep its best mixture."""

@@ -1,10 +1,8 @@
 """User input becomes arrays here; the only home of private scikit-learn imports."""
 
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +25,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skfeamoe._frames import columns_of, decoded, refuse_lazy, values_of
+from skfeamoe._frames import decoded, refuse_lazy
 from skfeamoe._terms.table import NUMBER, Column, Table, TableEncoder, read_table
 
 __all__ = ["HasMethods", "Interval", "InvalidParameterError", "StrOptions"]
@@ -35,24 +33,8 @@ __all__ = ["HasMethods", "Interval", "InvalidParameterError", "StrOptions"]
 LARGEST = 1e140
 """Values of X are held within this: squares of larger ones would overflow."""
 
-UNKNOWN = -1
-"""Group code of a row whose sensitive value is missing."""
-
-GROUP_SEPARATOR = " & "
-"""Stands between the values of several sensitive columns in the name of an intersection."""
-
 CALLBACK_ATTRIBUTES = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 """Attributes by which scikit-learn tears down the callbacks of a fit that fails."""
-
-
-class Batch(NamedTuple):
-    """Checked input, ready for the core."""
-
-    X: Any  # (n_samples, n_features), float64 ndarray or CSR
-    y: NDArray  # (n_samples,), class codes
-    groups: NDArray  # (n_samples,), group codes, -1 = unknown
-    weight: NDArray  # (n_samples,)
-    group_labels: list[str]  # all groups known after this batch
 
 
 def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool = False):
@@ -448,140 +430,17 @@ def check_constraints(constraints, known: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def encode_groups(
-    sensitive, n_samples: int, labels: Sequence[str], name: str = "sensitive_features"
-) -> tuple[NDArray, list[str]]:
-    """Group codes of every row and the list of all groups seen so far.
-
-    ``sensitive`` is an array, Series, DataFrame (pandas or polars) or list; several columns
-    make intersections; a missing value in any column makes the row's group unknown, -1.
-    New groups get the next free codes. ``labels`` is not changed.
-    """
-    columns = [_texts(column, name) for column in _sensitive_columns(sensitive, name)]
-    length = len(columns[0])
-    if length != n_samples:
-        raise ValueError(
-            f"{name} must have one entry per row of X: X has {n_samples} rows, "
-            f"{name} has {length}"
-        )
-    known = list(labels)
-    code_of: dict[str | None, int] = {label: code for code, label in enumerate(known)}
-    code_of[None] = UNKNOWN
-    codes = np.empty(length, dtype=np.intp)
-    for i, label in enumerate(columns[0] if len(columns) == 1 else _intersections(columns)):
-        code = code_of.get(label)
-        if code is None:
-            code = code_of[label] = len(known)
-            known.append(str(label))
-        codes[i] = code
-    return codes, known
-
-
-def _sensitive_columns(sensitive, name: str) -> list[list]:
-    """Columns of the sensitive features as plain lists of values."""
-    refuse_lazy(sensitive, name)
-    if issparse(sensitive):
-        raise ValueError(f"{name} must be dense, got a sparse matrix; use .toarray()")
-    if isinstance(sensitive, Mapping):
-        return [_values(column) for column in sensitive.values()]
-    if hasattr(sensitive, "iloc") and hasattr(sensitive, "columns"):
-        return [_values(sensitive.iloc[:, j]) for j in range(sensitive.shape[1])]
-    if (columns := columns_of(sensitive)) is not None:
-        return [_values(column) for column in columns.values()]
-    if hasattr(sensitive, "to_numpy"):
-        sensitive = values_of(sensitive)
-    if not isinstance(sensitive, np.ndarray):
-        sensitive = _object_array(sensitive, name)
-    if sensitive.ndim == 1:
-        return [_values(sensitive)]
-    if sensitive.ndim == 2 and sensitive.shape[1] > 0:
-        return [_values(column) for column in sensitive.T]
-    raise ValueError(
-        f"{name} must have one entry or one row of columns per row of X, got an array of "
-        f"shape {sensitive.shape}"
-    )
-
-
-def _object_array(sensitive, name: str) -> NDArray:
-    """A list, or a list of rows, as an array of its values."""
-    try:
-        return np.asarray(sensitive, dtype=object)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must have rows of one length, got rows that differ: {error}"
-        ) from error
-
-
-def _values(column) -> list:
-    """One column as a list; dates as datetimes whatever their resolution."""
-    if not isinstance(column, np.ndarray):
-        column = values_of(column)
-    if column.dtype.kind in "mM":
-        column = column.astype(f"{column.dtype.kind}8[us]")
-    return column.tolist()
-
-
-def _texts(column: list, name: str) -> list[str | None]:
-    """Every value as text, None where it is missing.
-
-    Values are looked up together with their type: 1 and True are equal and hash alike, but
-    what a group is called must not depend on which of them came first.
-    """
-    cache: dict[Any, str] = {}
-    texts: list[str | None] = []
-    for value in column:
-        try:
-            text = value if value.__class__ is str else cache.get((value.__class__, value))
-        except TypeError:
-            raise ValueError(
-                f"{name} must hold plain values such as text or numbers, got {value!r} of "
-                f"type {type(value).__name__}; rows of several columns need one length"
-            ) from None
-        if text is None and not _is_missing(value):
-            text = cache[value.__class__, value] = _text(value)
-        texts.append(text)
-    return texts
-
-
-def _intersections(columns: list[list[str | None]]) -> list[str | None]:
-    """Names of the combinations of several columns, None where a part is missing."""
-    name_of: dict[tuple, str | None] = {}
-    names = []
-    for parts in zip(*columns, strict=True):
-        if parts not in name_of:
-            escaped = [part.replace("&", "&&") for part in parts if part is not None]
-            complete = len(escaped) == len(parts)
-            name_of[parts] = GROUP_SEPARATOR.join(escaped) if complete else None
-        names.append(name_of[parts])
-    return names
-
-
-def _is_missing(value) -> bool:
-    """Whether a scalar is None, NaN, NaT or pandas' NA."""
-    if value is None or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    if isinstance(value, (np.datetime64, np.timedelta64)):
-        return bool(np.isnat(value))
-    return isinstance(value, (float, np.floating)) and math.isnan(value)
-
-
-def _text(value) -> str:
-    """Name of a group: the same for 1, 1.0 and True-like columns that became float."""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
 @contextmanager
 def unchanged_on_error(estimator):
-    """Put the estimator's attributes back if the block fails.
+    """Put the estimator's attributes back if the block fails, or is interrupted.
 
-    What scikit-learn needs to tear callbacks down stays.
+    Training works on a copy of the model and publishes it at the end, so the attributes are
+    all that there is to put back. What scikit-learn needs to tear callbacks down stays.
     """
     before = dict(vars(estimator))
     try:
         yield
-    except Exception:
+    except BaseException:
         now = vars(estimator)
         callbacks = {name: now[name] for name in CALLBACK_ATTRIBUTES if name in now}
         now.clear()

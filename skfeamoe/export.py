@@ -261,7 +261,7 @@ def _expert_proba(graph: _Graph, model, z: str) -> str:
     shape = graph.constant(np.array([-1, k, n_out]))
     scores = graph("Transpose", graph("Reshape", fused, shape), perm=[1, 0, 2])
     for weight, bias in others:
-        hidden = _activated(graph, scores, model._state["activation"])
+        hidden = _activated(graph, scores, model._model.ensemble.layout.activation)
         product = graph("MatMul", hidden, graph.constant(weight.transpose(0, 2, 1)))
         scores = graph("Add", product, graph.constant(bias[:, None, :]))
     if len(model.classes_) > 2:

@@ -4,9 +4,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from skfeamoe._mixture.forward import proba
 from skfeamoe._training import trainer
-from skfeamoe._training.state import layout_of, prior_scores
 
 PROBE_ROWS = 500
 
@@ -22,15 +20,12 @@ def growth_steps(X):
     probe = X[:: max(len(X) // PROBE_ROWS, 1)]
     acts = {name: getattr(trainer, name) for name in ("add_expert", "add_generation")}
 
-    def predicted(state):
-        Z = state["terms"].transform(probe)
-        return proba(Z, state["average"], layout_of(state), prior_scores(state))
-
     def measured(act):
-        def measuring(state, max_experts):
-            before = predicted(state)
-            act(state, max_experts)
-            changes.append(float(np.abs(predicted(state) - before).mean()))
+        def measuring(model, max_experts):
+            Z = model.terms.transform(probe)
+            before = model.predict(Z)
+            act(model, max_experts)
+            changes.append(float(np.abs(model.predict(Z) - before).mean()))
 
         return measuring
 

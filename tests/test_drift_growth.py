@@ -173,7 +173,7 @@ def test_saved_in_mid_stream_it_goes_on_bit_for_bit(carry, detector):
     for model in (unbroken, carried):
         stream(model, X[middle:], y[middle:], group[middle:])
     assert len(unbroken.history_["alarm_cause"]) >= 1
-    assert_same_state(unbroken._state, carried._state)
+    assert_same_state(unbroken._model, carried._model)
     np.testing.assert_array_equal(unbroken.predict_proba(X), carried.predict_proba(X))
 
 

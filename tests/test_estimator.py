@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness.constraints import CONSTRAINTS
-from skfeamoe._training.growth import add_expert
+from skfeamoe._training.acts import add_expert
 from skfeamoe._training.settings import STREAM_PACE
 from skfeamoe.metrics import burden_difference
 
@@ -27,7 +27,13 @@ PLAIN = {"constraints": None, "growth": None, "standardize": False, "random_stat
 
 def iterate(model):
     """Coefficients of the single expert that descends, before averaging."""
-    return model._state["block"][1:]
+    return model._model.ensemble.params[1:]
+
+
+def parts(model):
+    """What was learned and measured, by name."""
+    saved = model._model.to_dict()
+    return {"terms": saved["terms"], **saved["ensemble"], **saved["monitor"]}
 
 
 # ------------------------------------------------------------------ what it must equal
@@ -108,7 +114,7 @@ def test_renaming_groups_changes_names_only(names):
     number = np.where(group == "a", 7, 3)
     named = stream(FEAMOEClassifier(names, random_state=0), X, y, group)
     numbered = stream(FEAMOEClassifier(names, random_state=0), X, y, number)
-    assert_same_state(named._state, numbered._state)
+    assert_same_state(named._model, numbered._model)
     assert [{"a": "7", "b": "3"}[name] for name in named.groups_] == list(numbered.groups_)
 
 
@@ -125,10 +131,9 @@ def test_duplicated_row_is_weight_two(names, loss):
     repeated = FEAMOEClassifier(names, **base).partial_fit(
         X[twice], y[twice], [0, 1], sensitive_features=group[twice]
     )
-    for name in ("block", "memory", "terms", "groups", "multipliers"):
-        assert_same_state(
-            weighted._state[name], repeated._state[name], name, rtol=1e-9, atol=1e-12
-        )
+    one, other = parts(weighted), parts(repeated)
+    for name in ("params", "optimizer_state", "terms", "moments", "multipliers"):
+        assert_same_state(one[name], other[name], name, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("names", [None, *ALL], ids=str)
@@ -148,8 +153,8 @@ def test_rows_of_weight_zero_teach_nothing(names):
         one.predict_proba(X), other.predict_proba(X), rtol=1e-9, atol=1e-12
     )
     assert one.group_gaps_.keys() == other.group_gaps_.keys()
-    for name in ("block", "terms", "groups", "multipliers"):
-        assert_same_state(one._state[name], other._state[name], name, rtol=1e-9, atol=1e-12)
+    for name in ("params", "terms", "moments", "multipliers"):
+        assert_same_state(parts(one)[name], parts(other)[name], name, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("names", [None, *ALL, ALL], ids=str)
@@ -160,7 +165,7 @@ def test_one_call_is_many_calls(names, n_classes):
     base = {"growth_interval": 200, "max_experts": 4, "random_state": 0}
     once = stream(FEAMOEClassifier(names, **base), X, y, group, rows=1000, weight=weight)
     often = stream(FEAMOEClassifier(names, **base), X, y, group, rows=32, weight=weight)
-    assert_same_state(once._state, often._state)
+    assert_same_state(once._model, often._model)
     np.testing.assert_array_equal(once.predict_proba(X), often.predict_proba(X))
 
 
@@ -172,7 +177,7 @@ def test_same_seed_same_model_and_another_seed_another_model():
         )
         for seed in (0, 0, 1)
     )
-    assert_same_state(one._state, same._state)
+    assert_same_state(one._model, same._model)
     assert not np.array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
@@ -182,7 +187,7 @@ def test_refit_forgets_the_first_fit():
     model.fit(X[:, :3], 1 - y, sensitive_features=group).fit(X, y, sensitive_features=group)
     fresh = FEAMOEClassifier(random_state=0, difference_bound=0.5)
     fresh.fit(X, y, sensitive_features=group)
-    assert_same_state(model._state, fresh._state)
+    assert_same_state(model._model, fresh._model)
     assert model.n_features_in_ == X.shape[1]
 
 
@@ -237,13 +242,13 @@ def test_splitting_an_expert_leaves_predictions_unchanged_within_its_noise(n_cla
     )
     before = model.predict_proba(X)
     grown = deepcopy(model)
-    add_expert(grown._state, 9)
+    add_expert(grown._model, 9)
     assert grown.n_experts_ == model.n_experts_ + 1
     change = np.abs(grown.predict_proba(X) - before)
     assert change.max() < 0.05
     assert change.mean() < 0.01
-    usage = grown._state["usage"]
-    np.testing.assert_allclose(usage.sum(), model._state["usage"].sum(), rtol=1e-12)
+    usage = grown._model.ensemble.load
+    np.testing.assert_allclose(usage.sum(), model._model.ensemble.load.sum(), rtol=1e-12)
 
 
 def test_sparse_and_dense_rows_of_a_dense_model_predict_and_teach_the_same():
@@ -256,7 +261,7 @@ def test_sparse_and_dense_rows_of_a_dense_model_predict_and_teach_the_same():
     other = deepcopy(model)
     stream(model, X[400:], y[400:], group[400:])
     stream(other, sp.csr_array(X[400:]), y[400:], group[400:], classes=[0, 1])
-    assert_same_state(model._state, other._state, rtol=1e-7, atol=1e-10)
+    assert_same_state(model._model, other._model, rtol=1e-7, atol=1e-10)
 
 
 def test_sparse_and_dense_rows_of_a_sparse_model_predict_and_teach_the_same():
@@ -270,7 +275,7 @@ def test_sparse_and_dense_rows_of_a_sparse_model_predict_and_teach_the_same():
     other = deepcopy(model)
     stream(model, X[400:], y[400:], group[400:])
     stream(other, sp.csr_array(X[400:]), y[400:], group[400:], classes=[0, 1])
-    assert_same_state(model._state, other._state, rtol=1e-7, atol=1e-10)
+    assert_same_state(model._model, other._model, rtol=1e-7, atol=1e-10)
 
 
 @pytest.mark.parametrize("rows", [1, 7, 1000])
@@ -280,7 +285,7 @@ def test_feature_moments_are_numpys(rows, container):
     X = X * [1, 10, 100, 1, 1, 1] + [0, 5, 0, 1, 2, 3]
     weight = np.random.default_rng(0).integers(0, 3, size=300) * 1.0
     model = stream(FEAMOEClassifier(None), container(X), y, rows=rows, weight=weight)
-    moments = model._state["terms"].to_dict()
+    moments = model._model.terms.to_dict()
     mean = np.average(X, axis=0, weights=weight)
     np.testing.assert_allclose(moments["mean"], mean, rtol=1e-9, atol=1e-9)
     variance = np.average((X - mean) ** 2, axis=0, weights=weight)
@@ -300,7 +305,7 @@ def test_predictions_of_many_rows_are_those_of_few():
 def test_distance_of_one_expert_is_exact():
     X, y, _ = make_lending(1000)
     model = FEAMOEClassifier(None, growth=None, random_state=0).fit(X, y)
-    scale = np.sqrt(model._state["terms"].variance)
+    scale = np.sqrt(model._model.terms.variance)
     w = model.expert_coef_[0, 0] * scale
     margin = X @ model.expert_coef_[0, 0] + model.expert_intercept_[0, 0]
     np.testing.assert_allclose(

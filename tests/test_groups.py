@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lending import assert_same_state, make_lending, stream
 
 from skfeamoe import FEAMOEClassifier
-from skfeamoe._validation import encode_groups
+from skfeamoe._groups import encode_groups
 
 NAN = float("nan")
 DAY = datetime.datetime(2020, 1, 1)
@@ -146,7 +146,7 @@ def test_rows_of_unknown_groups_train_accuracy_only():
     assert list(blind.groups_) == []
     mixed = np.where(np.arange(1500) % 3 == 0, None, group)
     model = stream(FEAMOEClassifier(random_state=0), X, y, mixed)
-    assert model._state["groups"]["seen"].sum() == 1000
+    assert model._model.monitor.moments["seen"].sum() == 1000
     assert sorted(model.groups_) == ["a", "b"]
     assert np.abs(model.multipliers_["demographic_parity"]).sum() > 0
 
@@ -172,7 +172,7 @@ def test_int_and_float_and_object_columns_are_one_grouping():
     X, y, group = make_lending(600)
     number = (group == "a").astype(int)
     states = [
-        stream(FEAMOEClassifier(random_state=0), X, y, kind)._state
+        stream(FEAMOEClassifier(random_state=0), X, y, kind)._model
         for kind in (number, number.astype(float), number.astype(object), number.astype(str))
     ]
     for state in states[1:]:
@@ -194,7 +194,7 @@ def test_sensitive_columns_are_read_and_never_used(frame, learn):
     direct = FEAMOEClassifier(**base)
     both = np.column_stack([group, region])
     getattr(direct, learn)(X, y, **known, sensitive_features=both)
-    assert_same_state(model._state, direct._state, rtol=1e-6, atol=1e-9)
+    assert_same_state(model._model, direct._model, rtol=1e-6, atol=1e-9)
     assert sorted(model.groups_) == ["a & north", "a & south", "b & north", "b & south"]
     assert model.n_features_in_ == 8
     assert model.expert_coef_.shape[2] == 6

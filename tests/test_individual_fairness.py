@@ -8,11 +8,11 @@ from lending import make_lending
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._mixture.experts import EXPERTS, kind_of
-from skfeamoe._mixture.forward import forward, mixture_proba
+from skfeamoe._mixture.forward import mixture_proba
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._terms import LinearTerms
-from skfeamoe._training.individual import penalty_gradient, penalty_value, twin_rows
-from skfeamoe._training.state import init_state
+from skfeamoe._training.ensemble import Ensemble
+from skfeamoe._training.individual import counterfactual_rows, penalty_gradient, penalty_value
 from skfeamoe.metrics import counterfactual_predict, individual_unfairness
 
 
@@ -67,7 +67,7 @@ def test_twins_change_the_attribute_and_nothing_else(container, columns):
     X = container(X)
     terms = LinearTerms(5, centered=container is np.asarray)
     terms.update(X, np.ones(200))
-    twin = twin_rows(terms.transform(X), np.array(columns), terms)
+    twin = counterfactual_rows(terms.transform(X), np.array(columns), terms)
     np.testing.assert_allclose(
         twin,
         terms.transform(container(expected)).toarray()
@@ -82,28 +82,24 @@ def test_twins_change_the_attribute_and_nothing_else(container, columns):
 def test_gradient_of_the_penalty(n_classes, expert):
     rng = np.random.default_rng(1)
     layout = Layout(3, n_classes, 4, expert, (5,), "tanh")
-    shape = {"expert": expert, "hidden": (5,), "activation": "tanh"}
-    state = init_state(4, n_classes, 0, **shape, seed=0)
-    state["n_experts"] = 3
-    state["block"] = rng.normal(size=kind_of(layout).start(layout, rng).shape)
-    Z, twin = rng.normal(size=(2, 20, 4))
+    params = rng.normal(size=kind_of(layout).start(layout, rng).shape)
+    ensemble = Ensemble(layout, params.copy())
+    Z, other = rng.normal(size=(2, 20, 4))
     unfair, weight = rng.random(20) < 0.6, rng.random(20)
 
     def value():
-        q, q_twin = (
-            mixture_proba(forward(rows, state["block"], layout))[:, 1] for rows in (Z, twin)
-        )
-        return float(weight @ penalty_value(0.4, unfair, q, q_twin))
+        q, q_other = (mixture_proba(ensemble.forward(rows))[:, 1] for rows in (Z, other))
+        return float(weight @ penalty_value(0.4, unfair, q, q_other))
 
-    fwd = forward(Z, state["block"], layout)
-    exact = penalty_gradient(state, fwd, Z, twin, unfair, weight, 1, 0.4)
-    block = state["block"].copy()
-    numeric = np.zeros_like(block)
-    for index in np.ndindex(*block.shape):
+    fwd = ensemble.forward(Z)
+    charged = 0.4 * unfair * weight
+    exact = penalty_gradient(ensemble, None, fwd, Z, other, charged, 1)
+    numeric = np.zeros_like(params)
+    for index in np.ndindex(*params.shape):
         sides = []
         for step in (1e-6, -1e-6):
-            state["block"] = block.copy()
-            state["block"][index] += step
+            ensemble.params = params.copy()
+            ensemble.params[index] += step
             sides.append(value())
         numeric[index] = (sides[0] - sides[1]) / 2e-6
     np.testing.assert_allclose(exact, numeric, rtol=1e-5, atol=1e-8)

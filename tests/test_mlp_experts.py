@@ -18,7 +18,6 @@ from skfeamoe._explanation import _play_by_calls
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._mixture.experts import EXPERTS, kind_of, moved
 from skfeamoe._mixture.forward import forward, mixture_proba
-from skfeamoe._training.state import layout_of, published_block
 from skfeamoe.inspection import CoefficientsDisplay
 
 ALL = list(CONSTRAINTS)
@@ -132,7 +131,7 @@ def test_stop_and_continue_bit_for_bit(n_classes, sparse):
     for model in (unbroken, carried):
         stream(model, X[400:], y[400:], group[400:])
     assert unbroken.n_experts_ == 3
-    assert_same_state(unbroken._state, carried._state)
+    assert_same_state(unbroken._model, carried._model)
     np.testing.assert_array_equal(unbroken.predict_proba(X), carried.predict_proba(X))
 
 
@@ -155,7 +154,7 @@ def test_extreme_features_leave_a_sound_model(scale, standardized):
         ["demographic_parity", "burden"], standardize=standardized, growth_interval=300
     )
     stream(model, X, y, group)
-    assert np.all(np.isfinite(model._state["block"]))
+    assert np.all(np.isfinite(model._model.ensemble.params))
     assert np.all(np.isfinite(model.predict_proba(X)))
 
 
@@ -212,8 +211,8 @@ def test_published_layers_are_the_model_in_units_of_x(expert, standardized):
 def test_unfold_undoes_fold(expert):
     X, y, _ = make_lending(300)
     model = FEAMOEClassifier(None, expert=expert, growth_interval=100, random_state=0).fit(X, y)
-    state, layout = model._state, layout_of(model._state)
-    block, terms = published_block(state), state["terms"]
+    layout = model._model.ensemble.layout
+    block, terms = model._model.published(), model._model.terms
     folded = moved(block, layout, terms.fold)
     np.testing.assert_allclose(moved(folded, layout, terms.unfold), block, atol=1e-12)
     Z = terms.transform(X)

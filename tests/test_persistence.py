@@ -12,6 +12,7 @@ from lending import assert_same_state, frozen, make_lending, stream
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe._training.model import FORMAT
 
 ALL = list(CONSTRAINTS)
 
@@ -56,7 +57,7 @@ def test_round_trip_in_mid_stream_goes_on_bit_for_bit(carry, parameters):
     carried = carry(unbroken)
     for model in (unbroken, carried):
         stream(model, X[600:], y[600:], group[600:])
-    assert_same_state(unbroken._state, carried._state)
+    assert_same_state(unbroken._model, carried._model)
     np.testing.assert_array_equal(unbroken.predict_proba(X), carried.predict_proba(X))
     assert list(unbroken.groups_) == list(carried.groups_)
     assert str(unbroken.group_gaps_) == str(carried.group_gaps_)
@@ -72,7 +73,7 @@ def test_fitted_model_round_trips_and_goes_on(carry):
     assert carried.group_gaps_ == model.group_gaps_
     for each in (model, carried):
         stream(each, X, y, group)
-    assert_same_state(model._state, carried._state)
+    assert_same_state(model._model, carried._model)
 
 
 def test_skops_needs_to_trust_only_the_estimator():
@@ -101,9 +102,20 @@ def test_what_is_saved_is_plain_data():
     stream(model, X, y, group)
     saved = model.__getstate__()
     learned = {k: v for k, v in saved.items() if k not in model.get_params()}
-    assert "_state" in learned
-    assert set(vars(model)) - set(saved) == {"_last_settings"}
+    assert learned["_model"]["format"] == FORMAT
+    assert set(vars(model)) - set(saved) == {"_cache"}
     assert {name for name, value in learned.items() if not plain_data(value)} == set()
+
+
+def test_models_of_other_formats_are_refused_by_name():
+    X, y, group = make_lending(200)
+    saved = stream(FEAMOEClassifier(ALL, random_state=0), X, y, group).__getstate__()
+    blank = FEAMOEClassifier()
+    with pytest.raises(ValueError, match=r"saved in format 99, .* reads format 2"):
+        blank.__setstate__({**saved, "_model": {**saved["_model"], "format": 99}})
+    with pytest.raises(ValueError, match="saved in format 1, by an earlier version"):
+        blank.__setstate__({**FEAMOEClassifier().__getstate__(), "_state": {"block": 0}})
+    assert not hasattr(blank, "_model")
 
 
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array], ids=["dense", "sparse"])

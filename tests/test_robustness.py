@@ -23,8 +23,9 @@ def assert_finite(model, X):
     proba = model.predict_proba(X)
     assert np.all(np.isfinite(proba))
     np.testing.assert_allclose(proba.sum(axis=1), 1.0, rtol=1e-9)
-    for name in ("block", "average", "memory", "multipliers"):
-        assert np.all(np.isfinite(model._state[name])), name
+    for name in ("params", "average", "optimizer_state"):
+        assert np.all(np.isfinite(getattr(model._model.ensemble, name))), name
+    assert np.all(np.isfinite(model._model.monitor.multipliers))
     assert not np.any(np.isnan(model.predict_log_proba(X)))
     assert not np.any(np.isnan(model.distance_to_boundary(X)))
     for name in ("expert_coef_", "expert_intercept_", "gate_coef_", "gate_intercept_"):

@@ -81,7 +81,7 @@ def test_sparse_containers_give_one_model(container):
         )
         for convert in (sp.csr_array, container)
     ]
-    assert_same_state(models[0]._state, models[1]._state)
+    assert_same_state(models[0]._model, models[1]._model)
     np.testing.assert_array_equal(*(m.predict_proba(container(X)) for m in models))
 
 
@@ -103,7 +103,7 @@ def test_pipeline_routes_groups(routing):
     X, y, group = make_lending(600)
     pipeline = make_pipeline(StandardScaler(), loose()).fit(X, y, sensitive_features=group)
     direct = loose().fit(StandardScaler().fit_transform(X), y, sensitive_features=group)
-    assert_same_state(pipeline[-1]._state, direct._state)
+    assert_same_state(pipeline[-1]._model, direct._model)
     assert pipeline.score(X, y, sensitive_features=group) == direct.score(
         StandardScaler().fit_transform(X), y
     )
@@ -114,7 +114,7 @@ def test_pipeline_takes_groups_by_the_step_prefix():
     pipeline = Pipeline([("scale", StandardScaler()), ("feamoe", loose())])
     pipeline.fit(X, y, feamoe__sensitive_features=group)
     direct = loose().fit(StandardScaler().fit_transform(X), y, sensitive_features=group)
-    assert_same_state(pipeline[-1]._state, direct._state)
+    assert_same_state(pipeline[-1]._model, direct._model)
 
 
 @quiet
@@ -207,7 +207,7 @@ def test_clone_copies_parameters_only():
     assert copy.get_params() == model.get_params()
     assert not hasattr(copy, "classes_")
     copy.fit(X, y, sensitive_features=group)
-    assert_same_state(copy._state, model._state)
+    assert_same_state(copy._model, model._model)
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])
@@ -218,7 +218,7 @@ def test_frames_give_the_model_of_arrays_and_remember_names(frame):
     labels, groups = frame({"y": y})["y"], frame({"g": group})["g"]
     model = loose().fit(table, labels, sensitive_features=groups)
     direct = loose().fit(np.asfortranarray(X), y, sensitive_features=group)
-    assert_same_state(model._state, direct._state, rtol=1e-6, atol=1e-9)
+    assert_same_state(model._model, direct._model, rtol=1e-6, atol=1e-9)
     assert list(model.feature_names_in_) == names
     np.testing.assert_array_equal(model.predict(table), direct.predict(X))
     swapped = table[names[::-1]]
@@ -322,7 +322,7 @@ def test_recording_callback_sees_usable_models():
     ]  # fmt: skip
     assert recorder.seen == [{"sample_weight"}] * 4
     plain = loose(max_iter=3).fit(X, y, sensitive_features=group)
-    assert_same_state(model._state, plain._state)
+    assert_same_state(model._model, plain._model)
     middle, proba = recorder.passes[0]
     assert not np.allclose(proba, model.predict_proba(X))
     np.testing.assert_array_equal(middle.predict_proba(X), proba)
@@ -339,7 +339,7 @@ def test_stopping_callback():
     assert model.n_iter_ == 2
     assert recorder.events[-2:] == ["end fit", "teardown"]
     assert_same_state(
-        model._state, loose(max_iter=2).fit(X, y, sensitive_features=group)._state
+        model._model, loose(max_iter=2).fit(X, y, sensitive_features=group)._model
     )
 
 
@@ -397,7 +397,7 @@ def test_columns_by_name_survive_a_pipeline():
     table = pd.DataFrame(X, columns=list("uvwxyz")).assign(sex=group)
     pipeline = make_pipeline(Echo(), loose(sensitive_columns="sex")).fit(table, y)
     direct = loose().fit(X, y, sensitive_features=group)
-    assert_same_state(pipeline[-1]._state, direct._state, rtol=1e-6, atol=1e-9)
+    assert_same_state(pipeline[-1]._model, direct._model, rtol=1e-6, atol=1e-9)
     np.testing.assert_array_equal(
         pipeline.predict(table), pipeline.predict(table.drop(columns="sex"))
     )

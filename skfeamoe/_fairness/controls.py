@@ -34,7 +34,9 @@ seed, and with 5, bounds that conflict tear the model apart. See docs/decisions.
 
 
 class Control(Protocol):
-    """What the trainer asks of a control."""
+    """What the fairness monitor asks of a control."""
+
+    keeps_bounds: bool  # whether gaps are held under bounds, by slopes that labels outweigh
 
     def decide(
         self,
@@ -98,6 +100,7 @@ class BoundControl:
     tried and measured.
     """
 
+    keeps_bounds = True
     gain = 20.0
 
     def __init__(
@@ -181,7 +184,8 @@ class ScheduleControl:
     Sharma, Henderson and Ghosh (2023), "FEAMOE", IJCAI, section 3 and Algorithm 1.
     """
 
-    refused, granted = 0, 1
+    keeps_bounds = False
+    negative, positive = 0, 1  # the decision, as the weights are indexed
 
     def __init__(
         self, increments: NDArray, slots: Slots, privileged: int | None = None
@@ -217,8 +221,8 @@ class ScheduleControl:
         for s, name in enumerate(self.slots.names):
             strength = multipliers[s]
             if name == "burden":
-                weights[s, self.refused, others] = strength[others]
+                weights[s, self.negative, others] = strength[others]
                 continue
-            weights[s, self.refused, others] = -strength[others]
-            weights[s, self.granted, privileged] = strength[privileged]
+            weights[s, self.negative, others] = -strength[others]
+            weights[s, self.positive, privileged] = strength[privileged]
         return weights

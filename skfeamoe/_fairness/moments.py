@@ -129,3 +129,31 @@ def gap_standard_errors(moments: GroupMoments) -> NDArray:
         top, bottom = groups[mu[s, groups].argmax()], groups[mu[s, groups].argmin()]
         errors[s] = np.sqrt(variance[s, top] + variance[s, bottom])
     return errors
+
+
+def merge_group_moments(a: GroupMoments, b: GroupMoments, codes: NDArray) -> GroupMoments:
+    """Sums of the moments of two sets of rows; ``codes`` are those of b's groups in a.
+
+    All are sums, so merging is exact, and gives the same in any order.
+    """
+    count, total, square, share = (
+        a[name] + _placed(b[name], codes, a[name].shape)
+        for name in ("count", "total", "square", "share")
+    )
+    seen, favored = (a[n] + _placed(b[n], codes, a[n].shape) for n in ("seen", "favored"))
+    return {
+        "count": count,
+        "total": total,
+        "square": square,
+        "share": share,
+        "rows": a["rows"] + b["rows"],
+        "seen": seen,
+        "favored": favored,
+    }
+
+
+def _placed(values: NDArray, codes: NDArray, shape: tuple[int, ...]) -> NDArray:
+    """Values of groups in the columns of their codes."""
+    placed = np.zeros(shape)
+    placed[..., codes] = values
+    return placed

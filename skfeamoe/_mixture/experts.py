@@ -37,6 +37,11 @@ class Kind(Protocol):
     def start(self, layout: Layout, rng: np.random.Generator) -> NDArray:
         """The block of a mixture that has seen nothing."""
 
+    is_linear: bool  # whether its scores are linear in Z, so that experts have coefficients
+
+    def n_extra_rows(self, layout: Layout) -> int:
+        """Rows of the block that an expert has besides the one that ends with the gate."""
+
     def gate(self, block: NDArray, layout: Layout) -> Gate:
         """The gate as views into the block."""
 
@@ -70,6 +75,12 @@ class LogisticExperts:
     so that a forward pass and a backward pass are one product each, however many experts
     there are.
     """
+
+    is_linear = True
+
+    def n_extra_rows(self, layout: Layout) -> int:
+        """One row per output."""
+        return layout.n_outputs
 
     def start(self, layout: Layout, rng: np.random.Generator) -> NDArray:
         """Zeros: a uniform gate, experts that give every class the same probability."""
@@ -118,6 +129,12 @@ class NetworkExperts:
     A row holds the layers of the network, each one's weights and then its biases, and after
     them the expert's coefficients and intercept of the gate.
     """
+
+    is_linear = False
+
+    def n_extra_rows(self, layout: Layout) -> int:
+        """None: a row holds the whole network."""
+        return 0
 
     def start(self, layout: Layout, rng: np.random.Generator) -> NDArray:
         """Random networks under a uniform gate."""
@@ -250,3 +267,21 @@ def moved(
     for weight, bias in (kind.layers(block, layout)[0], kind.gate(block, layout)):
         weight[...], bias[...] = move(weight, bias)
     return block
+
+
+def expert_rows(layout: Layout, k: int) -> NDArray:
+    """Row numbers of expert k in the block."""
+    n_extra = kind_of(layout).n_extra_rows(layout)
+    start = layout.n_experts + k * n_extra
+    return np.r_[k, start : start + n_extra]
+
+
+def append_expert(block: NDArray, layout: Layout, rows: NDArray) -> NDArray:
+    """Block with one more expert that has the rows ``rows``."""
+    k = layout.n_experts
+    return np.concatenate([block[:k], rows[:1], block[k:], rows[1:]])
+
+
+def remove_expert(block: NDArray, layout: Layout, k: int) -> NDArray:
+    """Block without expert k."""
+    return np.delete(block, expert_rows(layout, k), axis=0)

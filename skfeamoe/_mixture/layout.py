@@ -9,9 +9,6 @@ optimizer can step through all parameters, without knowing what the experts are.
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 
 class Layout(NamedTuple):
     """The sizes that give a parameter block its meaning."""
@@ -33,28 +30,6 @@ class Layout(NamedTuple):
         """Scores of a row of data: one of the gate and ``n_outputs`` per expert."""
         return self.n_experts * (1 + self.n_outputs)
 
-    @property
-    def n_extra_rows(self) -> int:
-        """Rows of the block that an expert has besides the one that ends with the gate."""
-        return self.n_outputs if self.expert == "logistic" else 0
-
     def with_experts(self, n_experts: int) -> "Layout":
         """The same layout with another number of experts."""
         return self._replace(n_experts=n_experts)
-
-
-def expert_rows(layout: Layout, k: int) -> NDArray:
-    """Row numbers of expert k in the block."""
-    start = layout.n_experts + k * layout.n_extra_rows
-    return np.r_[k, start : start + layout.n_extra_rows]
-
-
-def append_expert(block: NDArray, layout: Layout, rows: NDArray) -> NDArray:
-    """Block with one more expert that has the rows ``rows``."""
-    k = layout.n_experts
-    return np.concatenate([block[:k], rows[:1], block[k:], rows[1:]])
-
-
-def remove_expert(block: NDArray, layout: Layout, k: int) -> NDArray:
-    """Block without expert k."""
-    return np.delete(block, expert_rows(layout, k), axis=0)

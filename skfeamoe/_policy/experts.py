@@ -42,6 +42,7 @@ from skfeamoe._policy.gaps import (
     largest_gap,
     representation_distance,
 )
+from skfeamoe._rows import Rows
 
 UTILITY, RESULT, PROCEDURE = range(3)
 """Numbers of the three experts."""
@@ -91,19 +92,6 @@ class Weights(NamedTuple):
     attention: float
     adversary: float
     alpha: float
-
-
-class Rows(NamedTuple):
-    """Standardized rows with all that losses need."""
-
-    Z: NDArray  # (n_samples, n_features)
-    y: NDArray  # (n_samples,)
-    groups: NDArray  # (n_samples,), -1 = unknown
-    weight: NDArray  # (n_samples,)
-
-    def take(self, index) -> "Rows":
-        """The rows of an index."""
-        return Rows(*(part[index] for part in self))
 
 
 class Networks(NamedTuple):
@@ -173,7 +161,7 @@ def objective(
     gradient = np.zeros_like(vector)
     grads = networks(gradient, shape)
     activation = mlp.ACTIVATIONS[shape.activation]
-    done = mlp.forward(nets.experts, rows.Z, activation, masks)
+    done = mlp.forward(nets.experts, rows.X, activation, masks)
     log_proba = mlp.log_softmax(done.output)
     proba = np.exp(log_proba)
     share = rows.weight / rows.weight.sum()
@@ -197,7 +185,7 @@ def objective(
             terms,
             grads.experts,
             nets.experts,
-            rows.Z,
+            rows.X,
             x0,
             shares,
             weights,

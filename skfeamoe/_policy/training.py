@@ -29,7 +29,6 @@ from skfeamoe._policy import score
 from skfeamoe._policy.experts import (
     N_EXPERTS,
     UTILITY,
-    Rows,
     Shape,
     Weights,
     init_networks,
@@ -45,6 +44,7 @@ from skfeamoe._policy.mixture import (
     proba_of,
 )
 from skfeamoe._policy.routing import GateRows, GateWeights, gate_gradient
+from skfeamoe._rows import Rows
 
 TUNING_RATE = 0.1
 """Learning rate of fine-tuning, in units of that of the experts."""
@@ -199,9 +199,9 @@ class ExpertTrainer:
 
 def gate_rows(mixture: Mixture, rows: Rows) -> GateRows:
     """What the frozen experts say of rows."""
-    said = outputs(mixture, rows.Z)
-    x0 = np.zeros(rows.Z.shape[1])
-    attributions = [expert_attributions(mixture, k, rows.Z, x0) for k in range(N_EXPERTS)]
+    said = outputs(mixture, rows.X)
+    x0 = np.zeros(rows.X.shape[1])
+    attributions = [expert_attributions(mixture, k, rows.X, x0) for k in range(N_EXPERTS)]
     attention = np.stack([attention_shares(r)[0] for r in attributions], axis=1)
     drops = []
     for k, r in enumerate(attributions):
@@ -209,8 +209,8 @@ def gate_rows(mixture: Mixture, rows: Rows) -> GateRows:
         def expert_proba(Z, k=k):
             return outputs(mixture, Z).expert_proba[k]
 
-        drops.append(score.explanation_quality(expert_proba, rows.Z, r, x0))
-    state = gating.state_of(rows.Z, said.expert_proba)
+        drops.append(score.explanation_quality(expert_proba, rows.X, r, x0))
+    state = gating.state_of(rows.X, said.expert_proba)
     proba = said.expert_proba.transpose(1, 0, 2)
     quality = np.stack(drops, axis=1)
     return GateRows(state, proba, attention, quality, rows.y, rows.groups, rows.weight)
@@ -226,20 +226,20 @@ class Evidence(NamedTuple):
 
 def evidence(mixture: Mixture, rows: Rows, n_judged: int, expert: int | None) -> Evidence:
     """Evidence of the mixture, or of one expert; explanations of the first rows only."""
-    x0 = np.zeros(rows.Z.shape[1])
+    x0 = np.zeros(rows.X.shape[1])
 
     def predict_proba(Z):
         if expert is None:
             return proba_of(mixture, Z)
         return outputs(mixture, Z).expert_proba[expert]
 
-    few = rows.Z[:n_judged]
+    few = rows.X[:n_judged]
     if expert is None:
         r = mixture_attributions(mixture, few, x0, ATTRIBUTION_STEPS)
     else:
         r = expert_attributions(mixture, expert, few, x0)
     quality = score.explanation_quality(predict_proba, few, r, x0)
-    return Evidence(predict_proba(rows.Z), r, quality)
+    return Evidence(predict_proba(rows.X), r, quality)
 
 
 def judge(mixtures: list[Mixture], parts: list[Rows], expert: int | None = None) -> Judged:
@@ -265,7 +265,7 @@ def judge(mixtures: list[Mixture], parts: list[Rows], expert: int | None = None)
 def judge_utility(mixtures: list[Mixture], parts: list[Rows], expert: int) -> float:
     """Utility of one expert over parts."""
     pairs = zip(mixtures, parts, strict=True)
-    proba = np.concatenate([outputs(m, part.Z).expert_proba[expert] for m, part in pairs])
+    proba = np.concatenate([outputs(m, part.X).expert_proba[expert] for m, part in pairs])
     rows = join(parts)
     return score.utility(rows.y, proba, rows.weight, proba.shape[1] - 1)
 

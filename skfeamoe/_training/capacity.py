@@ -17,14 +17,14 @@ Merging two experts into one: N. Ueda, R. Nakano, Z. Ghahramani and G. E. Hinton
 "SMEM algorithm for mixture models", Neural Computation 12.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._mixture import layout as block_layout
-from skfeamoe._mixture.forward import forward, mixture_proba, proba
-from skfeamoe._training.recent import last_rows
-from skfeamoe._training.reservoir import sample
-from skfeamoe._training.state import PREDICTING, State, drop_expert, layout_of, prior_scores
+from skfeamoe._mixture.forward import forward, mixture_proba
+from skfeamoe._training.ensemble import Ensemble, common_part
+from skfeamoe._training.posterior import Posterior, totals
 
 MOST_CHANGE = 0.005
 """Most that the probabilities may change by on average to make room."""
@@ -41,44 +41,42 @@ TRIED = 4
 NOBODY = -1
 
 
-def kept_rows(state: State):
-    """Rows to measure on, standardized: the last ones if they are kept, else the background."""
-    if len(state["recent"]["y"]) >= FEW_ROWS:
-        return last_rows(state["recent"], len(state["recent"]["y"]))[0][::2]
-    X, _ = sample(state["background"])
-    return state["terms"].transform(X[:: max(X.shape[0] // KEPT_ROWS, 1)])
+class Removal(NamedTuple):
+    """A way to make room, and what it costs."""
+
+    change: float  # mean absolute change of the probabilities
+    victim: int  # the expert that goes
+    heir: int  # the expert that it is merged into, or `NOBODY`
+
+    def apply(self, ensemble: Ensemble) -> None:
+        """Remove the expert."""
+        if self.heir != NOBODY:
+            ensemble.absorb(self.victim, self.heir)
+        ensemble.remove(self.victim)
 
 
-def make_room(state: State) -> bool:
-    """Remove the expert that costs least; False if every one costs too much."""
-    Z = kept_rows(state)
+def best_removal(ensemble: Ensemble, posterior: Posterior, Z) -> Removal | None:
+    """The removal that costs least on the rows Z; None if every one costs too much."""
     if Z.shape[0] < FEW_ROWS:
-        drop_expert(state, int(np.argmin(state["usage"])))
-        return True
-    change, victim, heir = cheapest_removal(state, Z)
-    if change > MOST_CHANGE:
-        return False
-    if heir != NOBODY:
-        merge(state, victim, heir)
-    drop_expert(state, victim)
-    return True
+        return Removal(0.0, int(np.argmin(ensemble.load)), NOBODY)
+    found = cheapest_removal(ensemble, posterior, Z)
+    return None if found.change > MOST_CHANGE else found
 
 
-def cheapest_removal(state: State, Z) -> tuple[float, int, int]:
-    """Change, the expert that goes, and its heir or `NOBODY`."""
-    layout, prior = layout_of(state), prior_scores(state)
-    fwd = forward(Z, state["average"], layout, prior)
+def cheapest_removal(ensemble: Ensemble, posterior: Posterior, Z) -> Removal:
+    """The removal that changes the probabilities least."""
+    prior = posterior.log_prior(ensemble.generation)
+    fwd = forward(Z, ensemble.average, ensemble.layout, prior)
     f, gate, experts = mixture_proba(fwd), fwd.gate_proba, fwd.expert_proba
     odds = gate / np.maximum(1.0 - gate, 1e-12)
     dropped = (odds[:, :, None] * np.abs(experts - f[:, None, :])).mean(axis=(0, 2))
     victim = int(dropped.argmin())
-    best = float(dropped[victim]), victim, NOBODY
-    for victim, heir in _promising(gate, experts, state["generation"]):
-        tried: State = {**state}
-        merge(tried, victim, heir)
-        drop_expert(tried, victim)
-        merged = proba(Z, tried["average"], layout_of(tried), prior_scores(tried))
-        best = min(best, (float(np.abs(merged - f).mean()), victim, heir))
+    best = Removal(float(dropped[victim]), victim, NOBODY)
+    for victim, heir in _promising(gate, experts, ensemble.generation):
+        tried = ensemble.copy()
+        Removal(0.0, victim, heir).apply(tried)
+        merged = tried.predict(Z, posterior.log_prior(tried.generation))
+        best = min(best, Removal(float(np.abs(merged - f).mean()), victim, heir))
     return best
 
 
@@ -87,7 +85,7 @@ def _promising(gate: NDArray, experts: NDArray, generation: NDArray) -> list[tup
     v, w = np.triu_indices(len(generation), 1)
     same = generation[v] == generation[w]
     v, w = v[same], w[same]
-    a = _part(gate.mean(axis=0), v, w)[:, None]
+    a = common_part(gate.mean(axis=0), v, w)[:, None]
     mean = a * experts[:, v] + (1.0 - a) * experts[:, w]
     moved = gate[:, v, None] * (mean - experts[:, v])
     moved += gate[:, w, None] * (mean - experts[:, w])
@@ -95,22 +93,18 @@ def _promising(gate: NDArray, experts: NDArray, generation: NDArray) -> list[tup
     return [(int(v[i]), int(w[i])) for i in order]
 
 
-def _part(share: NDArray, v, w) -> NDArray:
-    """Part that v has of the common share of v and w."""
-    return np.clip(share[v] / np.maximum(share[v] + share[w], 1e-300), 1e-6, 1.0 - 1e-6)
-
-
-def merge(state: State, victim: int, heir: int) -> None:
-    """Let the heir be the mean of both, with the share of both; the victim stays as it is."""
-    layout = layout_of(state)
-    gone, kept = (block_layout.expert_rows(layout, k) for k in (victim, heir))
-    a = float(_part(state["usage"], victim, heir))
-    for name in (*PREDICTING, "memory"):
-        block = state[name].copy()
-        block[kept] = (1.0 - a) * block[kept] + a * block[gone]
-        if name != "memory":
-            block[heir, -1] -= a * np.log(a) + (1.0 - a) * np.log(1.0 - a)
-        state[name] = block
-    usage = state["usage"].copy()
-    usage[heir] += usage[victim]
-    state["usage"] = usage
+def spared_generations(ensemble: Ensemble, posterior: Posterior, Z) -> NDArray:
+    """Generations besides the believed one whose removal would hardly change a prediction."""
+    others = np.delete(np.arange(len(posterior)), posterior.believed)
+    if len(others) == 0 or Z.shape[0] < FEW_ROWS:
+        return others
+    prior = posterior.log_prior(ensemble.generation)
+    fwd = forward(Z, ensemble.average, ensemble.layout, prior)
+    share = totals(fwd.gate_proba, ensemble.generation, len(posterior))[:, others]
+    f = mixture_proba(fwd)
+    changes = []
+    for j, part in zip(others, share.T, strict=True):
+        left = fwd.gate_proba * (ensemble.generation != j)
+        rest = np.einsum("nk,nkc->nc", left, fwd.expert_proba)
+        changes.append(np.abs(rest / np.maximum(1.0 - part, 1e-12)[:, None] - f).mean())
+    return others[np.array(changes) <= MOST_CHANGE]

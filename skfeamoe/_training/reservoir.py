@@ -15,186 +15,189 @@ The draw of a row depends on the seed and on the row's number only: a stream giv
 sample whatever its batches are, and a model that was saved and loaded goes on as if it had
 not been. Draws are made in blocks, since a new generator costs more than a look at 32 rows.
 
+Samples of different rows merge exactly: the rows with the smallest keys of all are those
+that one sample of all rows would have kept.
+
 References
 ----------
 P. S. Efraimidis, P. G. Spirakis (2006), Weighted random sampling with a reservoir.
 E. Cohen, H. Kaplan (2007), Summarizing data using bottom-k sketches.
 """
 
-from typing import TypedDict
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
-BACKGROUND_DRAWS = 3
-"""Purpose number of the generators that draw keys."""
+from skfeamoe._training.draws import Draws, generator
 
 DRAWS_PER_BLOCK = 4096
 
 FEW_ROWS = 8
 """Up to here, rows that enter take their places one by one, which is faster."""
 
-
-class Rows(TypedDict):
-    """Rows of X in numbered places."""
-
-    sparse: bool  # rows are kept as their nonzeros
-    values: NDArray  # (n_kept, n_features), or (n_kept, most nonzeros) padded with 0
-    columns: NDArray  # (n_kept, most nonzeros) of the values, padded with 0; dense: (n_kept, 0)
-    n_features: int
+Row = NDArray | tuple[NDArray, NDArray]
+"""A row that is kept: its values, or its nonzeros and their columns."""
 
 
-class Reservoir(Rows):
+class Reservoir:
     """The sample: up to ``size`` + 1 rows in any order, each with its key."""
 
-    size: int
-    n_offered: int  # rows seen, each counted once
-    limit: float  # keys must be below this to enter; inf while there is room
-    draws: NDArray  # (DRAWS_PER_BLOCK,) of the block that row n_offered belongs to
-    keys: NDArray  # (n_kept,)
-    weight: NDArray  # (n_kept,)
-    arrival: NDArray  # (n_kept,), number of the row in the stream
+    def __init__(self, n_features: int, *, size: int, sparse: bool, seed: int) -> None:
+        self.n_features = n_features
+        self.size = size
+        self.sparse = sparse  # rows are kept as their nonzeros
+        self.seed = seed
+        self.n_offered = 0  # rows seen, each counted once
+        self.limit = float("inf")  # keys must be below this to enter; inf while there is room
+        self.draws = np.empty(0)  # (DRAWS_PER_BLOCK,) of the block that row n_offered is in
+        self.keys = np.empty(0)
+        self.weight = np.empty(0)
+        self.arrival = np.empty(0, dtype=np.int64)  # number of the row in the stream
+        self.rows: list[Row] = []
+
+    def update(self, X, weight: NDArray) -> None:
+        """Show the rows of X, dense or CSR, to the sample; the chosen ones are copied."""
+        if self.size == 0:
+            return
+        first = self.n_offered
+        with np.errstate(all="ignore"):
+            keys = self._next_draws(len(weight)) / weight
+        entering = np.flatnonzero(keys < self.limit)
+        if not len(entering):
+            return
+        self.rows = list(self.rows)
+        if len(self.rows) > self.size and len(entering) <= FEW_ROWS:
+            self.keys, self.weight = self.keys.copy(), self.weight.copy()
+            self.arrival = self.arrival.copy()
+            for i in entering:
+                self._replace_last(keys[i], weight[i], first + i, X, i)
+            return
+        rows = [self._kept(X, i) for i in entering]
+        self._add(keys[entering], weight[entering], first + entering, rows)
+
+    def _replace_last(self, key, weight, arrival, X, i) -> None:
+        """Put row i of X in the place of the row with the largest key, if its own is less."""
+        if key >= self.limit:
+            return
+        place = int(self.keys.argmax())
+        self.keys[place], self.weight[place], self.arrival[place] = key, weight, arrival
+        self.rows[place] = self._kept(X, i)
+        self.limit = float(self.keys.max())
+
+    def _add(self, keys: NDArray, weight: NDArray, arrival: NDArray, rows: list[Row]) -> None:
+        """Take more rows in, and keep those with the smallest keys."""
+        self.keys = np.concatenate([self.keys, keys])
+        self.weight = np.concatenate([self.weight, weight])
+        self.arrival = np.concatenate([self.arrival, arrival])
+        self.rows = self.rows + rows
+        if len(self.rows) > self.size + 1:
+            kept = np.argpartition(self.keys, self.size)[: self.size + 1]
+            self.keys, self.weight = self.keys[kept], self.weight[kept]
+            self.arrival = self.arrival[kept]
+            self.rows = [self.rows[i] for i in kept]
+        if len(self.rows) > self.size:
+            self.limit = float(self.keys.max())
+
+    def _kept(self, X, i) -> Row:
+        """Row i of X, copied."""
+        if not self.sparse:
+            return X[[i]].toarray()[0] if issparse(X) else X[i].copy()
+        row = csr_array(X[[i]] if issparse(X) else X[i : i + 1])
+        row.sum_duplicates()
+        return row.data.copy(), row.indices.astype(np.int64)
+
+    def sample(self) -> tuple[Any, NDArray]:
+        """Rows in order of arrival, dense or CSR, and weights with a mean of 1."""
+        order = np.argsort(self.arrival)
+        if len(order) > self.size:
+            order = order[self.keys[order] < self.limit]
+        weight = self.weight[order]
+        if np.isfinite(self.limit) and len(order):
+            p = -np.expm1(-weight * self.limit)
+            weight = np.divide(weight, p, out=np.full_like(p, 1 / self.limit), where=p > 0)
+        if len(order):
+            weight = weight / weight.mean()
+        return self._table([self.rows[i] for i in order]), weight
+
+    def _table(self, rows: list[Row]) -> Any:
+        """Rows as an array, dense or CSR."""
+        if not self.sparse:
+            return np.array(rows).reshape(len(rows), self.n_features)
+        data, columns, ends = _packed(rows)
+        table = csr_array((data, columns, ends), shape=(len(rows), self.n_features))
+        table.eliminate_zeros()
+        return table
+
+    def _next_draws(self, n: int) -> NDArray:
+        """Standard exponential draws of the next n rows."""
+        start = self.n_offered
+        self.n_offered = stop = start + n
+        block, used = divmod(start, DRAWS_PER_BLOCK)
+        if used and used + n <= DRAWS_PER_BLOCK:
+            return self.draws[used : used + n]
+        parts = [self.draws[used:]] if used else []
+        for number in range(block + bool(used), -(-stop // DRAWS_PER_BLOCK)):
+            rng = generator(self.seed, Draws.BACKGROUND, number)
+            self.draws = rng.standard_exponential(DRAWS_PER_BLOCK)
+            parts.append(self.draws)
+        return np.concatenate(parts)[:n]
+
+    def copy(self) -> Self:
+        """A sample that goes on alone; rows are shared, as none is written into."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def merge(self, other: Self) -> None:
+        """The sample of all rows that the two have seen; exact and in any order.
+
+        The two must have drawn with different seeds.
+        """
+        if (self.n_features, self.size, self.sparse) != (
+            other.n_features,
+            other.size,
+            other.sparse,
+        ):
+            raise ValueError(
+                "only samples of the same features and size can be merged, got "
+                f"{self.n_features} features, background_size={self.size} and "
+                f"{other.n_features}, {other.size}"
+            )
+        self._add(other.keys, other.weight, self.n_offered + other.arrival, other.rows)
+        self.n_offered += other.n_offered
+        block, used = divmod(self.n_offered, DRAWS_PER_BLOCK)
+        if used:
+            rng = generator(self.seed, Draws.BACKGROUND, block)
+            self.draws = rng.standard_exponential(DRAWS_PER_BLOCK)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        data = {name: value for name, value in vars(self).items() if name != "rows"}
+        if not self.sparse:
+            return {**data, "values": np.array(self.rows).reshape(-1, self.n_features)}
+        values, columns, ends = _packed(self.rows)
+        return {**data, "values": values, "columns": columns, "ends": ends}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The sample that `to_dict` has written."""
+        data = dict(data)
+        values = data.pop("values")
+        rows: list[Row] = list(values)
+        if data["sparse"]:
+            cuts, columns = data.pop("ends")[1:-1], data.pop("columns")
+            pairs = zip(np.split(values, cuts), np.split(columns, cuts), strict=True)
+            rows = [pair for pair, _ in zip(pairs, data["keys"], strict=False)]
+        made = cls.__new__(cls)
+        vars(made).update({**data, "rows": rows})
+        return made
 
 
-def init_rows(n_features: int, *, sparse: bool) -> Rows:
-    """No rows."""
-    return {
-        "sparse": sparse,
-        "values": np.empty((0, 0 if sparse else n_features)),
-        "columns": np.empty((0, 0), dtype=np.int64),
-        "n_features": n_features,
-    }
-
-
-def init_reservoir(n_features: int, *, size: int, sparse: bool) -> Reservoir:
-    """A sample of no rows."""
-    return {
-        **init_rows(n_features, sparse=sparse),
-        "size": size,
-        "n_offered": 0,
-        "limit": float("inf"),
-        "draws": np.empty(0),
-        "keys": np.empty(0),
-        "weight": np.empty(0),
-        "arrival": np.empty(0, dtype=np.int64),
-    }
-
-
-def offer(reservoir: Reservoir, X, weight: NDArray, seed: int) -> None:
-    """Show the rows of X, dense or CSR, to the sample; the chosen ones are copied."""
-    if reservoir["size"] == 0:
-        return
-    first = reservoir["n_offered"]
-    with np.errstate(all="ignore"):
-        keys = _next_draws(reservoir, len(weight), seed) / weight
-    entering = np.flatnonzero(keys < reservoir["limit"])
-    if not len(entering):
-        return
-    n_kept, n_room = len(reservoir["keys"]), reservoir["size"] + 1 - len(reservoir["keys"])
-    if n_room == 0 and len(entering) <= FEW_ROWS:
-        for i in entering:
-            _replace_last(reservoir, keys[i], weight[i], first + i, X, i)
-        return
-    leaving = np.empty(0, dtype=np.intp)
-    if len(entering) > n_room:
-        everyone = np.concatenate([reservoir["keys"], keys[entering]])
-        out = np.argpartition(everyone, reservoir["size"])[reservoir["size"] + 1 :]
-        leaving = out[out < n_kept]
-        entering = np.delete(entering, out[out >= n_kept] - n_kept)
-    slots = np.concatenate([leaving, np.arange(n_kept, n_kept + len(entering) - len(leaving))])
-    n_missing = len(entering) - len(leaving)
-    if n_missing > 0:
-        reservoir["keys"] = np.pad(reservoir["keys"], (0, n_missing))
-        reservoir["weight"] = np.pad(reservoir["weight"], (0, n_missing))
-        reservoir["arrival"] = np.pad(reservoir["arrival"], (0, n_missing))
-    make_room(reservoir, n_kept + n_missing)
-    reservoir["keys"][slots] = keys[entering]
-    reservoir["weight"][slots] = weight[entering]
-    reservoir["arrival"][slots] = first + entering
-    write_rows(reservoir, slots, X[entering])
-    if len(reservoir["keys"]) > reservoir["size"]:
-        reservoir["limit"] = float(reservoir["keys"].max())
-
-
-def _replace_last(reservoir: Reservoir, key, weight, arrival, X, i) -> None:
-    """Put row i of X in the place of the row with the largest key, if its own is smaller."""
-    if key >= reservoir["limit"]:
-        return
-    keys = reservoir["keys"]
-    slot = keys.argmax()
-    keys[slot] = key
-    reservoir["weight"][slot] = weight
-    reservoir["arrival"][slot] = arrival
-    if reservoir["sparse"] or issparse(X):
-        write_rows(reservoir, np.array([slot]), X[[i]])
-    else:
-        reservoir["values"][slot] = X[i]
-    reservoir["limit"] = float(keys.max())
-
-
-def sample(reservoir: Reservoir):
-    """Rows in order of arrival, dense or CSR, and weights with a mean of 1."""
-    order = np.argsort(reservoir["arrival"])
-    if len(order) > reservoir["size"]:
-        order = order[reservoir["keys"][order] < reservoir["limit"]]
-    weight = reservoir["weight"][order]
-    if np.isfinite(reservoir["limit"]) and len(order):
-        p = -np.expm1(-weight * reservoir["limit"])
-        weight = np.divide(weight, p, out=np.full_like(p, 1 / reservoir["limit"]), where=p > 0)
-    if len(order):
-        weight = weight / weight.mean()
-    return read_rows(reservoir, order), weight
-
-
-def read_rows(kept: Rows, slots: NDArray):
-    """The rows in some places, dense or CSR."""
-    values = kept["values"][slots]
-    if not kept["sparse"]:
-        return values
-    rows = np.repeat(np.arange(len(slots)), values.shape[1])
-    shape = (len(slots), kept["n_features"])
-    full = csr_array((values.ravel(), (rows, kept["columns"][slots].ravel())), shape=shape)
-    full.eliminate_zeros()
-    return full
-
-
-def _next_draws(reservoir: Reservoir, n: int, seed: int) -> NDArray:
-    """Standard exponential draws of the next n rows."""
-    start = reservoir["n_offered"]
-    reservoir["n_offered"] = stop = start + n
-    block, used = divmod(start, DRAWS_PER_BLOCK)
-    if used and used + n <= DRAWS_PER_BLOCK:
-        return reservoir["draws"][used : used + n]
-    parts = [reservoir["draws"][used:]] if used else []
-    for number in range(block + bool(used), -(-stop // DRAWS_PER_BLOCK)):
-        generator = np.random.default_rng([seed, BACKGROUND_DRAWS, number])
-        reservoir["draws"] = generator.standard_exponential(DRAWS_PER_BLOCK)
-        parts.append(reservoir["draws"])
-    return np.concatenate(parts)[:n]
-
-
-def make_room(kept: Rows, n_kept: int) -> None:
-    """Append empty places until there are ``n_kept``."""
-    missing = n_kept - len(kept["values"])
-    if missing > 0:
-        kept["values"] = np.pad(kept["values"], ((0, missing), (0, 0)))
-        kept["columns"] = np.pad(kept["columns"], ((0, missing), (0, 0)))
-
-
-def write_rows(kept: Rows, slots: NDArray, X) -> None:
-    """Copy the rows of X into places."""
-    if not kept["sparse"]:
-        kept["values"][slots] = X.toarray() if issparse(X) else X
-        return
-    X = csr_array(X)
-    X.sum_duplicates()
-    count = np.diff(X.indptr)
-    missing = int(count.max(initial=0)) - kept["values"].shape[1]
-    if missing > 0:
-        kept["values"] = np.pad(kept["values"], ((0, 0), (0, missing)))
-        kept["columns"] = np.pad(kept["columns"], ((0, 0), (0, missing)))
-    filled = np.arange(kept["values"].shape[1]) < count[:, None]
-    values, columns = np.zeros(filled.shape), np.zeros(filled.shape, dtype=np.int64)
-    values[filled], columns[filled] = X.data, X.indices
-    kept["values"][slots], kept["columns"][slots] = values, columns
+def _packed(rows: list) -> tuple[NDArray, NDArray, NDArray]:
+    """Sparse rows one after the other: nonzeros, their columns, and where each row ends."""
+    none = (np.empty(0), np.empty(0, dtype=np.int64))
+    values, columns = zip(none, *rows, strict=True)
+    ends = np.cumsum([0, *(len(row[0]) for row in rows)])
+    return np.concatenate(values), np.concatenate(columns), ends

@@ -1,6 +1,6 @@
 """From the user's words to the objects that training works with."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.controls import BoundControl, Control, ScheduleControl
-from skfeamoe._mixture.losses import LOSSES
-from skfeamoe._mixture.optimizers import OPTIMIZERS
+from skfeamoe._fairness.monitor import Fairness
+from skfeamoe._mixture.losses import Loss
+from skfeamoe._mixture.optimizers import Optimizer
+from skfeamoe._training.drift.policy import DriftGrowth
 from skfeamoe._training.growth import Growth, IndividualGrowth, IntervalGrowth, NoGrowth
-from skfeamoe._training.step import Settings
-from skfeamoe._training.watch import DriftGrowth
 
 CONTROLS = ("bound", "schedule")
 GROWTH = ("interval", "drift", "individual_fairness")
@@ -37,6 +37,30 @@ UNFAIR_PART = 10
 """growth="individual_fairness" adds an expert per so many times fewer, but unfair, rows."""
 
 STREAM_HALF_LIFE = 2000.0
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How parameters are learned."""
+
+    loss: Loss
+    optimizer: Optimizer
+    alpha: float  # strength of the L2 penalty
+    batch_size: int
+    early_batch_size: int  # while a stream is young
+    average_rate: float  # rate of the moving average that predicts
+    memory_span: float  # rows after which the optimizer has forgotten 63 % of a gradient
+    max_experts: int
+    counterfactual_columns: NDArray  # whose change makes a counterfactual, empty for none
+    individual_penalty: float
+
+
+class Settings(NamedTuple):
+    """What the user chose, in the form that training needs."""
+
+    learning: Learning
+    fairness: Fairness
+    growth: Growth
 
 
 class Pace(NamedTuple):
@@ -65,6 +89,25 @@ FIT_PACE = Pace(
 )
 
 
+class Defaults(NamedTuple):
+    """What "auto" stands for, in a stream or in a `fit`."""
+
+    batch_size: int | None  # None: small while a stream is young, then larger
+    growth_interval: int
+    half_life: float
+    pace: Pace
+
+
+STREAM_DEFAULTS = Defaults(None, STREAM_INTERVAL, STREAM_HALF_LIFE, STREAM_PACE)
+
+
+def fit_defaults(n_samples: int) -> Defaults:
+    """What "auto" stands for in a `fit` on ``n_samples`` rows."""
+    return Defaults(
+        batch_size_for(n_samples), interval_for(n_samples), half_life_for(n_samples), FIT_PACE
+    )
+
+
 def batch_size_for(n_samples: int) -> int:
     """Rows per step of a `fit` on ``n_samples`` rows."""
     return int(np.clip(n_samples // STEPS_PER_PASS, STREAM_BATCH, MOST_FIT_BATCH))
@@ -88,77 +131,27 @@ def interval_for(n_samples: int) -> int:
 def build_control(
     control: str,
     slots: Slots,
-    strength: Mapping[str, float],
+    limits: NDArray,
     pace: Pace,
     privileged: int | None,
 ) -> Control:
-    """The control of a name; ``strength`` is its bound or increment per constraint."""
-    per_slot: NDArray = np.array([strength[name] for name in slots.names])
+    """The control of a name; ``limits`` are its bounds or increments per slot."""
     if control == "bound":
-        return BoundControl(per_slot, pace.control_rate, span=pace.control_span, aim=pace.aim)
-    return ScheduleControl(per_slot, slots, privileged)
+        return BoundControl(limits, pace.control_rate, span=pace.control_span, aim=pace.aim)
+    return ScheduleControl(limits, slots, privileged)
 
 
 def build_growth(
     growth: str | None,
     interval: int,
     max_experts: int,
-    bounds: NDArray,
     detector: str,
 ) -> Growth:
     """The growth policy of a name."""
     if growth is None:
         return NoGrowth()
     if growth == "drift":
-        return DriftGrowth(interval, max_experts, bounds, detector)
+        return DriftGrowth(interval, max_experts, detector)
     if growth == "individual_fairness":
         return IndividualGrowth(max(interval // UNFAIR_PART, 1))
     return IntervalGrowth(interval)
-
-
-def build_settings(
-    *,
-    loss: str,
-    solver: str,
-    learning_rate: float,
-    slots: Slots,
-    control: str,
-    strength: Mapping[str, float],
-    pace: Pace,
-    privileged: int | None,
-    growth: str | None,
-    growth_interval: int,
-    drift_detector: str,
-    max_experts: int,
-    batch_size: int | None,
-    alpha: float,
-    half_life: float,
-    favorable: int,
-    twin_columns: NDArray,
-    individual_penalty: float,
-) -> Settings:
-    """Settings from checked parameters."""
-    return Settings(
-        loss=LOSSES[loss](),
-        optimizer=OPTIMIZERS[solver](learning_rate),
-        slots=slots,
-        control=build_control(control, slots, strength, pace, privileged),
-        growth=build_growth(
-            growth,
-            growth_interval,
-            max_experts,
-            np.array([strength[name] for name in slots.names]),
-            drift_detector,
-        ),
-        max_experts=max_experts,
-        batch_size=batch_size or STREAM_BATCH,
-        early_batch_size=batch_size or EARLY_BATCH,
-        alpha=alpha,
-        half_life=half_life,
-        average_rate=pace.average_rate,
-        memory_span=pace.memory_span,
-        favorable=favorable,
-        clip_slopes=control == "bound",
-        twin_columns=twin_columns,
-        individual_penalty=individual_penalty,
-    )

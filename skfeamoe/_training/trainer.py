@@ -1,31 +1,20 @@
 """Passes over data: a stream in its own order, or several shuffled epochs."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skfeamoe._fairness.constraints import Slots
-from skfeamoe._fairness.moments import (
-    GroupMoments,
-    cell_means,
-    gap_standard_errors,
-    slot_gaps,
-)
-from skfeamoe._training.generations import add_generation
-from skfeamoe._training.growth import EXPERT, GENERATION, NoGrowth, add_expert
-from skfeamoe._training.history import is_due, record
-from skfeamoe._training.lookback import LOOK_ROWS, look_back
-from skfeamoe._training.recent import remember
-from skfeamoe._training.replay import replay
-from skfeamoe._training.reservoir import offer
-from skfeamoe._training.state import State, generator
-from skfeamoe._training.step import Settings, measure_afresh, train_batch
-from skfeamoe._training.watch import answer_alarm
-
-SHUFFLE_DRAWS = 2
-"""Purpose number of the generator that shuffles epochs."""
+from skfeamoe._fairness.monitor import constraint_errors, constraint_gaps
+from skfeamoe._rows import Rows
+from skfeamoe._training.acts import add_expert, add_generation
+from skfeamoe._training.draws import Draws
+from skfeamoe._training.drift.replay import replay
+from skfeamoe._training.growth import Act, NoGrowth
+from skfeamoe._training.model import Audit, Model
+from skfeamoe._training.scoring import score
+from skfeamoe._training.settings import Settings
+from skfeamoe._training.step import train_batch
 
 EARLY_ROWS = 12_000
 """A stream is young for this many rows, and again after an alarm."""
@@ -34,104 +23,124 @@ AUDIT_ROWS = 20_000
 """Most rows that `audit` looks at: enough for a standard error of half a point."""
 
 
-def constraint_gaps(slots: Slots, moments: GroupMoments) -> dict[str, float]:
-    """Gap of every constraint: the largest over its events."""
-    gaps = slot_gaps(*cell_means(moments))
-    return {c.name: float(np.fmax.reduce(gaps[slots.of(c.name)])) for c in slots.constraints}
-
-
-def constraint_errors(slots: Slots, moments: GroupMoments) -> dict[str, float]:
-    """Standard error of every constraint's gap: the largest over its events."""
-    errors = gap_standard_errors(moments)
-    return {c.name: float(errors[slots.of(c.name)].max()) for c in slots.constraints}
-
-
-def train_stream(
-    state: State,
-    settings: Settings,
-    X,
-    y: NDArray,
-    groups: NDArray,
-    weight: NDArray,
-) -> None:
-    """Train on the rows of X in their order, batch by batch."""
-    offer(state["background"], X, weight, state["seed"])
-    start = 0
-    while start < len(y):
-        early = state["n_samples_seen"] - state["young_since"] < EARLY_ROWS
-        size = settings.early_batch_size if early else settings.batch_size
-        part = slice(start, start + size)
+def train_stream(model: Model, settings: Settings, rows: Rows) -> None:
+    """Train on rows of X in their order, batch by batch."""
+    learning, start = settings.learning, 0
+    model.background.update(rows.X, rows.weight)
+    while start < len(rows):
+        early = model.clock.n_samples_seen - model.clock.young_since < EARLY_ROWS
+        size = learning.early_batch_size if early else learning.batch_size
+        whole = start == 0 and size >= len(rows)
+        batch = rows if whole else rows.take(slice(start, start + size))
         start += size
-        rows = X if len(y[part]) == len(y) else X[part]
-        state["terms"].update(rows, weight[part])
-        Z = state["terms"].transform(rows)
-        _advance(state, settings, Z, y[part], groups[part], weight[part])
+        model.terms.update(batch.X, batch.weight)
+        _advance(model, settings, batch.with_columns(model.terms.transform(batch.X)))
 
 
-def train_epochs(
-    state: State,
-    settings: Settings,
-    X,
-    y: NDArray,
-    groups: NDArray,
-    weight: NDArray,
-    *,
-    n_epochs: int,
-) -> Iterator[int]:
-    """Train for several shuffled passes, yielding the number of each pass when it is done.
-
-    Experts are added in the first pass only, as in a stream; later passes refine them.
-    """
-    offer(state["background"], X, weight, state["seed"])
-    state["terms"].update(X, weight)
-    X = state["terms"].transform(X)
-    for epoch in range(n_epochs):
-        order = generator(state, SHUFFLE_DRAWS).permutation(len(y))
-        if epoch == 1:
-            settings = replace(settings, growth=NoGrowth())
-        for start in range(0, len(y), settings.batch_size):
-            rows = order[start : start + settings.batch_size]
-            _advance(state, settings, X[rows], y[rows], groups[rows], weight[rows])
-        yield epoch
-
-
-def _advance(
-    state: State, settings: Settings, Z, y: NDArray, groups: NDArray, weight: NDArray
-) -> None:
+def _advance(model: Model, settings: Settings, batch: Rows) -> None:
     """Grow if it is time, train on one batch, and keep the record."""
-    decision = settings.growth.decide(state)
-    if decision == EXPERT:
-        add_expert(state, settings.max_experts)
-    elif decision is not None:
-        answer_alarm(state)
-    if decision == GENERATION:
-        add_generation(state, settings.max_experts)
-    if 0 < state["replay_at"] <= state["n_samples_seen"]:
-        replay(state, settings)
-    train_batch(state, settings, Z, y, groups, weight)
-    if settings.growth.watches:
-        remember(state["recent"], Z, y, groups, weight)
-        if state["n_samples_seen"] % LOOK_ROWS < len(y):
-            look_back(state, settings)
-    if is_due(state["history"], state["n_samples_seen"]):
-        entry = {
-            "n_samples_seen": state["n_samples_seen"],
-            "n_experts": state["n_experts"],
-            "loss": state["loss"],
-        }
-        gaps = constraint_gaps(settings.slots, state["groups"])
-        entry |= {f"gap_{name}": gap for name, gap in gaps.items()}
-        state["history"] = record(state["history"], state["n_samples_seen"], entry)
+    for act in settings.growth.before(model):
+        _carry_out(model, settings, act)
+    outcome = train_batch(model, settings, batch)
+    if outcome is not None:
+        settings.growth.after(model, settings.fairness, batch, outcome)
+    if model.history.is_due(model.clock.n_samples_seen):
+        _record(model, settings)
 
 
-def audit(
-    state: State, settings: Settings, X, y: NDArray, groups: NDArray, weight: NDArray
-) -> GroupMoments:
-    """Group moments of the finished model on data it was trained on, without forgetting.
+def _carry_out(model: Model, settings: Settings, act: Act) -> None:
+    """Do what a growth policy asks for."""
+    max_experts = settings.learning.max_experts
+    if act is Act.EXPERT:
+        add_expert(model, max_experts)
+    elif act is Act.GENERATION:
+        model.clock.young_since = model.clock.n_samples_seen
+        add_generation(model, max_experts)
+    else:
+        replay(model, settings)
 
-    At most `AUDIT_ROWS` rows are looked at, evenly spaced.
+
+def _record(model: Model, settings: Settings) -> None:
+    """Make an entry in the record of training."""
+    clock = model.clock
+    entry = {
+        "n_samples_seen": clock.n_samples_seen,
+        "n_experts": model.ensemble.n_experts,
+        "loss": clock.loss,
+    }
+    gaps = model.monitor.gaps(settings.fairness.slots)
+    entry |= {f"gap_{name}": gap for name, gap in gaps.items()}
+    model.history.update(clock.n_samples_seen, entry)
+
+
+class Passes:
+    """Several shuffled passes over the rows of X, of which the fairest one predicts.
+
+    Experts are added in the first pass only, as in a stream; later passes refine them. The
+    control swings about its bounds: of the passes of the second half the one that exceeds
+    them least is published, the last one if several meet them.
     """
-    rows = slice(None, None, -(-len(y) // AUDIT_ROWS))
-    y, groups, weight = y[rows], groups[rows], weight[rows]
-    Z = state["terms"].transform(X[rows])
-    return measure_afresh(state, settings, Z, y, groups, weight)
+
+    def __init__(self, model: Model, settings: Settings, rows: Rows, n_passes: int) -> None:
+        self.model = model
+        self.settings = settings
+        self.rows = rows
+        self.n_passes = n_passes
+        self._best: tuple | None = None
+
+    def __iter__(self) -> Iterator[int]:
+        """Train, yielding the number of passes made after every one of them."""
+        model, settings, rows = self.model, self.settings, self.rows
+        model.terms.update(rows.X, rows.weight)
+        model.background.update(rows.X, rows.weight)
+        rows = rows.with_columns(model.terms.transform(rows.X))
+        for n_made in range(1, self.n_passes + 1):
+            order = model.generator(Draws.SHUFFLE).permutation(len(rows))
+            size = settings.learning.batch_size
+            for start in range(0, len(rows), size):
+                _advance(model, settings, rows.take(order[start : start + size]))
+            settings = settings._replace(growth=NoGrowth())
+            if n_made > self.n_passes // 2:
+                self._consider()
+            yield n_made
+
+    def _consider(self) -> None:
+        """Keep the present pass if it exceeds the bounds no more than the best one."""
+        model = self.model
+        model.audit = audit(model, self.settings, self.rows)
+        gaps = {} if model.audit is None else model.audit.gaps
+        excess = worst_excess(gaps, self.settings)
+        if self._best is None or excess <= self._best[0]:
+            self._best = excess, model.ensemble.average.copy(), model.audit
+
+    def finish(self) -> Model:
+        """The model with the parameters of the best pass."""
+        if self._best is None:
+            self.model.audit = audit(self.model, self.settings, self.rows)
+        else:
+            _, self.model.ensemble.average, self.model.audit = self._best
+        return self.model
+
+
+def worst_excess(gaps: dict[str, float], settings: Settings) -> float:
+    """Largest ratio of a gap to its bound, 1 where all are met or there are no bounds."""
+    bounds = settings.fairness.bounds
+    ratios = [gap / bounds[c] for c, gap in gaps.items() if c in bounds and not np.isnan(gap)]
+    return max([1.0, *ratios])
+
+
+def audit(model: Model, settings: Settings, rows: Rows) -> Audit | None:
+    """Gaps of the model on rows of X it was trained on, without forgetting.
+
+    At most `AUDIT_ROWS` rows are looked at, evenly spaced. None where there is nothing to
+    compare.
+    """
+    fairness, monitor = settings.fairness, model.monitor
+    if not monitor.is_active or len(model.groups) < 2:
+        return None
+    rows = rows.take(slice(None, None, -(-len(rows) // AUDIT_ROWS)))
+    rows = rows.with_columns(model.terms.transform(rows.X))
+    moments = monitor.measured(fairness, rows, partial(score, model, fairness))
+    gaps = constraint_gaps(fairness.slots, moments)
+    errors = constraint_errors(fairness.slots, moments)
+    return Audit(gaps, errors, monitor.multipliers)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from skfeamoe._validation import encode_groups
+from skfeamoe._groups import encode_groups
 from skfeamoe.inspection._views import View, class_position, view_of_class
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skfeamoe._validation import encode_groups
+from skfeamoe._groups import encode_groups
 from skfeamoe.inspection._style import SERIES, expert_name, pyplot, tidy
 from skfeamoe.inspection._views import class_position
 

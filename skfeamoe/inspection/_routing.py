@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skfeamoe._validation import encode_groups
+from skfeamoe._groups import encode_groups
 from skfeamoe.inspection._style import INK, SERIES, expert_name, pyplot, tidy
 
 NARROW = 0.06

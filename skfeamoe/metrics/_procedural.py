@@ -22,8 +22,8 @@ import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 from sklearn.utils import check_array, check_consistent_length
 
+from skfeamoe._groups import encode_groups
 from skfeamoe._policy import score
-from skfeamoe._validation import encode_groups
 
 
 def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any = 1) -> float:

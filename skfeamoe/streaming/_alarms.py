@@ -1,10 +1,10 @@
 """Drift alarms for accuracy and for every gap between groups, from decisions alone.
 
-A watch is plain data: change detectors (`skfeamoe._training.drift`) by what they watch.
-Errors are watched row by row. For a gap every group's decisions are contrasted with those
-of all other groups, in the rows of the gap's event (all rows, favorable truths, unfavorable
-truths). With constant shares of the groups the largest gap cannot change unless one of these
-contrasts does. With two groups, one contrast says it all.
+A watch is plain data: the change detectors of `skfeamoe._training.drift.detector` by what
+they watch. Errors are watched row by row. For a gap every group's decisions are contrasted
+with those of all other groups, in the rows of the gap's event (all rows, favorable truths,
+unfavorable truths). With constant shares of the groups the largest gap cannot change unless
+one of these contrasts does. With two groups, one contrast says it all.
 """
 
 from __future__ import annotations
@@ -15,14 +15,7 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._training.drift import (
-    RECENT,
-    Detector,
-    init_contrast,
-    init_detector,
-    update_contrast,
-    update_detector,
-)
+from skfeamoe._training.drift.detector import RECENT, Contrast, Detector, update_contrast
 
 ACCURACY = "accuracy"
 GAP_EVENTS = ("selection_rate_gap", "true_positive_rate_gap", "false_positive_rate_gap")
@@ -46,7 +39,7 @@ class Watch(TypedDict):
     detector: str
     params: dict[str, Any]
     causes: list[str]
-    detectors: dict[str, Detector]  # by cause, with the group's code for gaps
+    detectors: dict[str, dict[str, Any]]  # by cause, with the group's code for gaps
     contrasts: dict[str, Any]
     rows: dict[str, NDArray]  # stream rows of each detector's last values
     alarms: list[dict[str, Any]]
@@ -56,7 +49,7 @@ class Watch(TypedDict):
 def new_watch(detector: str, params: Mapping[str, Any], measures) -> Watch:
     """A watch over the measures that a run computes."""
     causes = [cause for name in EVENTS_OF if name in measures for cause in EVENTS_OF[name]]
-    init_detector(detector, **params)
+    Detector(detector, **params)
     return {
         "detector": detector,
         "params": dict(params),
@@ -109,9 +102,9 @@ def _feed_gap(
 ) -> list[dict[str, Any]]:
     """Feed the contrast of one group in one event."""
     key = f"{cause}:{code}"
-    contrast = watch["contrasts"].get(key) or init_contrast()
+    contrast = Contrast(**watch["contrasts"].get(key, {}))
     contrast, values, last = update_contrast(contrast, group[place] == code, selected[place])
-    watch["contrasts"][key] = contrast
+    watch["contrasts"][key] = contrast._asdict()
     return _feed(watch, key, values, place[last], first_row)
 
 
@@ -119,21 +112,22 @@ def _feed(
     watch: Watch, key: str, values: NDArray, place: NDArray, first_row: int
 ) -> list[dict[str, Any]]:
     """Feed one detector; return its alarms."""
-    detector = watch["detectors"].get(key)
-    if detector is None:
-        detector = init_detector(watch["detector"], **watch["params"])
+    if key in watch["detectors"]:
+        detector = Detector.from_dict(watch["detectors"][key])
+    else:
+        detector = Detector(watch["detector"], **watch["params"])
     rows = np.append(watch["rows"].get(key, np.empty(0, dtype=np.intp)), place + first_row)
     n_before = len(rows) - len(values)
     found, start = [], 0
     while start < len(values):
-        detector, alarm = update_detector(detector, values[start:])
+        alarm = detector.update(values[start:])
         if alarm is None:
             break
         start += alarm + 1
         end = n_before + start
-        since = rows[max(end - detector["n_after"], 0)]
+        since = rows[max(end - detector.n_after, 0)]
         found.append(_alarm(key, detector, int(rows[end - 1]), int(since)))
-    watch["detectors"][key] = detector
+    watch["detectors"][key] = detector.to_dict()
     watch["rows"][key] = rows[-RECENT:]
     return found
 
@@ -141,7 +135,7 @@ def _feed(
 def _alarm(key: str, detector: Detector, row: int, since: int) -> dict[str, Any]:
     """One alarm: where, why, and from which level to which."""
     cause, _, code = key.partition(":")
-    before, after = detector["before"], detector["after"]
+    before, after = detector.before, detector.after
     if cause == ACCURACY:
         before, after = 1.0 - before, 1.0 - after
         worse = after < before

@@ -10,17 +10,17 @@ import scipy.sparse as sp
 from explain_models import fitted, labels
 
 from skfeamoe import FEAMOEClassifier
-from skfeamoe._training.reservoir import init_reservoir, offer, sample
+from skfeamoe._training.reservoir import Reservoir
 
 
 def kept(X, weight=None, *, size, seed=0, step=None):
     """Return sample and weights after offering X in batches."""
-    reservoir = init_reservoir(X.shape[1], size=size, sparse=sp.issparse(X))
+    reservoir = Reservoir(X.shape[1], size=size, sparse=sp.issparse(X), seed=seed)
     weight = np.ones(X.shape[0]) if weight is None else weight
     for start in range(0, X.shape[0], step or X.shape[0]):
         part = slice(start, start + (step or X.shape[0]))
-        offer(reservoir, X[part], weight[part], seed)
-    return sample(reservoir)
+        reservoir.update(X[part], weight[part])
+    return reservoir.sample()
 
 
 def numbered(n):
@@ -74,6 +74,31 @@ def test_batches_do_not_matter(step):
     whole, parts = kept(X, weight, size=100), kept(X, weight, size=100, step=step)
     assert np.array_equal(whole[0], parts[0])
     assert np.array_equal(whole[1], parts[1])
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("cuts", [(3, 20), (200, 500), (900, 20)])
+def test_merged_samples_are_the_rows_with_the_smallest_keys_of_all(cuts, sparse):
+    parts = []
+    for seed, n in enumerate(cuts):
+        X = sp.csr_array(numbered(n) + 1000 * seed) if sparse else numbered(n) + 1000 * seed
+        part = Reservoir(1, size=50, sparse=sparse, seed=seed)
+        part.update(X, np.ones(n))
+        parts.append(part)
+    a, b = parts
+    keyed = sorted(zip([*a.keys, *b.keys], [*range(len(a.keys) + len(b.keys))], strict=True))
+    left, right = a.copy(), b.copy()
+    before = pickle.dumps(a.to_dict())
+    left.merge(b)
+    right.merge(a)
+    assert pickle.dumps(a.to_dict()) == before
+    assert sorted(left.keys) == sorted(right.keys) == [key for key, _ in keyed[:51]]
+    assert left.n_offered == sum(cuts)
+    assert left.sample()[0].shape == (min(50, sum(cuts)), 1)
+    again = Reservoir.from_dict(pickle.loads(pickle.dumps(left.to_dict())))
+    for one in (left, again):
+        one.update(sp.csr_array(numbered(4000)) if sparse else numbered(4000), np.ones(4000))
+    assert np.array_equal(left.arrival, again.arrival)
 
 
 def test_sparse_rows_are_kept_sparse():

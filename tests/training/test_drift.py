@@ -7,12 +7,11 @@ import pickle
 import numpy as np
 import pytest
 
-from skfeamoe._training.drift import (
+from skfeamoe._training.drift.detector import (
     DETECTORS,
-    init_contrast,
-    init_detector,
+    Contrast,
+    Detector,
     update_contrast,
-    update_detector,
 )
 
 drift = pytest.importorskip("river.drift", reason="needs river, of the extra `drift`")
@@ -24,18 +23,23 @@ def rates(*stretches, seed=0):
     return np.concatenate([rng.random(n) < rate for rate, n in stretches]).astype(float)
 
 
-def alarms_of(state, values, size):
+def saved_and_read(detector):
+    return Detector.from_dict(pickle.loads(pickle.dumps(detector.to_dict())))
+
+
+def alarms_of(detector, values, size):
     """All alarm positions of a stream cut into pieces, saved and read back between them."""
     found = []
     for start in range(0, len(values), size):
         position, piece = start, values[start : start + size]
         while len(piece):
-            state, alarm = update_detector(pickle.loads(pickle.dumps(state)), piece)
+            detector = saved_and_read(detector)
+            alarm = detector.update(piece)
             if alarm is None:
                 break
             found.append(position + alarm)
             position, piece = position + alarm + 1, piece[alarm + 1 :]
-    return found, state
+    return found, detector
 
 
 PARAMS = {
@@ -57,16 +61,18 @@ def test_alarms_are_those_of_an_unbroken_river_detector(name, size):
         detector.update(value)
         if detector.drift_detected:
             expected.append(position)
-    found, state = alarms_of(init_detector(name, **PARAMS[name]), values, size)
+    found, ours = alarms_of(Detector(name, **PARAMS[name]), values, size)
     assert found == expected
     assert len(found) >= 2
-    assert state["n_alarms"] == len(found)
+    assert ours.n_alarms == len(found)
 
 
 @pytest.mark.parametrize("name", DETECTORS)
 def test_state_is_plain_data_and_skops_reads_it_without_trust(name):
     sio = pytest.importorskip("skops.io")
-    state, _ = update_detector(init_detector(name), rates((0.3, 500)))
+    detector = Detector(name)
+    detector.update(rates((0.3, 500)))
+    state = detector.to_dict()
 
     def plain(value):
         if isinstance(value, dict):
@@ -76,40 +82,42 @@ def test_state_is_plain_data_and_skops_reads_it_without_trust(name):
         return isinstance(value, (str, int, float, type(None)))
 
     assert plain(state)
-    again = sio.loads(sio.dumps(state), trusted=[])
+    again = Detector.from_dict(sio.loads(sio.dumps(state), trusted=[]))
     more = rates((0.9, 500))
-    assert update_detector(again, more)[1] == update_detector(state, more)[1] is not None
+    assert again.update(more) == detector.update(more) is not None
 
 
-def test_update_leaves_the_given_state_alone():
-    state, _ = update_detector(init_detector("adwin"), rates((0.3, 500)))
-    before = pickle.dumps(state)
-    update_detector(state, rates((0.9, 500)))
-    assert pickle.dumps(state) == before
+def test_a_copy_goes_its_own_way():
+    detector = Detector("adwin")
+    detector.update(rates((0.3, 500)))
+    before = pickle.dumps(detector.to_dict())
+    detector.copy().update(rates((0.9, 500)))
+    assert pickle.dumps(detector.to_dict()) == before
 
 
 def test_levels_before_and_after_are_those_of_the_stream():
     values = rates((0.15, 10_000), (0.35, 2_000))
-    state, alarm = update_detector(init_detector("adwin"), values)
+    detector = Detector("adwin")
+    alarm = detector.update(values)
     assert 10_000 <= alarm < 10_300
-    assert state["before"] == pytest.approx(0.15, abs=0.01)
-    assert state["after"] == pytest.approx(0.35, abs=0.1)
-    start = alarm + 1 - state["n_after"]
+    assert detector.before == pytest.approx(0.15, abs=0.01)
+    assert detector.after == pytest.approx(0.35, abs=0.1)
+    start = alarm + 1 - detector.n_after
     assert abs(start - 10_000) < 20
     taken = values[:start].mean()
-    assert state["before"] == pytest.approx(taken)
+    assert detector.before == pytest.approx(taken)
 
 
 @pytest.mark.parametrize("rate", [0.02, 0.2, 0.5])
 def test_a_world_that_stays_gives_no_alarm(rate):
-    assert update_detector(init_detector("adwin"), rates((rate, 200_000)))[1] is None
+    assert Detector("adwin").update(rates((rate, 200_000))) is None
 
 
 def test_a_jump_is_seen_within_a_few_hundred_rows():
     delays = []
     for seed in range(20):
         values = rates((0.15, 5_000), (0.35, 1_000), seed=seed)
-        delays.append(update_detector(init_detector("adwin"), values)[1] - 5_000)
+        delays.append(Detector("adwin").update(values) - 5_000)
     assert min(delays) >= 0
     assert np.median(delays) <= 150
     assert max(delays) <= 300
@@ -129,7 +137,7 @@ def test_contrast_equals_a_loop_over_rows(share, size):
             block = []
         else:
             block.append((side, value))
-    state, got, got_ends = init_contrast(), [], []
+    state, got, got_ends = Contrast(), [], []
     for start in range(0, 700, size):
         part = slice(start, start + size)
         state, finished, rows = update_contrast(state, inside[part], values[part])
@@ -137,7 +145,7 @@ def test_contrast_equals_a_loop_over_rows(share, size):
         got_ends += (rows + start).tolist()
     assert got_ends == ends
     np.testing.assert_allclose(got, blocks, atol=1e-12)
-    assert state["count"] == len(block)
+    assert state.n_rows == len(block)
 
 
 def test_contrast_is_the_gap_whatever_the_shares_are():
@@ -145,7 +153,7 @@ def test_contrast_is_the_gap_whatever_the_shares_are():
     for share in (0.5, 0.1, 0.9):
         inside = rng.random(200_000) < share
         values = rng.random(200_000) < np.where(inside, 0.3, 0.45)
-        _, blocks, _ = update_contrast(init_contrast(), inside, values.astype(float))
+        _, blocks, _ = update_contrast(Contrast(), inside, values.astype(float))
         error = 3 * blocks.std() / np.sqrt(len(blocks))
         assert blocks.mean() * 2 - 1 == pytest.approx(-0.15, abs=2 * error)
 
@@ -160,23 +168,23 @@ def test_missing_river_is_told_with_the_install_line(monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", without_river)
     with pytest.raises(ImportError, match=r'pip install "skfeamoe\[drift\]"'):
-        init_detector("adwin")
+        Detector("adwin")
 
 
 def test_wrong_names_parameters_and_values_are_refused():
     with pytest.raises(ValueError, match="detector must be one of"):
-        init_detector("ddm")
+        Detector("ddm")
     with pytest.raises(ValueError, match="do not fit detector 'adwin'"):
-        init_detector("adwin", threshold=3)
+        Detector("adwin", threshold=3)
     with pytest.raises(ValueError, match="must be finite"):
-        update_detector(init_detector("adwin"), np.array([0.0, np.nan]))
+        Detector("adwin").update(np.array([0.0, np.nan]))
 
 
 def test_state_does_not_grow():
-    state = init_detector("adwin")
+    detector = Detector("adwin")
     sizes = []
     for seed in range(4):
-        state, _ = update_detector(state, rates((0.3, 100_000), seed=seed))
-        sizes.append(len(pickle.dumps(state)))
+        detector.update(rates((0.3, 100_000), seed=seed))
+        sizes.append(len(pickle.dumps(detector.to_dict())))
     assert sizes[-1] < 10_000
-    assert json.dumps(state["params"]) == "{}"
+    assert json.dumps(detector.params) == "{}"

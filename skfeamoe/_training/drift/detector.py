@@ -1,8 +1,8 @@
-"""Change detectors whose state is plain data, and the numbers that they watch.
+"""Change detectors, and the numbers that they watch.
 
-The detectors are river's. A river object lives only inside `update_detector`: between two
-calls the detector is a dict of numbers and arrays, which pickle, joblib and skops write and
-read back bit for bit. Binary detectors (DDM, HDDM, ...) are left out, as
+The detectors are river's. A river object lives as long as its `Detector`; only what is saved
+is plain data, numbers and arrays, which pickle, joblib and skops write and read back bit for
+bit. Binary detectors (DDM, HDDM, ...) are left out, as
 gaps are no zeros and ones.
 
 ADWIN's test takes values between 0 and 1; scale others. With its default delta, .002, two
@@ -30,7 +30,7 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,96 +49,88 @@ RECENT = 500
 """Last values that are kept to find out, after an alarm, when the change began."""
 
 
-class Detector(TypedDict):
-    """A change detector between two calls."""
+class Detector:
+    """A change detector of river, and the levels before and after the last alarm."""
 
-    name: str
-    params: dict[str, Any]
-    memory: dict[str, Any]  # what river's object remembers, as plain data
-    n: int  # values since the last alarm
-    total: float  # their sum
-    recent: NDArray  # the last of them, (at most RECENT,)
-    n_alarms: int
-    before: float  # mean before and after the change that the last alarm found
-    after: float
-    n_after: int  # values since that change
+    def __init__(self, name: str, **params) -> None:
+        if name not in DETECTORS:
+            raise ValueError(f"detector must be one of {list(DETECTORS)}, got {name!r}")
+        try:
+            self._river = _river_object(name, params)
+        except TypeError as error:
+            raise ValueError(
+                f"parameters {params} do not fit detector {name!r}: {error}"
+            ) from None
+        self.name = name
+        self.params = dict(params)
+        self.n = 0  # values since the last alarm
+        self.total = 0.0  # their sum
+        self.recent = np.empty(0)  # the last of them, (at most RECENT,)
+        self.n_alarms = 0
+        self.before = float("nan")  # mean before and after the change of the last alarm
+        self.after = float("nan")
+        self.n_after = 0  # values since that change
 
+    def update(self, values: NDArray) -> int | None:
+        """Take in values; the position of an alarm, None if there was none.
 
-def init_detector(name: str, **params) -> Detector:
-    """A detector that has seen nothing; ``params`` are those of river's class."""
-    if name not in DETECTORS:
-        raise ValueError(f"detector must be one of {list(DETECTORS)}, got {name!r}")
-    try:
-        fresh = _river_object(name, params)
-    except TypeError as error:
-        raise ValueError(f"parameters {params} do not fit detector {name!r}: {error}") from None
-    return {
-        "name": name,
-        "params": dict(params),
-        "memory": _frozen(fresh),
-        "n": 0,
-        "total": 0.0,
-        "recent": np.empty(0),
-        "n_alarms": 0,
-        "before": float("nan"),
-        "after": float("nan"),
-        "n_after": 0,
-    }
+        It stops at an alarm: go on with ``values[position + 1:]``.
+        """
+        values = np.asarray(values, dtype=float)
+        if not np.isfinite(values).all():
+            raise ValueError("values must be finite; leave out rows that have no value")
+        river, alarm = self._river, None
+        for position, value in enumerate(values.tolist()):
+            river.update(value)
+            if river.drift_detected:
+                alarm = position
+                break
+        taken = values if alarm is None else values[: alarm + 1]
+        self.n += len(taken)
+        self.total += float(taken.sum())
+        self.recent = np.append(self.recent, taken[-RECENT:])[-RECENT:]
+        if alarm is not None:
+            self._note_alarm()
+        return alarm
 
+    def _note_alarm(self) -> None:
+        """Note the levels before and after a change, and start to count anew.
 
-def update_detector(state: Detector, values: NDArray) -> tuple[Detector, int | None]:
-    """The detector after ``values``, and the position of an alarm, None if there was none.
+        The change is put where the split of all values since the last alarm into two levels
+        explains most of their variance (the least-squares estimate; Hinkley 1970), among the
+        last `RECENT` places.
+        """
+        recent = self.recent
+        n_old = self.n - len(recent)
+        sums = np.cumsum(recent[::-1])[::-1]
+        n_after = np.arange(len(recent), 0, -1)
+        n_before = n_old + len(recent) - n_after
+        with np.errstate(invalid="ignore", divide="ignore"):
+            before, after = (self.total - sums) / n_before, sums / n_after
+            explained = np.where(n_before > 0, n_before * n_after * (after - before) ** 2, 0.0)
+        best = int(explained.argmax())
+        self.n, self.total, self.recent = 0, 0.0, np.empty(0)
+        self.n_alarms += 1
+        self.before, self.after = float(before[best]), float(after[best])
+        self.n_after = int(n_after[best])
 
-    It stops at an alarm: go on with ``values[position + 1:]``. The state that was given
-    stays as it was.
-    """
-    values = np.asarray(values, dtype=float)
-    if not np.isfinite(values).all():
-        raise ValueError("values must be finite; leave out rows that have no value")
-    detector = _thawed(_river_object(state["name"], state["params"]), state["memory"])
-    update, alarm = detector.update, None
-    for position, value in enumerate(values.tolist()):
-        update(value)
-        if detector.drift_detected:
-            alarm = position
-            break
-    taken = values if alarm is None else values[: alarm + 1]
-    state = {
-        **state,
-        "memory": _frozen(detector),
-        "n": state["n"] + len(taken),
-        "total": state["total"] + float(taken.sum()),
-        "recent": np.append(state["recent"], taken[-RECENT:])[-RECENT:],
-    }
-    return (state, None) if alarm is None else (_after_alarm(state), alarm)
+    def copy(self) -> Self:
+        """A detector that goes on alone."""
+        return self.from_dict(self.to_dict())
 
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data; ``memory`` is what river's object remembers."""
+        own = {name: value for name, value in vars(self).items() if name != "_river"}
+        return {**own, "params": dict(self.params), "memory": _frozen(self._river)}
 
-def _after_alarm(state: Detector) -> Detector:
-    """Note the levels before and after a change, and start to count anew.
-
-    The change is put where the split of all values since the last alarm into two levels
-    explains most of their variance (the least-squares estimate; Hinkley 1970), among the
-    last `RECENT` places.
-    """
-    recent = state["recent"]
-    n_old = state["n"] - len(recent)
-    sums = np.cumsum(recent[::-1])[::-1]
-    n_after = np.arange(len(recent), 0, -1)
-    n_before = n_old + len(recent) - n_after
-    with np.errstate(invalid="ignore", divide="ignore"):
-        before, after = (state["total"] - sums) / n_before, sums / n_after
-        explained = np.where(n_before > 0, n_before * n_after * (after - before) ** 2, 0.0)
-    best = int(explained.argmax())
-    return {
-        **state,
-        "n": 0,
-        "total": 0.0,
-        "recent": np.empty(0),
-        "n_alarms": state["n_alarms"] + 1,
-        "before": float(before[best]),
-        "after": float(after[best]),
-        "n_after": int(n_after[best]),
-    }
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The detector that `to_dict` has written."""
+        made = cls.__new__(cls)
+        vars(made).update({name: value for name, value in data.items() if name != "memory"})
+        fresh = _river_object(data["name"], data["params"])
+        made._river = _thawed(fresh, data["memory"])
+        return made
 
 
 def _river_object(name: str, params: Mapping[str, Any]):
@@ -199,21 +191,16 @@ def _thawed(fresh, memory: Mapping[str, Any]):
     return fresh
 
 
-class Contrast(TypedDict):
+class Contrast(NamedTuple):
     """The block of rows that does not hold both sides yet; all of it is of one side."""
 
-    inside: bool
-    count: int
-    total: float
-
-
-def init_contrast() -> Contrast:
-    """An empty block."""
-    return {"inside": False, "count": 0, "total": 0.0}
+    inside: bool = False
+    n_rows: int = 0
+    total: float = 0.0
 
 
 def update_contrast(
-    state: Contrast, inside: NDArray, values: NDArray
+    open_block: Contrast, inside: NDArray, values: NDArray
 ) -> tuple[Contrast, NDArray, NDArray]:
     """The open block after some rows, and the finished blocks' values and last rows.
 
@@ -222,26 +209,26 @@ def update_contrast(
     """
     inside = np.asarray(inside, dtype=bool)
     if not len(inside):
-        return state, np.empty(0), np.empty(0, dtype=np.intp)
+        return open_block, np.empty(0), np.empty(0, dtype=np.intp)
     edges = np.flatnonzero(inside[1:] != inside[:-1]) + 1
-    if state["count"] and bool(inside[0]) != state["inside"]:
+    if open_block.n_rows and bool(inside[0]) != open_block.inside:
         edges = np.append(0, edges)
     first, last = _closed_blocks(edges)
     sums = np.append(0.0, np.cumsum(values, dtype=float))
     count, total = (last - first).astype(float), sums[last] - sums[first]
     if len(last):
-        count[0] += state["count"]
-        total[0] += state["total"]
+        count[0] += open_block.n_rows
+        total[0] += open_block.total
     side = inside[last]
     difference = np.where(side, 1.0, -1.0) * (values[last] - total / np.maximum(count, 1.0))
     last_row = int(last[-1]) if len(last) else -1
     rest = len(inside) - last_row - 1
-    carried = (0, 0.0) if len(last) else (state["count"], state["total"])
-    opened: Contrast = {
-        "inside": bool(inside[-1]),
-        "count": rest + carried[0],
-        "total": float(sums[-1] - sums[last_row + 1]) + carried[1],
-    }
+    carried = (0, 0.0) if len(last) else (open_block.n_rows, open_block.total)
+    opened = Contrast(
+        bool(inside[-1]),
+        rest + carried[0],
+        float(sums[-1] - sums[last_row + 1]) + carried[1],
+    )
     return opened, (difference + 1.0) / 2.0, last
 
 

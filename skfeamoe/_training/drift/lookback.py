@@ -18,19 +18,21 @@ D. Siegmund and E. S. Venkatraman (1995), "Using the generalized likelihood rati
 for sequential detection of a change-point", Annals of Statistics 23.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from skfeamoe._fairness.constraints import Outcome
-from skfeamoe._mixture.forward import proba
-from skfeamoe._training.recent import RECENT_ROWS, last_rows
-from skfeamoe._training.state import State, layout_of, prior_scores
-from skfeamoe._training.step import Settings, observe
-from skfeamoe._training.watch import MOST_GROUPS, rested
+from skfeamoe._fairness.constraints import Outcome, Slots
+from skfeamoe._fairness.monitor import Fairness, Score
+from skfeamoe._rows import Rows
 
 LOOK_ROWS = 64
 """Rows between two looks."""
+
+MOST_GROUPS = 8
+"""Gaps are watched for the first so many groups; the others are in everybody's "others"."""
 
 LEAST_ROWS = 15
 """Rows of a group on either side of a split."""
@@ -48,54 +50,51 @@ MOST_FEATURES = 256
 """With more features, or sparse ones, the favorable probability is looked at instead."""
 
 
-def look_back(state: State, settings: Settings) -> None:
-    """Raise an alarm if the gap of a group has changed for the worse since some row."""
-    n_groups = state["multipliers"].shape[1]
-    if state["alarm"] or n_groups < 2 or len(settings.slots) == 0:
-        return
-    if not rested(state):
-        return
-    since = state["n_samples_seen"] - (state["alarm_rows"] or [0])[-1]
-    Z, y, groups, _ = last_rows(state["recent"], min(since, RECENT_ROWS))
-    found = _changed_group(state, settings, Z, y, groups)
-    if found is not None:
-        state["alarm"], first = found
-        state["changed_at"] = state["n_samples_seen"] - len(y) + first
-
-
-def _changed_group(
-    state: State, settings: Settings, Z, y: NDArray, groups: NDArray
+def changed_gap(
+    fairness: Fairness,
+    rows: Rows,
+    n_groups: int,
+    score: Score,
+    predict: Callable[[NDArray], NDArray],
 ) -> tuple[str, int] | None:
-    """Name of a gap that is wider since a change of people, and the change's first row."""
-    slots, values = settings.slots, _looked_at(state, settings, Z)
-    favored, nobody = y == settings.favorable, np.zeros(len(y), dtype=bool)
-    rows = slots.rows(Outcome(favored, nobody, nobody, nobody)) > 0
+    """Name of a gap that is wider since a change of people, and the change's first row.
+
+    ``score`` and ``predict`` give decisions and probabilities of the model that predicts.
+    """
+    slots, favorable = fairness.slots, fairness.favorable
+    values = _looked_at(rows.X, favorable, predict)
+    nobody = np.zeros(len(rows), dtype=bool)
+    members = slots.rows(Outcome(rows.y == favorable, nobody, nobody, nobody)) > 0
     limit = LIMIT + 2.0 * np.log(values.shape[1])
     for s in range(len(slots)):
         if slots.owners[s].uses_distance:
             continue
-        known = rows[s] & (groups >= 0)
-        for group in range(min(state["multipliers"].shape[1], MOST_GROUPS)):
-            inside = known & (groups == group)
+        known = members[s] & (rows.groups >= 0)
+        for group in range(min(n_groups, MOST_GROUPS)):
+            inside = known & (rows.groups == group)
             own = np.flatnonzero(inside)
             z2, place = split(values[own])
             if z2 < limit:
                 continue
-            measured = slots.measured(observe(state, settings, Z, y))[s]
+            measured = slots.measured(score(rows))[s]
             first, others = int(own[place]), known & ~inside
             before, _ = _gap(measured[:first], inside[:first], others[:first])
             after, error = _gap(measured[first:], inside[first:], others[first:])
-            if after - error > max(before, settings.growth.bounds[s]):
-                return f"{slots.names[s]} ({slots.events[s]}): {group}", first
+            if after - error > max(before, fairness.limits[s]):
+                return cause_of(slots, s, group), first
     return None
 
 
-def _looked_at(state: State, settings: Settings, Z) -> NDArray:
+def cause_of(slots: Slots, s: int, group: int) -> str:
+    """Name of an alarm by the gap of one group in one slot."""
+    return f"{slots.names[s]} ({slots.events[s]}): {group}"
+
+
+def _looked_at(Z, favorable: int, predict: Callable[[NDArray], NDArray]) -> NDArray:
     """What is compared of every row, (n_samples, n_values), in about standard deviations."""
     if not issparse(Z) and Z.shape[1] <= MOST_FEATURES:
         return np.clip(Z, -CLIP, CLIP)
-    found = proba(Z, state["average"], layout_of(state), prior_scores(state))
-    return 2.0 * CLIP * found[:, [settings.favorable]]
+    return 2.0 * CLIP * predict(Z)[:, [favorable]]
 
 
 def split(values: NDArray) -> tuple[float, int]:

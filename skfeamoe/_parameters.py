@@ -1,0 +1,240 @@
+"""From the estimator's parameters to what training needs, checked on the way."""
+
+from collections.abc import Mapping, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
+from skfeamoe._fairness.monitor import Fairness
+from skfeamoe._fitted_experts import fitted_layers
+from skfeamoe._groups import encode_groups
+from skfeamoe._mixture.experts import EXPERTS
+from skfeamoe._mixture.layout import Layout
+from skfeamoe._mixture.losses import LOSSES
+from skfeamoe._mixture.optimizers import OPTIMIZERS
+from skfeamoe._rows import Rows
+from skfeamoe._training.settings import (
+    EARLY_BATCH,
+    STREAM_BATCH,
+    Defaults,
+    Learning,
+    Settings,
+    build_control,
+    build_growth,
+)
+from skfeamoe._validation import (
+    check_constraints,
+    check_favorable,
+    check_per_constraint,
+    check_widths,
+    numbers_of_features,
+)
+
+START_ONLY = ("initial_experts",)
+"""Parameters that are read in the first call only."""
+
+PLAIN = (str, int, float, bool, type(None))
+
+
+def fingerprint(estimator) -> list:
+    """All parameters as values that tell a change, also one inside of a list or an array.
+
+    It costs a few microseconds where parameters are text and numbers.
+    """
+    names = (name for name in estimator._parameter_constraints if name not in START_ONLY)
+    return [_frozen(getattr(estimator, name)) for name in names]
+
+
+def _frozen(value) -> Any:
+    """A value that equals another only if nothing in it has changed."""
+    kind = value.__class__
+    if kind in PLAIN:
+        return kind, value
+    if isinstance(value, Mapping):
+        return kind, [(_frozen(key), _frozen(item)) for key, item in value.items()]
+    if hasattr(value, "__array__"):
+        value = np.asarray(value)
+        if value.dtype != object:
+            return kind, value.shape, value.dtype.str, value.tobytes()
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return kind, [_frozen(item) for item in value]
+    return kind, id(value), value
+
+
+def constraint_names(estimator) -> tuple[str, ...]:
+    """Names of the constraints."""
+    return check_constraints(estimator.constraints, tuple(CONSTRAINTS))
+
+
+def hidden_widths(estimator) -> list[int]:
+    """Widths of the experts' hidden layers; none for experts without any."""
+    if EXPERTS[estimator.expert].is_linear:
+        return []
+    return check_widths("hidden_layer_sizes", estimator.hidden_layer_sizes)
+
+
+def first_layout(estimator, n_features: int) -> Layout:
+    """The sizes of a mixture of one expert."""
+    return Layout(
+        1,
+        len(estimator.classes_),
+        n_features,
+        estimator.expert,
+        tuple(hidden_widths(estimator)),
+        estimator.activation,
+    )
+
+
+def design(estimator) -> dict:
+    """The parameters that a stream must not change, in a form that compares."""
+    columns = estimator.sensitive_columns
+    if columns is not None:
+        columns = [columns] if isinstance(columns, (str, Integral)) else list(columns)
+    return {
+        "constraints": list(constraint_names(estimator)),
+        "favorable_label": check_favorable(estimator.favorable_label, estimator.classes_),
+        "sensitive_columns": columns,
+        "standardize": bool(estimator.standardize),
+        "expert": estimator.expert,
+        "hidden_layer_sizes": hidden_widths(estimator),
+        "activation": estimator.activation,
+        "background_size": int(estimator.background_size),
+    }
+
+
+def check_design(estimator, started_with: dict) -> None:
+    """Refuse parameters that differ from what a stream was started with."""
+    for name, value in design(estimator).items():
+        if value != started_with[name]:
+            raise ValueError(
+                f"{name}={getattr(estimator, name)!r} differs from what this model was "
+                f"started with; make a new model (clone) for another {name}"
+            )
+
+
+def fitted_experts(estimator, n_features: int) -> list:
+    """Layers of the fitted models of `initial_experts`."""
+    models = list(estimator.initial_experts)
+    if not 1 <= len(models) <= estimator.max_experts:
+        raise ValueError(
+            f"initial_experts must have 1 to max_experts={estimator.max_experts} models, got "
+            f"{len(models)}"
+        )
+    return [
+        fitted_layers(
+            model,
+            f"initial_experts[{k}]",
+            expert=estimator.expert,
+            hidden=hidden_widths(estimator),
+            activation=estimator.activation,
+            classes=estimator.classes_,
+            n_features=n_features,
+        )
+        for k, model in enumerate(models)
+    ]
+
+
+def check_enough_to_fit(rows: Rows) -> None:
+    """Refuse rows that `fit` cannot learn from."""
+    if not np.any(rows.weight):
+        raise ValueError(
+            "sample_weight must have at least one non-zero number, got zeros only; "
+            "without weights every row counts once"
+        )
+    if len(np.unique(rows.y)) < 2:
+        raise ValueError(
+            "y must have at least two classes, got one class; use partial_fit with "
+            "`classes` to begin a stream with a single class"
+        )
+
+
+def limits(estimator) -> dict[str, float]:
+    """Bound or penalty increment of every constraint."""
+    names = constraint_names(estimator)
+    if estimator.control == "bound":
+        name, value = "difference_bound", estimator.difference_bound
+        highest = {c: np.inf if CONSTRAINTS[c].uses_distance else 1.0 for c in names}
+    else:
+        name, value = "penalty_increment", estimator.penalty_increment
+        highest = dict.fromkeys(names, np.inf)
+    return check_per_constraint(name, value, highest)
+
+
+def build_settings(estimator, defaults: Defaults, groups: Sequence[str]) -> Settings:
+    """Settings of training, with the ``defaults`` where the user said "auto"."""
+    names = constraint_names(estimator)
+    if estimator.control == "schedule" and estimator.growth is None and names:
+        raise ValueError(
+            'control="schedule" raises its penalties with every added expert, and '
+            'growth=None adds none; use growth="interval" (with max_experts=1 for a single '
+            'expert) or control="bound"'
+        )
+    growth = build_growth(
+        estimator.growth,
+        _or_auto(estimator.growth_interval, defaults.growth_interval),
+        estimator.max_experts,
+        estimator.drift_detector,
+    )
+    fairness = _fairness(estimator, defaults, Slots(names), groups)
+    return Settings(_learning(estimator, defaults), fairness, growth)
+
+
+def _learning(estimator, defaults: Defaults) -> Learning:
+    """How parameters are learned."""
+    batch_size = _or_auto(estimator.batch_size, defaults.batch_size)
+    return Learning(
+        loss=LOSSES[estimator.loss](),
+        optimizer=OPTIMIZERS[estimator.solver](estimator.learning_rate),
+        alpha=estimator.alpha,
+        batch_size=batch_size or STREAM_BATCH,
+        early_batch_size=batch_size or EARLY_BATCH,
+        average_rate=defaults.pace.average_rate,
+        memory_span=defaults.pace.memory_span,
+        max_experts=estimator.max_experts,
+        counterfactual_columns=_counterfactual_columns(estimator),
+        individual_penalty=estimator.individual_penalty,
+    )
+
+
+def _fairness(estimator, defaults: Defaults, slots: Slots, groups: Sequence[str]) -> Fairness:
+    """What was asked of fairness."""
+    by_constraint = limits(estimator)
+    per_slot: NDArray = np.array([by_constraint[name] for name in slots.names])
+    return Fairness(
+        slots=slots,
+        control=build_control(
+            estimator.control, slots, per_slot, defaults.pace, _privileged(estimator, groups)
+        ),
+        half_life=_or_auto(estimator.half_life, defaults.half_life),
+        limits=per_slot,
+        favorable=check_favorable(estimator.favorable_label, estimator.classes_),
+    )
+
+
+def _or_auto(value, auto):
+    """The user's value, or the one that "auto" stands for."""
+    return auto if isinstance(value, str) and value == "auto" else value
+
+
+def _counterfactual_columns(estimator) -> NDArray:
+    """Numbers, among the features, of the columns that `counterfactual_columns` names."""
+    if estimator.counterfactual_columns is None:
+        if estimator.growth == "individual_fairness":
+            raise ValueError(
+                'growth="individual_fairness" needs counterfactual_columns, the columns '
+                "of X whose change makes a row's counterfactual, got None"
+            )
+        return np.empty(0, dtype=np.intp)
+    return numbers_of_features(estimator, "counterfactual_columns")
+
+
+def _privileged(estimator, groups: Sequence[str]) -> int | None:
+    """Code of the privileged group, -1 while it has not appeared, None to find it."""
+    if estimator.privileged_group is None:
+        return None
+    codes, labels = encode_groups([estimator.privileged_group], 1, groups)
+    return int(codes[0]) if len(labels) == len(groups) else -1

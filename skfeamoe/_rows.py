@@ -1,0 +1,33 @@
+"""Rows of data with all that learning needs, travelling as one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+
+@dataclass(slots=True)
+class Rows:
+    """Some rows: features, labels, groups and weights."""
+
+    X: Any  # (n_samples, n_columns), float64 ndarray or CSR; X, or Z behind the terms
+    y: NDArray  # (n_samples,), class codes
+    groups: NDArray  # (n_samples,), group codes, -1 = unknown
+    weight: NDArray  # (n_samples,)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def take(self, index) -> "Rows":
+        """The rows of an index, a mask or a slice."""
+        return Rows(self.X[index], self.y[index], self.groups[index], self.weight[index])
+
+    def slices(self, size: int) -> Iterator["Rows"]:
+        """All rows in their order, ``size`` at a time."""
+        for start in range(0, len(self.y), size):
+            yield self.take(slice(start, start + size))
+
+    def with_columns(self, Z) -> "Rows":
+        """The same rows with other columns."""
+        return Rows(Z, self.y, self.groups, self.weight)

@@ -1,0 +1,132 @@
+"""What drift growth keeps between batches: detectors, the last rows, and alarms."""
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._training.drift.detector import Contrast, Detector, update_contrast
+from skfeamoe._training.drift.recent import RECENT_ROWS, Recent
+
+ACCURACY = "accuracy"
+"""Cause of an alarm raised by errors; a gap's cause is "constraint (event): group"."""
+
+REST_ROWS, REST_SPAN = 1000, 16_000
+"""An alarm by a gap is possible this many rows after the last alarm, for each within the span.
+Where people never cease to change, the control is left to follow by itself."""
+
+MOST_ALARMS = 512
+"""Alarms that are remembered."""
+
+
+class DriftMonitor:
+    """Detectors by cause, the last rows, the alarm that waits for an answer, and those before.
+
+    River's objects live here and are frozen only when saved. A copy shares them until one of
+    the two feeds them.
+    """
+
+    def __init__(self, *, sparse: bool) -> None:
+        self.detectors: dict[str, Detector] = {}
+        self.contrasts: dict[str, Contrast] = {}
+        self.recent = Recent(sparse=sparse)
+        self.alarm = ""  # cause of an alarm that has not been answered yet
+        self.changed_at = 0  # row of the change that the last alarm was about
+        self.replay_at = 0  # row at which those since the change are learned again; 0: never
+        self.alarm_rows: list[int] = []
+        self.alarm_causes: list[str] = []
+        self._own: set[str] = set()  # detectors that no copy shares
+
+    def rested(self, n_seen: int) -> bool:
+        """Whether enough rows have passed since the last alarms for one by a gap."""
+        ago = n_seen - np.array([0, *self.alarm_rows])
+        return bool(ago[-1] >= REST_ROWS * np.count_nonzero(ago[1:] < REST_SPAN))
+
+    def watch_errors(self, name: str, wrong: NDArray, n_seen: int) -> None:
+        """Feed the detector of errors; ``n_seen`` rows came before these."""
+        detector = self._detector(ACCURACY, name)
+        alarm = detector.update(wrong)
+        if alarm is not None and detector.after > detector.before:
+            self.raise_alarm(ACCURACY, n_seen + alarm + 1 - detector.n_after)
+
+    def watch_gap(
+        self,
+        name: str,
+        cause: str,
+        inside: NDArray,
+        measured: NDArray,
+        limit: float,
+        n_seen: int,
+    ) -> None:
+        """Feed the detector of one group's contrast; values are (difference + 1) / 2."""
+        contrast = self.contrasts.get(cause) or Contrast()
+        contrast, values, last = update_contrast(contrast, inside, measured)
+        self.contrasts = {**self.contrasts, cause: contrast}
+        detector = self._detector(cause, name)
+        alarm = detector.update(values)
+        if alarm is None or self.alarm or not self.rested(n_seen):
+            return
+        before, after = abs(2 * detector.before - 1), abs(2 * detector.after - 1)
+        error = 2.0 * np.sqrt(0.5 / detector.n_after)  # two sides of variance 1/4
+        if after - error > max(before, limit):
+            rows_per_block = (last[-1] + 1) / len(last)
+            since = min(detector.n_after * rows_per_block, RECENT_ROWS)
+            self.raise_alarm(cause, max(n_seen - int(since), 0))
+
+    def _detector(self, cause: str, name: str) -> Detector:
+        """The detector of a cause, which nobody else holds."""
+        if cause not in self._own:
+            known = self.detectors.get(cause)
+            fresh = Detector(name) if known is None else known.copy()
+            self.detectors = {**self.detectors, cause: fresh}
+            self._own.add(cause)
+        return self.detectors[cause]
+
+    def raise_alarm(self, cause: str, changed_at: int) -> None:
+        """Let an alarm wait for the trainer's answer."""
+        self.alarm, self.changed_at = cause, changed_at
+
+    def answer(self, n_seen: int) -> str:
+        """Note the alarm, watch anew, and plan to learn the rows since the change again."""
+        cause = self.alarm
+        self.alarm_rows = [*self.alarm_rows, n_seen][-MOST_ALARMS:]
+        self.alarm_causes = [*self.alarm_causes, cause][-MOST_ALARMS:]
+        self.alarm = ""
+        self.detectors, self.contrasts, self._own = {}, {}, set()
+        self.replay_at = max(n_seen, 1)
+        return cause
+
+    def replay_is_due(self, n_seen: int) -> bool:
+        """Whether the rows since the last change should be learned again."""
+        return 0 < self.replay_at <= n_seen
+
+    def copy(self) -> Self:
+        """A monitor that goes on alone."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        other.recent = self.recent.copy()
+        self._own, other._own = set(), set()
+        return other
+
+    def merge(self, other: Self) -> None:
+        """Nothing: a detector watches one stream in its order, and so do alarms."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        own = {name: value for name, value in vars(self).items() if name != "_own"}
+        return {
+            **own,
+            "detectors": {cause: d.to_dict() for cause, d in self.detectors.items()},
+            "contrasts": {cause: c._asdict() for cause, c in self.contrasts.items()},
+            "recent": self.recent.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The monitor that `to_dict` has written."""
+        made = cls.__new__(cls)
+        detectors = {cause: Detector.from_dict(d) for cause, d in data["detectors"].items()}
+        contrasts = {cause: Contrast(**c) for cause, c in data["contrasts"].items()}
+        read = {"detectors": detectors, "contrasts": contrasts, "_own": set(detectors)}
+        vars(made).update({**data, **read, "recent": Recent.from_dict(data["recent"])})
+        return made

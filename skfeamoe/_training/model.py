@@ -1,0 +1,237 @@
+"""A model in training: a clock, and the parts that own all the rest.
+
+Every part has ``update`` or methods of its own that learn, ``copy``, ``merge``, and
+``to_dict``/``from_dict``, whose data are arrays, numbers, text, lists and dicts with text
+keys. So pickle, joblib and skops write a model and read it back bit for bit in the middle of
+a stream. Copies share what no update writes into and cost next to nothing: training works on
+a copy, which takes the place of the model when nothing failed.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._fairness.monitor import FairnessMonitor
+from skfeamoe._mixture.layout import Layout
+from skfeamoe._terms import LinearTerms, RawTerms, Terms, terms_from_dict
+from skfeamoe._training.draws import Draws, generator
+from skfeamoe._training.drift.monitor import DriftMonitor
+from skfeamoe._training.ensemble import FITTED_ROWS, Ensemble
+from skfeamoe._training.history import History
+from skfeamoe._training.posterior import Posterior
+from skfeamoe._training.reservoir import Reservoir
+
+FORMAT = 2
+"""Version of what `Model.to_dict` writes. Format 1 was one dict of 36 keys."""
+
+
+@dataclass
+class Clock:
+    """What was counted, and the running mean of the training loss."""
+
+    n_samples_seen: int = 0
+    n_added: int = 0  # experts added so far, removed ones included
+    samples_at_growth: int = 0
+    unfair_since_growth: int = 0  # rows whose decision changes with the sensitive attribute
+    young_since: int = 0  # row at which the stream, or the world after an alarm, began
+    loss: float = float("nan")  # nan before the first row
+
+    def update(self, loss: NDArray, rate: float) -> None:
+        """Take in the loss of every row of a batch."""
+        self.n_samples_seen += len(loss)
+        mean_loss = float(loss.sum()) / len(loss)
+        if np.isnan(self.loss):
+            self.loss = mean_loss
+        self.loss += rate * (mean_loss - self.loss)
+
+    def count_growth(self, n_added: int) -> None:
+        """Count added experts, and begin to wait for the next."""
+        self.n_added += n_added
+        self.samples_at_growth = self.n_samples_seen
+        self.unfair_since_growth = 0
+
+    def copy(self) -> Self:
+        """The same counts."""
+        return replace(self)
+
+    def merge(self, other: Self) -> None:
+        """Add up what was counted; the loss becomes the mean by rows."""
+        n = self.n_samples_seen + other.n_samples_seen
+        parts = ((c.n_samples_seen, c.loss) for c in (self, other) if c.n_samples_seen)
+        self.loss = sum(m * loss for m, loss in parts) / n if n else float("nan")
+        self.n_samples_seen = n
+        self.n_added = max(self.n_added, other.n_added)
+        self.unfair_since_growth += other.unfair_since_growth
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The clock that `to_dict` has written."""
+        return cls(**data)
+
+
+class Audit(NamedTuple):
+    """What a finished `fit` has measured of the model that predicts, by constraint."""
+
+    gaps: dict[str, float]
+    errors: dict[str, float]  # standard errors of the gaps
+    multipliers: NDArray  # of the pass that predicts, (n_slots, n_groups)
+
+
+class Model:
+    """A model in training."""
+
+    def __init__(
+        self, seed: int, terms: Terms, ensemble: Ensemble, n_slots: int, background: Reservoir
+    ) -> None:
+        self.seed = seed
+        self.clock = Clock()
+        self.terms = terms
+        self.ensemble = ensemble
+        self.posterior = Posterior()
+        self.monitor = FairnessMonitor(n_slots)
+        self.drift = DriftMonitor(sparse=background.sparse)
+        self.history = History()
+        self.background = background
+        self.groups: list[str] = []  # labels by code
+        self.audit: Audit | None = None
+
+    @classmethod
+    def start(
+        cls,
+        layout: Layout,
+        n_slots: int,
+        *,
+        seed: int,
+        standardize: bool = True,
+        sparse: bool = False,
+        background_size: int = 0,
+    ) -> Self:
+        """A mixture that has seen nothing; ``layout`` has the columns of X."""
+        n = layout.n_features
+        terms = LinearTerms(n, centered=not sparse) if standardize else RawTerms(n)
+        layout = layout._replace(n_features=terms.n_outputs)
+        ensemble = Ensemble.start(layout, generator(seed, Draws.START))
+        background = Reservoir(n, size=background_size, sparse=sparse, seed=seed)
+        return cls(seed, terms, ensemble, n_slots, background)
+
+    def start_from(self, experts, X, weight: NDArray) -> None:
+        """Begin with fitted experts, in units of X.
+
+        The features' units are taken from X at once, and held firmly, as a later change of
+        units would change what the experts say.
+        """
+        self.terms.update(X, weight)
+        self.terms.hold(FITTED_ROWS)
+        self.ensemble = Ensemble.of_fitted(self.ensemble.layout, experts, self.terms.unfold)
+
+    def generator(self, purpose: Draws) -> np.random.Generator:
+        """A fresh generator for one purpose at the present point of training."""
+        return generator(self.seed, purpose, self.clock.n_samples_seen)
+
+    @property
+    def prior(self) -> NDArray | None:
+        """Log-weight of every expert's generation, (n_experts,); None for one generation."""
+        return self.posterior.log_prior(self.ensemble.generation)
+
+    def predict(self, Z) -> NDArray:
+        """Probabilities of standardized rows, (n_samples, n_classes)."""
+        return self.ensemble.predict(Z, self.prior)
+
+    def published(self) -> NDArray:
+        """The parameters that predict, the posterior weights among the intercepts."""
+        return self.ensemble.published(self.prior)
+
+    def add_groups(self, labels: list[str], *, cells: bool) -> None:
+        """Take in the labels of all groups so far; new ones get cells if ``cells``."""
+        self.groups = list(labels)
+        if cells:
+            self.monitor.add_groups(len(labels))
+
+    def remove_generation(self, j: int) -> None:
+        """Remove generation j and its experts."""
+        for k in np.flatnonzero(self.ensemble.generation == j)[::-1]:
+            self.ensemble.remove(int(k))
+        self.ensemble.generation = self.ensemble.generation - (self.ensemble.generation > j)
+        self.posterior.remove(j)
+
+    def alarm_causes(self) -> list[str]:
+        """Causes of the alarms, with the names of the groups."""
+        causes = []
+        for cause in self.drift.alarm_causes:
+            constraint, _, code = cause.rpartition(": ")
+            causes.append(f"{constraint}: {self.groups[int(code)]}" if constraint else cause)
+        return causes
+
+    def copy(self) -> Self:
+        """A model that learns on its own from here."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        for name in PARTS:
+            setattr(other, name, getattr(self, name).copy())
+        return other
+
+    def merge(self, other: Self) -> None:
+        """Take in a copy of the same start that has learned from other rows.
+
+        Terms, group moments and background merge exactly, and so in any order; parameters,
+        multipliers and posterior weights become means by rows; the record, and what watches
+        for drift, stay this model's own. Both count what they have seen since *their* start:
+        of two copies of a model that had already learned, its rows count twice.
+        """
+        total = self.clock.n_samples_seen + other.clock.n_samples_seen
+        share = other.clock.n_samples_seen / total if total else 0.0
+        self.ensemble.merge(other.ensemble, share)
+        self.posterior.merge(other.posterior, share)
+        self.terms.merge(other.terms)
+        self.groups += [label for label in other.groups if label not in self.groups]
+        codes = [self.groups.index(label) for label in other.groups[: other.monitor.n_groups]]
+        self.monitor.merge(other.monitor, np.array(codes, dtype=np.intp))
+        self.background.merge(other.background)
+        self.drift.merge(other.drift)
+        self.history.merge(other.history)
+        self.clock.merge(other.clock)
+        self.audit = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        parts = {name: getattr(self, name).to_dict() for name in PARTS}
+        audit = None if self.audit is None else self.audit._asdict()
+        own = {"format": FORMAT, "seed": self.seed, "groups": list(self.groups)}
+        return {**own, "audit": audit, **parts}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The model that `to_dict` has written."""
+        if data.get("format") != FORMAT:
+            raise ValueError(
+                f"the model was saved in format {data.get('format', 1)}, and this version of "
+                f"skfeamoe reads format {FORMAT}; load it with the version that saved it, or "
+                "train it anew"
+            )
+        made = cls.__new__(cls)
+        made.seed, made.groups = data["seed"], list(data["groups"])
+        made.audit = None if data["audit"] is None else Audit(**data["audit"])
+        made.terms = terms_from_dict(data["terms"])
+        for name, part in PARTS.items():
+            if part is not None:
+                setattr(made, name, part.from_dict(data[name]))
+        return made
+
+
+PARTS: dict[str, Any] = {
+    "clock": Clock,
+    "terms": None,  # of a kind that it names itself
+    "ensemble": Ensemble,
+    "posterior": Posterior,
+    "monitor": FairnessMonitor,
+    "drift": DriftMonitor,
+    "history": History,
+    "background": Reservoir,
+}
+"""The parts of a model, and their classes."""
