@@ -1,10 +1,12 @@
 """Rows of data with all that learning needs, travelling as one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse, vstack
 
 
 @dataclass(slots=True)
@@ -27,6 +29,20 @@ class Rows:
         """All rows in their order, ``size`` at a time."""
         for start in range(0, len(self.y), size):
             yield self.take(slice(start, start + size))
+
+    @staticmethod
+    def join(parts: Sequence["Rows"]) -> "Rows":
+        """Several of these one after the other."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        X = [part.X for part in parts]
+        return Rows(
+            csr_array(vstack(X)) if issparse(first.X) else np.concatenate(X),
+            np.concatenate([part.y for part in parts]),
+            np.concatenate([part.groups for part in parts]),
+            np.concatenate([part.weight for part in parts]),
+        )
 
     def with_columns(self, Z) -> "Rows":
         """The same rows with other columns."""

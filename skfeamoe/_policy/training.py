@@ -250,8 +250,8 @@ def judge(mixtures: list[Mixture], parts: list[Rows], expert: int | None = None)
         for mixture, part, n in zip(mixtures, parts, n_judged, strict=True)
     ]
     proba, r, quality = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    rows = join(parts)
-    few = join([part.take(slice(n)) for part, n in zip(parts, n_judged, strict=True)])
+    rows = Rows.join(parts)
+    few = Rows.join([part.take(slice(n)) for part, n in zip(parts, n_judged, strict=True)])
     favorable = mixtures[0].favorable
     return Judged(
         score.utility(rows.y, proba, rows.weight, proba.shape[1] - 1),
@@ -266,13 +266,13 @@ def judge_utility(mixtures: list[Mixture], parts: list[Rows], expert: int) -> fl
     """Utility of one expert over parts."""
     pairs = zip(mixtures, parts, strict=True)
     proba = np.concatenate([outputs(m, part.X).expert_proba[expert] for m, part in pairs])
-    rows = join(parts)
+    rows = Rows.join(parts)
     return score.utility(rows.y, proba, rows.weight, proba.shape[1] - 1)
 
 
-def join(parts):
-    """Several tuples of rows as one."""
-    return type(parts[0])(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+def join_gate_rows(parts: list[GateRows]) -> GateRows:
+    """Held-out rows of several mixtures as one."""
+    return GateRows(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 class Fitted(NamedTuple):
@@ -395,7 +395,7 @@ class GateTrainer:
     def known(self) -> GateRows:
         """What experts say of the rows they never saw."""
         pairs = zip(self.mixtures(), self.learning, strict=True)
-        return join([gate_rows(mixture, rows) for mixture, rows in pairs])
+        return join_gate_rows([gate_rows(mixture, rows) for mixture, rows in pairs])
 
     def start(self, known: GateRows) -> None:
         """Start from the most even of the constant routings that are as good as the best."""

@@ -1,5 +1,7 @@
 """Every term of the three experts and of the gate against central differences."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.special import log_softmax
@@ -139,7 +141,7 @@ def test_terms_reach_only_their_own_expert(n_classes, n_groups):
 
 def test_without_groups_only_cross_entropy_is_left():
     shape, vector, rows, masks, x0 = problem(2, 2)
-    unknown = rows._replace(groups=np.full(N, -1))
+    unknown = replace(rows, groups=np.full(N, -1))
     terms, gradient = objective(vector, shape, unknown, FULL._replace(alpha=0.0), 1, masks, x0)
     expected = objective(vector, shape, rows, OFF, 1, masks, x0)
     assert list(terms) == ["cross_entropy"]
@@ -216,14 +218,14 @@ def test_expert_attributions_add_up_and_are_the_path_integral(activation, n_clas
         return mlp.forward(experts, Z, rectify).output[1] @ contrast(n_classes, 0)
 
     first, v = expert_margin(experts, 1, 0)
-    r = attribute(first, v, rows.Z, x0, rectify).r
-    np.testing.assert_allclose(r.sum(axis=1), margin(rows.Z) - margin(x0[None]), atol=1e-12)
+    r = attribute(first, v, rows.X, x0, rectify).r
+    np.testing.assert_allclose(r.sum(axis=1), margin(rows.X) - margin(x0[None]), atol=1e-12)
     slopes = np.zeros_like(r)
     n_steps = 2000
     for t in (np.arange(n_steps) + 0.5) / n_steps:
-        h = (x0 + t * (rows.Z - x0)) @ first.weight.T + first.bias
+        h = (x0 + t * (rows.X - x0)) @ first.weight.T + first.bias
         slopes += (rectify.slope(h) * v) @ first.weight / n_steps
-    np.testing.assert_allclose(r, (rows.Z - x0) * slopes, atol=5e-3)
+    np.testing.assert_allclose(r, (rows.X - x0) * slopes, atol=5e-3)
 
 
 def mixture_of(n_classes, n_groups):
@@ -237,9 +239,9 @@ def mixture_of(n_classes, n_groups):
 @shapes
 def test_gradient_of_the_mixture_by_x_goes_through_the_gate(n_classes, n_groups):
     mixture, rows, _ = mixture_of(n_classes, n_groups)
-    found = log_odds_gradient(mixture, rows.Z)[1]
+    found = log_odds_gradient(mixture, rows.X)[1]
     expected = central_differences(
-        lambda Z: log_odds_gradient(mixture, Z)[0].sum(), rows.Z.copy()
+        lambda Z: log_odds_gradient(mixture, Z)[0].sum(), rows.X.copy()
     )
     assert_slope(found, expected)
 
@@ -247,8 +249,8 @@ def test_gradient_of_the_mixture_by_x_goes_through_the_gate(n_classes, n_groups)
 @shapes
 def test_mixture_attributions_add_up(n_classes, n_groups):
     mixture, rows, x0 = mixture_of(n_classes, n_groups)
-    r = mixture_attributions(mixture, rows.Z, x0, 400)
-    ends = log_odds_gradient(mixture, rows.Z)[0] - log_odds_gradient(mixture, x0[None])[0]
+    r = mixture_attributions(mixture, rows.X, x0, 400)
+    ends = log_odds_gradient(mixture, rows.X)[0] - log_odds_gradient(mixture, x0[None])[0]
     np.testing.assert_allclose(r.sum(axis=1), ends, atol=0.02)
 
 
@@ -257,8 +259,8 @@ def test_a_gate_that_always_picks_one_expert_has_its_attributions():
     for layer in mixture.gate:
         layer.weight[...] = 0.0
     mixture.gate[-1].bias[...] = [[-60.0, 60.0, -60.0]]
-    found = mixture_attributions(mixture, rows.Z, x0, 500)
-    np.testing.assert_allclose(found, expert_attributions(mixture, 1, rows.Z, x0), atol=1e-4)
+    found = mixture_attributions(mixture, rows.X, x0, 500)
+    np.testing.assert_allclose(found, expert_attributions(mixture, 1, rows.X, x0), atol=1e-4)
 
 
 # ------------------------------------------------------------------ the gate
@@ -372,7 +374,7 @@ def test_policy_gradient_is_unbiased_for_a_reward_per_row():
     """Without gaps the expected reward is linear in g: its slope is known exactly."""
     rows, weights, z = gate_problem()
     weights = weights._replace(result=0.0, procedure=0.0, n_routings=4000)
-    rows = rows._replace(state=np.ones_like(rows.state))
+    rows = replace(rows, state=np.ones_like(rows.state))
     gate = gate_of(z, weights.temperature)
     found = reinforce_slope(gate, rows, weights, 1, np.random.default_rng(0))[1]
     power = rows.proba**4

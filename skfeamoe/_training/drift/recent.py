@@ -2,9 +2,8 @@
 
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse, vstack
+from scipy.sparse import csr_array, issparse
 
 from skfeamoe._rows import Rows
 
@@ -41,7 +40,7 @@ class Recent:
         while n_found < n_rows:
             first -= 1
             n_found += len(self.batches[first])
-        rows = _joined(self.batches[first:] or self.batches[:1])
+        rows = Rows.join(self.batches[first:] or self.batches[:1])
         return rows.take(slice(len(rows) - n_rows, None))
 
     def copy(self) -> Self:
@@ -55,7 +54,7 @@ class Recent:
         data: dict[str, Any] = {"sparse": self.sparse, "n_rows": self.n_rows}
         if not self.batches:
             return data
-        rows = _joined(self.batches)
+        rows = Rows.join(self.batches)
         data |= {"y": rows.y, "groups": rows.groups, "weight": rows.weight}
         if not self.sparse:
             return {**data, "values": rows.X}
@@ -83,16 +82,3 @@ def _as(X, sparse: bool) -> NDArray:
     kept = csr_array(X, copy=True)
     kept.sum_duplicates()
     return kept
-
-
-def _joined(batches: list[Rows]) -> Rows:
-    """Batches one after the other."""
-    if len(batches) == 1:
-        return batches[0]
-    parts = [b.X for b in batches]
-    X = csr_array(vstack(parts)) if issparse(parts[0]) else np.concatenate(parts)
-    y, groups, weight = (
-        np.concatenate([getattr(b, name) for b in batches])
-        for name in ("y", "groups", "weight")
-    )
-    return Rows(X, y, groups, weight)
