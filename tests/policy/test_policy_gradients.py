@@ -374,7 +374,7 @@ def test_policy_gradient_is_unbiased_for_a_reward_per_row():
     """Without gaps the expected reward is linear in g: its slope is known exactly."""
     rows, weights, z = gate_problem()
     weights = weights._replace(result=0.0, procedure=0.0, n_routings=4000)
-    rows = replace(rows, state=np.ones_like(rows.state))
+    rows = rows._replace(state=np.ones_like(rows.state))
     gate = gate_of(z, weights.temperature)
     found = reinforce_slope(gate, rows, weights, 1, np.random.default_rng(0))[1]
     power = rows.proba**4
