@@ -55,7 +55,7 @@ def assert_same_state(a, b, path="state", **tolerance):
         assert a.keys() == b.keys(), path
         for name in a:
             assert_same_state(a[name], b[name], f"{path}.{name}", **tolerance)
-    elif tolerance and not isinstance(a, (str, list)):
+    elif tolerance and a is not None and not isinstance(a, (str, list)):
         np.testing.assert_allclose(a, b, err_msg=path, **tolerance)
     else:
         np.testing.assert_array_equal(a, b, err_msg=path)

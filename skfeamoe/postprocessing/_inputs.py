@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples, has_fit_parameter
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe._groups import encode_groups
 from skfeamoe._validation import (
     UNKNOWN,
     InvalidParameterError,
@@ -21,7 +22,6 @@ from skfeamoe._validation import (
     check_per_constraint,
     check_target,
     check_weight,
-    encode_groups,
 )
 from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.postprocessing._bounds import NO_BOUND
