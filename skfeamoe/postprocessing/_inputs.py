@@ -13,9 +13,8 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import _num_samples, has_fit_parameter
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
-from skfeamoe._groups import encode_groups
+from skfeamoe._groups import UNKNOWN, encode_groups
 from skfeamoe._validation import (
-    UNKNOWN,
     InvalidParameterError,
     check_constraints,
     check_favorable,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._validation import GROUP_SEPARATOR
+from skfeamoe._groups import SEPARATOR
 
 LABEL_NAMES = ("unfavorable", "favorable")
 
@@ -16,7 +16,7 @@ def strata_names(groups: Sequence[str], with_labels: bool) -> NDArray:
     """Names of the strata, (n_groups,) or (2 * n_groups,), labels changing fastest."""
     if not with_labels:
         return np.array(list(groups), dtype=object)
-    pairs = [f"{group}{GROUP_SEPARATOR}{label}" for group in groups for label in LABEL_NAMES]
+    pairs = [f"{group}{SEPARATOR}{label}" for group in groups for label in LABEL_NAMES]
     return np.array(pairs, dtype=object)
 
 
