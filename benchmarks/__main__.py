@@ -15,8 +15,6 @@ folder that is not tracked, and where the data are missing it takes made-up rows
 looks at stored results measure nothing, unless with ``--quick``; they, too, take names.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

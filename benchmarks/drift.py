@@ -3,8 +3,6 @@
 Every batch of 32 rows is decided on before it is learned.
 """
 
-from __future__ import annotations
-
 import pickle
 import resource
 import time

@@ -1,7 +1,5 @@
 """The models of the drift benchmark by name; measures, targets, tables and pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The streams of the drift benchmark: real years and worlds of known truth."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

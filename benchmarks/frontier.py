@@ -1,7 +1,5 @@
 """Accuracy against group gaps on real data, beside the methods that users would weigh."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

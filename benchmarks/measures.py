@@ -1,7 +1,5 @@
 """What is measured of decisions and distances, and the clock."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from typing import NamedTuple

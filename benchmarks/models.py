@@ -5,8 +5,6 @@ nothing to the decisions on the test rows, so that only fitting is on the clock.
 ``partial_fit`` and ``predict`` and does its own scaling.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 from fairlearn.postprocessing import ThresholdOptimizer

@@ -1,7 +1,5 @@
 """Tables and pictures of the documentation, and the targets, from the stored results."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What the pictures share: colors, points with bars, and one legend."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

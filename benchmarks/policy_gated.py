@@ -1,7 +1,5 @@
 """The three-expert system: every expert, every gate, and what each loss term is worth."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

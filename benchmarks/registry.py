@@ -4,8 +4,6 @@ A module of this package that defines ``SECTIONS`` is found by the command line;
 has to be listed. A section is one file of results, one place on a page and at most one picture.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache

@@ -5,8 +5,6 @@ without comments, docstrings and the parts that only show results. When the code
 since, the pages say so above the table, and the targets count as not known.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import json

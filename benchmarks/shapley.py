@@ -5,8 +5,6 @@ the same fitted models; ratios are what to read. "error" is relative, ||values -
 ||truth|| over all explained rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path

@@ -6,8 +6,6 @@ the model sees them, and *coded*, one column per player, as a peer sees them (a 
 number; a peer's function looks the encoded columns up and calls `predict_proba`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec

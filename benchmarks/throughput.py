@@ -5,8 +5,6 @@ FEAMOE has 10 or more experts and its default constraint, and standardizes by it
 others get standardized features for nothing (``SGDClassifier + scaler`` pays for them).
 """
 
-from __future__ import annotations
-
 import copy
 import time
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ With the paper's increments many experts end in collapse (Adult); networks stand
 logistic experts (HMDA 2017); and whose decision changes with the race on file (COMPAS)?
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -15,8 +15,6 @@ S. Sharma, A. H. Gee, D. Paydarfar and J. Ghosh (2020), "FaiR-N: Fair and robust
 networks for structured data", arXiv:2010.06113. The robustness term is left out.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """FEAMOE in the paper's mode and in ours, plain networks, and bounds chosen by validation."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

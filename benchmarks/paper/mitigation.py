@@ -3,8 +3,6 @@
 Reweighing is the closest relative of the paper's Optimized Pre-Processing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial

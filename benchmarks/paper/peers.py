@@ -5,8 +5,6 @@ of their input gradient, which is exact for linear models. For a randomized clas
 are those of the member that decided.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Tables beside the published numbers, and the bars that several experiments share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

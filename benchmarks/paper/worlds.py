@@ -9,8 +9,6 @@ learned in a single pass, and 2024 is the test. A file of the same layout with t
 years gets the paper's plan.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
