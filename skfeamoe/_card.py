@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._optional import optional
 from skfeamoe._validation import check_features
+from skfeamoe.metrics import wilson_interval
 
 if TYPE_CHECKING:
     from skops.card import Card
@@ -276,9 +277,8 @@ def _own_sensitive_features(model, X):
 
 
 def _add_measures(page, model, rows: tuple) -> None:
-    """Accuracy, and the gaps of decisions with bootstrap intervals."""
+    """Accuracy, and the gaps of decisions with intervals."""
     from skfeamoe.streaming import StreamBatch, prequential
-    from skfeamoe.streaming._intervals import bootstrap_view
 
     classifier = model[-1] if isinstance(model, Pipeline) else model
     result = prequential(
@@ -291,10 +291,12 @@ def _add_measures(page, model, rows: tuple) -> None:
         fading_factor=None,
         min_group_size=MIN_GROUP_ROWS,
     )
-    view = result.points[-1]["models"]["model"]["views"]["cumulative"]
-    n_rows = int(view["n_rows"])
+    view = result.points[-1].models["model"].views["cumulative"]
+    n_rows = int(view.n_rows)
     page.add(**{RESULTS: f"Measured on {n_rows} rows that were given for this card."})
-    rates, gaps = bootstrap_view(view, MIN_GROUP_ROWS)
+    names = [name for name in METRICS if name.endswith("_difference")]
+    tables = {name: result.gap_table(name, view="cumulative").iloc[-1] for name in names}
+    gaps = {name: (line["low"], line["high"]) for name, line in tables.items()}
     _add_accuracy(page, view, n_rows)
     bounded = {MEASURED_BY[c] for c in classifier.multipliers_ if c in MEASURED_BY}
     rows_of_gaps = [
@@ -306,10 +308,10 @@ def _add_measures(page, model, rows: tuple) -> None:
         }
         for name, ends in gaps.items()
     ]
-    text = "Largest difference between two groups; intervals by the bootstrap."
+    text = "Largest difference between two groups; score intervals for all pairs of groups."
     _add_table(page, f"{RESULTS}/Gaps", rows_of_gaps, text)
     if result.group_names:
-        _add_groups(page, result, rates)
+        _add_groups(page, result)
 
 
 def _add_accuracy(page, view, n_rows: int) -> None:
@@ -327,16 +329,17 @@ def _add_accuracy(page, view, n_rows: int) -> None:
     )
 
 
-def _add_groups(page, result, rates) -> None:
+def _add_groups(page, result) -> None:
     """Rates of every group."""
     table = result.group_table
+    ends = wilson_interval(table["selection_rate"], table["n_rows"])
     rows = [
         {
             "group": row["group"],
             "rows": int(row["n_rows"]),
             "labels favorable": _shown(row["base_rate"]),
             "decided favorably": _shown(row["selection_rate"]),
-            "95 % interval": _shown_interval(rates["selection_rate"][g]),
+            "95 % interval": _shown_interval(ends[g]),
         }
         for g, (_, row) in enumerate(table.iterrows())
     ]

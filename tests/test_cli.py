@@ -216,18 +216,6 @@ BAD_FILES = {
         "seems sorted",
     ),
     "few rows": (lambda frame: frame.head(20).to_csv(index=False), "has 20 rows"),
-    "text among numbers": (
-        lambda frame: (
-            pd.concat([frame] * 50)
-            .assign(
-                income=lambda f: (
-                    f["income"].astype(object).where(np.arange(len(f)) < 19_000, "?")
-                )
-            )
-            .to_csv(index=False)
-        ),
-        "column 'income' held numbers",
-    ),
 }
 
 

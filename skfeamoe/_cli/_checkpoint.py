@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import skfeamoe
-from skfeamoe.streaming._report import write_bytes
+from skfeamoe.streaming._files import write_bytes
 
 from ._errors import InputError
 
@@ -68,7 +68,8 @@ class Checkpoint:
             write_bytes(self.path, content)
         except OSError as error:
             raise InputError(
-                f"--checkpoint {str(self.path)!r} cannot be written: {error.strerror}"
+                f"--checkpoint {str(self.path)!r} cannot be written: {error.strerror}; the "
+                "last whole one is still there"
             ) from error
 
     def remove(self) -> None:

@@ -7,11 +7,12 @@ from sklearn.preprocessing import StandardScaler
 from skfeamoe.datasets import make_credit_stream
 from skfeamoe.streaming import iter_batches
 
-from ._errors import InputError, needs
+from ._errors import InputError, OutputError, new_console
 from ._models import three_models
-from ._picture import check_picture_path, draw
+from ._outputs import Outputs, check_picture, save_picture
+from ._picture import picture
 from ._run import new_evaluator, run
-from ._verdict import gap_of, print_wrapped, result_table, verdict
+from ._verdict import gap_of, print_wrapped, result_table, sentences
 
 BATCH_ROWS = 50
 GAP = gap_of("demographic_parity")
@@ -23,8 +24,10 @@ def run_demo(arguments) -> None:
         raise InputError(
             f"--bound must be in (0, 1], got {arguments.bound:g}; a gap of 5 points is 0.05"
         )
-    console = needs("rich.console").Console(highlight=False)
-    path = None if arguments.no_plot else check_picture_path(arguments.output)
+    console = new_console(arguments.quiet)
+    outputs = Outputs({"--output": None if arguments.no_plot else arguments.output}, {})
+    if "--output" in outputs:
+        check_picture(outputs.paths["--output"])
     drift = None if arguments.drift == "none" else arguments.drift
     stream = make_credit_stream(arguments.rows, drift=drift, random_state=arguments.seed)
     worlds = _worlds(stream)
@@ -32,7 +35,7 @@ def run_demo(arguments) -> None:
 
     first_tenth = arguments.rows // 10
     evaluator = new_evaluator(
-        three_models(bound=arguments.bound, seed=arguments.seed),
+        three_models(bounds={"demographic_parity": arguments.bound}, seed=arguments.seed),
         n_rows=arguments.rows,
         favorable_label=stream.favorable_label,
         classes=[0, 1],
@@ -48,23 +51,30 @@ def run_demo(arguments) -> None:
     )
     result, messages = run(evaluator, batches, console, n_rows=arguments.rows)
     console.print()
-    console.print(result_table(result, GAP))
-    for line in verdict(result, GAP, arguments.bound, stream.change_points, worlds):
+    bounds = {GAP: arguments.bound}
+    console.print(result_table(result, bounds))
+    for line in sentences(result, bounds, stream.change_points, worlds):
         print_wrapped(console, f"- {line}", "  ")
     for message in messages:
         print_wrapped(console, f"- Note: {message}", "  ")
-    if path is not None:
-        draw(
+    if "--output" in outputs:
+        figure = picture(
             result,
             GAP,
             arguments.bound,
-            path,
             title="Loan decisions while the world changes",
             change_points=stream.change_points,
             change_widths=stream.change_widths,
             world_names=worlds,
         )
-        console.print(f"Picture of accuracy and gap over time: {path}", soft_wrap=True)
+        outputs.write(
+            "--output",
+            lambda path: save_picture(figure, path),
+            console,
+            f"Picture of accuracy and gap over time: {arguments.output}",
+        )
+    if outputs.failed:
+        raise OutputError("; ".join(outputs.failed))
 
 
 def _worlds(stream) -> list[str]:

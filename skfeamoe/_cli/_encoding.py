@@ -1,4 +1,9 @@
-"""From a user's raw columns to numbers, and a record of what did not fit."""
+"""From a user's raw columns to numbers, and a record of what did not fit.
+
+`Encoding` is all that the rest of the command line knows of it: fit on the first rows, a
+transformer for the run, the encoded columns of each raw one, notes for the reader, and the
+saved model that takes raw rows.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +41,7 @@ class RawColumns(TransformerMixin, BaseEstimator):
     def transform(self, X):
         """Return these columns of a frame that may have others besides."""
         check_is_fitted(self)
+        X = as_pandas(X)
         absent = [name for name in self.feature_names_in_ if name not in X.columns]
         if absent:
             raise ValueError(
@@ -70,15 +76,109 @@ def choose_features(frame, ignored: Sequence[str]) -> tuple[list[str], list[str]
     return names, notes
 
 
-def make_encoder(frame) -> Pipeline:
-    """Fit missing values, categories and scales on the first rows."""
-    columns = make_preprocessor(frame)
-    if any(name == "category" for name, _, _ in columns.transformers):
-        columns.set_params(
-            category__min_frequency=_least_rows(len(frame)),
-            category__handle_unknown="infrequent_if_exist",
-        )
-    return make_pipeline(RawColumns(), columns, StandardScaler()).fit(frame)
+class Encoding:
+    """How raw rows become numbers, fitted on the first rows of a stream."""
+
+    def __init__(self, frame):
+        columns = make_preprocessor(frame)
+        if any(name == "category" for name, _, _ in columns.transformers):
+            columns.set_params(
+                category__min_frequency=_least_rows(len(frame)),
+                category__handle_unknown="infrequent_if_exist",
+            )
+        self.transformer = make_pipeline(RawColumns(), columns, StandardScaler()).fit(frame)
+        self.n_first_rows = len(frame)
+        self.seen = Watch(self.transformer)
+
+    def watch(self, batches: Iterable[StreamBatch]) -> Iterator[StreamBatch]:
+        """Pass batches on and count what does not fit."""
+        return self.seen.watch(batches)
+
+    def notes(self) -> list[str]:
+        """Say which categories share a column."""
+        return encoder_notes(self.transformer, self.n_first_rows)
+
+    def seen_notes(self) -> list[str]:
+        """Say what was filled and unknown in the rows so far."""
+        return self.seen.notes()
+
+    @property
+    def players(self) -> dict[str, list[int]]:
+        """The encoded columns of each raw column, its missing indicator among them."""
+        return encoded_columns(self.transformer)
+
+    def saved_model(self, estimator) -> SavedModel:
+        """What a user gets: takes raw rows, and explains by raw columns."""
+        return SavedModel([*self.transformer.steps, ("model", estimator)])
+
+
+class SavedModel(Pipeline):
+    """Preprocessing and classifier for raw rows of pandas, polars or Arrow."""
+
+    def explain(self, X, **options):
+        """Explain decisions by the columns of the raw rows.
+
+        Parameters
+        ----------
+        X : DataFrame or Arrow table
+            Raw rows; columns besides the features do not matter.
+        **options : dict
+            Passed on to :meth:`~skfeamoe.FEAMOEClassifier.explain`.
+
+        Returns
+        -------
+        explanation : shap.Explanation
+            One value for each raw column, which it names; the raw values are shown.
+        """
+        encoder = self[:-1]
+        names = encoder[0].feature_names_in_.tolist()
+        raw = encoder[0].transform(X)
+        options = {"feature_groups": encoded_columns(encoder), **options}
+        explanation = self[-1].explain(encoder.transform(X), **options)
+        if list(explanation.feature_names) == names:
+            explanation.display_data = raw.to_numpy(dtype=object)
+        return explanation
+
+
+def as_pandas(X):
+    """A pandas frame of rows from polars or Arrow; pandas as it is."""
+    if isinstance(X, pd.DataFrame):
+        return X
+    for name in ("to_pandas", "collect"):
+        if hasattr(X, name):
+            found = getattr(X, name)()
+            return found if isinstance(found, pd.DataFrame) else as_pandas(found)
+    raise TypeError(
+        f"X must be a table with named columns (pandas, polars, Arrow), got {type(X).__name__}"
+    )
+
+
+def encoded_columns(encoder: Pipeline) -> dict[str, list[int]]:
+    """Positions of the encoded columns of each raw column that has any."""
+    columns = encoder.named_steps["columntransformer"]
+    found: dict[str, list[int]] = {}
+    for kind, step, names in columns.transformers_:
+        first = columns.output_indices_[kind].start
+        if kind == "category":
+            for name, width in zip(names, _widths(step), strict=True):
+                found[name] = list(range(first, first + width))
+                first += width
+        elif kind == "number":
+            for position, name in enumerate(names):
+                found[name] = [first + position]
+            for place, position in enumerate(step.indicator_.features_.tolist()):
+                found[names[position]].append(first + len(names) + place)
+    order = encoder[0].feature_names_in_.tolist()
+    return {name: found[name] for name in order if found.get(name)}
+
+
+def _widths(one_hot) -> list[int]:
+    """Encoded columns of each category column."""
+    widths = []
+    for values, rare in zip(one_hot.categories_, one_hot.infrequent_categories_, strict=True):
+        few = 0 if rare is None else len(rare)
+        widths.append(len(values) - few + (few > 0))
+    return widths
 
 
 def _least_rows(n_rows: int) -> int:

@@ -4,13 +4,38 @@ import re
 from typing import Any
 
 _API_REMEDIES = (
-    (r"; pass read_options=\{'encoding'.*$", "; save it as UTF-8"),
+    (r"; pass read_options=\{'encoding'.*$", "; name its encoding with --encoding"),
     (r", or pass (read_options|a generator of DataFrames).*$", ""),
+    (r"mend it, or pass --", "pass --"),
 )
 
 
 class InputError(Exception):
     """Bad input: told in one line on stderr, exit code 2."""
+
+
+class OutputError(Exception):
+    """Outputs that could not be written: told line by line, exit code 1."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Interrupted by the user, with the line that goes on."""
+
+
+class ClosedPipeError(Exception):
+    """Nobody reads standard output any more: exit code 141."""
+
+
+def new_console(quiet: bool = False) -> Any:
+    """A console that raises `ClosedPipeError`; a quiet one prints nothing."""
+    rich = needs("rich.console")
+
+    class Console(rich.Console):  # type: ignore[name-defined]
+        def on_broken_pipe(self) -> None:
+            self.quiet = True
+            raise ClosedPipeError
+
+    return Console(highlight=False, quiet=quiet)
 
 
 def as_input_error(error: BaseException) -> InputError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,23 +36,33 @@ class OnlineLogisticRegression(_LinearDistance, SGDClassifier):
 
 
 def three_models(
-    *, bound: float, seed: int, constraint: str = "demographic_parity", favorable: Any = None
+    *,
+    bounds: Mapping[str, float],
+    seed: int,
+    favorable: Any = None,
+    growth: str | None = "drift",
+    alone: bool = False,
 ) -> dict[str, Any]:
     """FEAMOE and its two rivals, untrained, in the order of tables and pictures.
 
-    The online rival has a constant step: with scikit-learn's default step, which shrinks,
-    it would stop learning and be beaten too easily once the world changes.
+    `bounds` maps constraints to their bounds. The online rival has a constant step: with
+    scikit-learn's default step, which shrinks, it would stop learning and be beaten too
+    easily once the world changes.
     """
-    return {
+    names = list(bounds)
+    models: dict[str, Any] = {
         FEAMOE: FEAMOEClassifier(
-            constraint,
-            difference_bound=bound,
-            growth="drift",
+            names[0] if len(names) == 1 else names,
+            difference_bound=bounds[names[0]] if len(names) == 1 else dict(bounds),
+            growth=growth,
             favorable_label=favorable,
             random_state=seed,
-        ),
-        ONLINE: OnlineLogisticRegression(
-            loss="log_loss", learning_rate="constant", eta0=0.01, random_state=seed
-        ),
-        STATIC: StaticLogisticRegression(max_iter=1000),
+        )
     }
+    if alone:
+        return models
+    models[ONLINE] = OnlineLogisticRegression(
+        loss="log_loss", learning_rate="constant", eta0=0.01, random_state=seed
+    )
+    models[STATIC] = StaticLogisticRegression(max_iter=1000)
+    return models

@@ -1,24 +1,33 @@
-"""Arguments, and where every error becomes one line."""
+"""Arguments, and where every error becomes one line and an exit code.
+
+Nothing heavier than the standard library is imported before a command runs.
+"""
 
 from __future__ import annotations
 
 import argparse
-import math
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from ._errors import InputError
+from ._errors import ClosedPipeError, InputError, OutputError, Stopped
+from ._values import CONSTRAINT_NAMES, bound, constraint, delay, rows_of_demo, seed, whole
 
-CONSTRAINT_NAMES = ("demographic_parity", "equalized_odds", "equal_opportunity", "burden")
 DRIFT_NAMES = ("sudden", "gradual", "recurring", "none")
-LEAST_ROWS = 2_000
+GROWTH_NAMES = ("drift", "interval", "none")
 
 _DESCRIPTION = """\
 Fair, explainable and adaptive mixtures of experts for streams.
 
-start here:  python -m skfeamoe demo
-your data:   python -m skfeamoe stream FILE --target COLUMN --sensitive COLUMN
+start here:    python -m skfeamoe demo
+your data:     python -m skfeamoe stream FILE --target COLUMN --sensitive COLUMN
+your model:    python -m skfeamoe monitor FILE --decision COLUMN --sensitive COLUMN
+one decision:  python -m skfeamoe explain MODEL FILE --row N
+which bound:   python -m skfeamoe compare FILE --target COLUMN --sensitive COLUMN
+
+exit codes: 0 done, 1 an output could not be written, 2 bad input, 130 interrupted,
+141 the reader of the output went away
 """
 
 _STREAM_DESCRIPTION = """\
@@ -26,6 +35,12 @@ Test, then train on a CSV or Parquet file, row by row in the order of the file: 
 its bound, a static logistic regression and an online one. The file may be larger than
 memory: it is read twice, piece by piece, first to know its classes, groups and gaps in the
 data, then to learn.
+"""
+
+_MONITOR_DESCRIPTION = """\
+Measure decisions that were made already, by a model, a rule or people: gaps between groups
+with intervals that may be looked at every day, drift alarms, what changed in the inputs, and
+a verdict if --bound is given. Without --target, only the decisions are compared.
 """
 
 
@@ -48,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     code : int
-        0, 2 for bad input, 130 when interrupted.
+        0; 1 if an output could not be written, 2 for bad input, 130 when interrupted, 141
+        when standard output was closed.
 
     Examples
     --------
@@ -57,26 +73,63 @@ def main(argv: Sequence[str] | None = None) -> int:
     0
     """
     parser = _build_parser()
+    arguments_of_process = sys.argv[1:] if argv is None else list(argv)
     try:
         arguments = parser.parse_args(argv)
         if arguments.command is None:
             parser.print_help()
             return 0
-        if arguments.command == "demo":
-            from ._demo import run_demo
-
-            run_demo(arguments)
-        else:
-            from ._stream import run_stream
-
-            run_stream(arguments)
+        arguments.line = arguments_of_process
+        _runner(arguments.command)(arguments)
+        sys.stdout.flush()
     except InputError as error:
-        print(f"skfeamoe: error: {error}", file=sys.stderr)
-        return 2
+        return _say(f"error: {error}", 2)
+    except OutputError as error:
+        return _say(f"error: {error}", 1)
+    except Stopped as stop:
+        return _say(f"interrupted; {stop}" if str(stop) else "interrupted", 130)
     except KeyboardInterrupt:
-        print("skfeamoe: interrupted", file=sys.stderr)
-        return 130
+        return _say("interrupted", 130)
+    except (BrokenPipeError, ClosedPipeError):
+        _silence()
+        return _say("standard output was closed, so the run was stopped", 141)
     return 0
+
+
+def _say(text: str, code: int) -> int:
+    """One line on stderr."""
+    print(f"skfeamoe: {text}", file=sys.stderr)
+    return code
+
+
+def _silence() -> None:
+    """Let Python flush standard output into nothing at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # no descriptor to redirect, as under a test
+        return
+
+
+def _runner(command: str):
+    """The function that runs a command, imported when it is asked for."""
+    if command == "demo":
+        from ._demo import run_demo as run
+    elif command == "stream":
+        from ._stream import run_stream as run
+    elif command == "monitor":
+        from ._monitor import run_monitor as run
+    elif command == "explain":
+        from ._explain import run_explain as run
+    else:
+        from ._compare import run_compare as run
+    return run
+
+
+def _version() -> str:
+    """Version of the package."""
+    from skfeamoe import __version__
+
+    return f"skfeamoe {__version__}"
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -86,9 +139,13 @@ def _build_parser() -> argparse.ArgumentParser:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", metavar="command", parser_class=_Parser)
     _add_demo(commands)
     _add_stream(commands)
+    _add_monitor(commands)
+    _add_explain(commands)
+    _add_compare(commands)
     return parser
 
 
@@ -101,7 +158,7 @@ def _add_demo(commands) -> None:
     )
     demo.add_argument(
         "--rows",
-        type=_rows,
+        type=rows_of_demo,
         default=40_000,
         metavar="N",
         help="applications in the stream (default: %(default)s)",
@@ -112,7 +169,9 @@ def _add_demo(commands) -> None:
         default="sudden",
         help="how the world changes (default: %(default)s)",
     )
-    _add_common(demo, "skfeamoe-demo.png")
+    _add_bound(demo, 0.05)
+    _add_picture(demo, "skfeamoe-demo.png")
+    _add_common(demo)
 
 
 def _add_stream(commands) -> None:
@@ -122,48 +181,50 @@ def _add_stream(commands) -> None:
         help="the same on your own CSV or Parquet file",
         description=_STREAM_DESCRIPTION,
     )
-    stream.add_argument("file", metavar="FILE", help=".csv, .tsv (also .gz ...) or .parquet")
-    stream.add_argument("--target", required=True, metavar="COL", help="column of labels")
-    stream.add_argument(
-        "--sensitive",
-        required=True,
-        action="append",
-        metavar="COL",
-        help="column of groups, never a feature; give it again for intersections",
-    )
-    stream.add_argument(
-        "--time", metavar="COL", help="column of times: checked for order, never a feature"
-    )
-    stream.add_argument(
-        "--ignore",
-        action="append",
-        default=[],
-        metavar="COL",
-        help="column to leave out, such as an identifier; may be given again",
-    )
-    stream.add_argument(
-        "--favorable",
-        metavar="VALUE",
-        help="label that is good for the person (default: the last in sorted order)",
-    )
+    _add_file(stream)
+    _add_roles(stream)
     stream.add_argument(
         "--constraint",
-        choices=CONSTRAINT_NAMES,
-        default="demographic_parity",
-        metavar="NAME",
-        help="what is kept under the bound: " + ", ".join(CONSTRAINT_NAMES),
+        type=constraint,
+        action="append",
+        metavar="NAME[=BOUND]",
+        help="what is kept under the bound, each with one of its own if given; may be given "
+        "again: " + ", ".join(CONSTRAINT_NAMES),
     )
+    _add_bound(stream, 0.05)
     stream.add_argument(
         "--batch",
-        type=_batch,
+        type=whole("batch", 1),
         metavar="N",
         help="rows that are tested, then trained on (default: a hundredth, at most 256)",
     )
     stream.add_argument(
-        "--model", metavar="OUT", help="save preprocessing and classifier here (joblib)"
+        "--delay",
+        type=delay,
+        default=(0, "rows"),
+        metavar="N|TIME",
+        help="labels come after so many rows (500), or after a time (30d, 12h; needs --time)",
     )
     stream.add_argument(
-        "--report", metavar="HTML", help="write a report here: one file, nothing else needed"
+        "--growth",
+        choices=GROWTH_NAMES,
+        help="when FEAMOE adds experts (default: drift if river is installed)",
+    )
+    stream.add_argument(
+        "--metrics",
+        metavar="NAME,...",
+        help="further measures for the table, such as ks_statistic,demographic_parity_ratio",
+    )
+    stream.add_argument(
+        "--explain",
+        type=whole("explain", 0),
+        default=0,
+        metavar="N",
+        help="print the reasons of the last N refusals",
+    )
+    stream.add_argument("--model-only", action="store_true", help="leave the rivals out")
+    stream.add_argument(
+        "--model", metavar="OUT", help="save preprocessing and classifier here (joblib)"
     )
     stream.add_argument(
         "--checkpoint",
@@ -171,58 +232,208 @@ def _add_stream(commands) -> None:
         help="save the state here while running; started again after a break, the same "
         "command goes on from it (a pickle: use only your own)",
     )
-    _add_common(stream, "skfeamoe-stream.png")
+    _add_report(stream)
+    _add_picture(stream, "skfeamoe-stream.png")
+    _add_common(stream)
 
 
-def _add_common(command, picture: str) -> None:
-    """Arguments that both commands have."""
+def _add_monitor(commands) -> None:
+    """Arguments of `monitor`."""
+    monitor = commands.add_parser(
+        "monitor",
+        help="watch the decisions of any model or people, from a file of them",
+        description=_MONITOR_DESCRIPTION,
+    )
+    _add_file(monitor)
+    monitor.add_argument(
+        "--decision", required=True, metavar="COL", help="column of the decisions"
+    )
+    _add_roles(monitor, target_required=False)
+    _add_bound(monitor, None)
+    monitor.add_argument(
+        "--constraint",
+        type=constraint,
+        action="append",
+        metavar="NAME[=BOUND]",
+        help="which gap the bound is about (default: demographic_parity)",
+    )
+    monitor.add_argument(
+        "--window",
+        type=whole("window", 10),
+        metavar="N",
+        help="rows of a window (default: a twentieth)",
+    )
+    _add_report(monitor)
+    _add_picture(monitor, "skfeamoe-monitor.png")
+    _add_common(monitor)
+
+
+def _add_explain(commands) -> None:
+    """Arguments of `explain`."""
+    explain = commands.add_parser(
+        "explain",
+        help="say why a saved model decided on a row as it did",
+        description="Reasons of one decision of a model that `stream --model` has saved. "
+        "The model is a joblib file: open only your own, as it may run anything.",
+    )
+    explain.add_argument("model", metavar="MODEL", help="file that stream --model wrote")
+    _add_file(explain)
+    explain.add_argument(
+        "--row",
+        type=whole("row", 0),
+        required=True,
+        metavar="N",
+        help="which row, counted from 0, the header not counted",
+    )
+    explain.add_argument(
+        "--reasons",
+        type=whole("reasons", 1),
+        default=4,
+        metavar="N",
+        help="reasons at most (default: %(default)s)",
+    )
+    explain.add_argument("--quiet", action="store_true", help="print the reasons only")
+
+
+def _add_compare(commands) -> None:
+    """Arguments of `compare`."""
+    compare = commands.add_parser(
+        "compare",
+        help="which accuracy each bound costs, beside other methods",
+        description="Train on the first 70 % of the rows in the order of the file, test on "
+        "the rest: FEAMOE at several bounds, and the rivals that are installed.",
+    )
+    _add_file(compare)
+    _add_roles(compare)
+    compare.add_argument(
+        "--constraint",
+        type=constraint,
+        action="append",
+        metavar="NAME",
+        help="which gap (default: demographic_parity)",
+    )
+    compare.add_argument(
+        "--bounds",
+        default="0.02,0.05,0.1,0.2",
+        metavar="X,X,...",
+        help="bounds to try (default: %(default)s)",
+    )
+    compare.add_argument(
+        "--rows",
+        type=whole("rows", 200),
+        default=50_000,
+        metavar="N",
+        help="the last N rows of the file are used (default: %(default)s)",
+    )
+    compare.add_argument("--model-only", action="store_true", help="leave the rivals out")
+    compare.add_argument("--json", metavar="DIR", help="write the numbers here, JSON and CSV")
+    _add_picture(compare, "skfeamoe-compare.png")
+    _add_common(compare)
+
+
+def _add_file(command) -> None:
+    """The file and how it is read."""
+    command.add_argument(
+        "file", metavar="FILE", help=".csv, .tsv (also .gz ...), .parquet, or - for stdin"
+    )
+    command.add_argument("--sep", metavar="CHAR", help="separator of a CSV file")
+    command.add_argument("--encoding", metavar="NAME", help="encoding of a CSV file")
+    for name, what in (("categorical", "categories"), ("numeric", "numbers")):
+        command.add_argument(
+            f"--{name}",
+            action="append",
+            default=[],
+            metavar="COL",
+            help=f"column that holds {what}, whatever it looks like; may be given again",
+        )
+
+
+def _add_roles(command, *, target_required: bool = True) -> None:
+    """Columns with a part of their own."""
+    command.add_argument(
+        "--target", required=target_required, metavar="COL", help="column of labels"
+    )
+    command.add_argument(
+        "--sensitive",
+        required=True,
+        action="append",
+        metavar="COL",
+        help="column of groups, never a feature; give it again for intersections",
+    )
+    command.add_argument(
+        "--favorable",
+        metavar="VALUE",
+        help="label that is good for the person (default: the last in sorted order)",
+    )
+    command.add_argument(
+        "--time", metavar="COL", help="column of times: checked for order, never a feature"
+    )
+    command.add_argument(
+        "--sort", action="store_true", help="put the rows in order of --time (in memory)"
+    )
+    first = command.add_mutually_exclusive_group()
+    for word, value in (("day", True), ("month", False)):
+        first.add_argument(
+            f"--{word}-first",
+            dest="day_first",
+            action="store_const",
+            const=value,
+            help=f"read times like 03/04/2024 with the {word} first",
+        )
+    command.add_argument(
+        "--id", metavar="COL", help="column that says whose row it is, never a feature"
+    )
+    command.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="column to leave out, such as an identifier; may be given again",
+    )
+    command.add_argument(
+        "--keep",
+        action="append",
+        default=[],
+        metavar="COL",
+        help="column to keep although it says the same as the target or a group",
+    )
+
+
+def _add_bound(command, default: float | None) -> None:
+    """The bound."""
+    shown = "" if default is None else " (default: %(default)s, five points)"
     command.add_argument(
         "--bound",
-        type=_bound,
-        default=0.05,
+        type=bound,
+        default=default,
         metavar="X",
-        help="largest gap between groups (default: %(default)s, five points)",
+        help=f"largest gap between groups{shown}",
+    )
+
+
+def _add_report(command) -> None:
+    """What a run writes for readers and programs."""
+    command.add_argument(
+        "--report", metavar="HTML", help="write a report here: one file, nothing else needed"
     )
     command.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="random seed (default: %(default)s)"
+        "--json", metavar="DIR", help="write every number of the report here, JSON and CSV"
     )
+
+
+def _add_picture(command, picture: str) -> None:
+    """The picture."""
     command.add_argument(
         "--output", default=picture, metavar="PNG", help="picture file (default: %(default)s)"
     )
     command.add_argument("--no-plot", action="store_true", help="draw no picture")
 
 
-def _bound(text: str) -> float:
-    """Parse a bound; whether it may exceed 1 depends on the constraint."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not (0 < value < math.inf):
-        raise argparse.ArgumentTypeError(
-            f"bound must be in (0, 1], got {text}; a gap of 5 points is 0.05"
-        )
-    return value
-
-
-def _rows(text: str) -> int:
-    """Parse the length of the demo."""
-    return _whole(text, LEAST_ROWS, "rows")
-
-
-def _batch(text: str) -> int:
-    """Parse the rows of a batch."""
-    return _whole(text, 1, "batch")
-
-
-def _whole(text: str, least: int, name: str) -> int:
-    """Parse an integer of at least `least`."""
-    try:
-        value = int(text.replace("_", "").replace(",", ""))
-    except ValueError:
-        value = least - 1
-    if value < least:
-        raise argparse.ArgumentTypeError(
-            f"{name} must be a whole number of at least {least:,}, got {text}"
-        )
-    return value
+def _add_common(command) -> None:
+    """Arguments that all runs have."""
+    command.add_argument(
+        "--seed", type=seed, default=0, metavar="N", help="random seed (default: %(default)s)"
+    )
+    command.add_argument(
+        "--quiet", action="store_true", help="print nothing but the verdict and errors"
+    )

@@ -1,21 +1,25 @@
-"""The report of a `stream` run, with the features behind the gap in the last rows."""
+"""The report of a run and its numbers, with the features behind the last decisions."""
 
 from __future__ import annotations
 
+import hashlib
+import shlex
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sklearn.pipeline import Pipeline
+import numpy as np
 
-from skfeamoe.inspection import onehot_groups
 from skfeamoe.streaming import PrequentialResult, StreamBatch
 from skfeamoe.streaming._batches import stacked
 from skfeamoe.streaming._report import MOST_EXPLAINED
 
-from ._errors import InputError
+from ._encoding import Encoding
+from ._errors import as_input_error
 from ._models import FEAMOE
-from ._verdict import gap_of
+
+HASHED_PIECE = 1 << 20
 
 
 class Recent:
@@ -27,14 +31,18 @@ class Recent:
 
     def add(self, batch: StreamBatch) -> None:
         """Take a batch in, and let go of those that are no longer needed."""
-        self.batches.append((batch.X, batch.sensitive_features))
-        while sum(len(X) for X, _ in list(self.batches)[1:]) >= self.n_rows:
+        self.batches.append((batch.X, batch.sensitive_features, batch.row_numbers))
+        while sum(len(X) for X, _, _ in list(self.batches)[1:]) >= self.n_rows:
             self.batches.popleft()
 
     def rows(self) -> tuple[Any, Any]:
         """Features and groups."""
-        features, groups = zip(*self.batches, strict=True)
+        features, groups, _ = zip(*self.batches, strict=True)
         return stacked(list(features)), stacked(list(groups))
+
+    def numbers(self) -> np.ndarray:
+        """Their row numbers in the file."""
+        return np.concatenate([numbers for _, _, numbers in self.batches])
 
 
 def has_river() -> bool:
@@ -45,43 +53,78 @@ def has_river() -> bool:
 
 
 def write_report(
-    arguments, result: PrequentialResult, encoder: Pipeline, recent: Recent, notes: list[str]
+    arguments,
+    path: Path,
+    result: PrequentialResult,
+    encoding: Encoding,
+    recent: Recent,
+    notes: list[str],
+    bounds: Mapping[str, float],
 ) -> None:
     """Write the report to the file that was asked for."""
+    try:
+        result.to_html(path, **_about(arguments, result, encoding, recent, notes, bounds))
+    except ValueError as error:
+        raise as_input_error(error) from error
+
+
+def write_json(
+    arguments,
+    path: Path,
+    result: PrequentialResult,
+    encoding: Encoding,
+    recent: Recent,
+    notes: list[str],
+    bounds: Mapping[str, float],
+) -> None:
+    """Write every number of the report into the folder that was asked for."""
+    try:
+        result.to_json(path, **_about(arguments, result, encoding, recent, notes, bounds))
+    except ValueError as error:
+        raise as_input_error(error) from error
+
+
+def record(arguments, notes: list[str]) -> dict[str, Any]:
+    """What the record of a run lists besides its settings."""
+    facts = {
+        "Data": "standard input" if arguments.file == "-" else Path(arguments.file).name,
+        "SHA-256 of the data": data_hash(arguments.file),
+        "Command": shlex.join(["python", "-m", "skfeamoe", *arguments.line]),
+        "Seed": arguments.seed,
+        "Columns left out": ", ".join(arguments.ignore) or "none",
+    }
+    if arguments.target is not None:
+        facts["Target"] = arguments.target
+    return facts | {f"Note {i}": note for i, note in enumerate(notes, start=1)}
+
+
+def data_hash(name: str) -> str:
+    """SHA-256 of a file, or of every file of a folder in the order of their names."""
+    if name == "-":
+        return "not taken, the data came from standard input"
+    path, digest = Path(name), hashlib.sha256()
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    for file in files:
+        with file.open("rb") as content:
+            while piece := content.read(HASHED_PIECE):
+                digest.update(piece)
+    return digest.hexdigest()
+
+
+def _about(arguments, result, encoding, recent, notes, bounds) -> dict[str, Any]:
+    """What report and numbers are about."""
+    (measure, bound), *_ = bounds.items()
     frame, groups = recent.rows()
-    facts = {"Data": Path(arguments.file).name, "Target": arguments.target}
-    facts |= {f"Note {i}": note for i, note in enumerate(notes, start=1)}
-    try:
-        result.to_html(
-            arguments.report,
-            model=FEAMOE,
-            measure=gap_of(arguments.constraint),
-            difference_bound=arguments.bound,
-            title=f"{Path(arguments.file).name}: decisions on {arguments.target}",
-            facts=facts,
-            **_explained(encoder, frame, groups),
-        )
-    except OSError as error:
-        raise InputError(
-            f"--report {arguments.report!r} cannot be written: {error.strerror}"
-        ) from error
-
-
-def _explained(encoder: Pipeline, frame, groups) -> dict[str, Any]:
-    """What the features of the last rows are explained by; nothing with too few of them."""
-    sizes = groups.dropna().value_counts() if hasattr(groups, "dropna") else []
-    if sum(n >= 2 for n in sizes) < 2:
-        return {}
-    names = _names(encoder)
-    try:
-        players = onehot_groups(names, encoder[:-1].transform(frame))  # flags, not yet scaled
-    except ValueError:  # columns that cannot be told apart stay single features
-        players = {name: [j] for j, name in enumerate(names)}
-    X = encoder.transform(frame)
-    return {"X": X, "sensitive_features": groups, "feature_groups": players}
-
-
-def _names(encoder: Pipeline) -> list[str]:
-    """Names of the encoded columns."""
-    raw, columns = encoder.steps[0][1], encoder[1:]
-    return [str(n) for n in columns.get_feature_names_out(raw.feature_names_in_)]
+    shown = "standard input" if arguments.file == "-" else Path(arguments.file).name
+    return {
+        "model": FEAMOE,
+        "measure": measure,
+        "difference_bound": bound,
+        "more_bounds": bounds,
+        "title": f"{shown}: decisions on {arguments.target}",
+        "facts": record(arguments, notes),
+        "X": encoding.transformer.transform(frame),
+        "shown": encoding.transformer[0].transform(frame),
+        "sensitive_features": groups,
+        "feature_groups": encoding.players,
+    }

@@ -6,7 +6,12 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from skfeamoe.streaming import PrequentialEvaluator, PrequentialResult, StreamBatch
+from skfeamoe.streaming import (
+    EvaluationPoint,
+    PrequentialEvaluator,
+    PrequentialResult,
+    StreamBatch,
+)
 
 from ._errors import as_input_error, needs
 from ._models import STATIC
@@ -14,24 +19,20 @@ from ._models import STATIC
 MIN_GROUP_SIZE = 30
 """Rows a group needs in an event before its rate counts in a gap."""
 
-METRICS = (
-    "accuracy",
-    "demographic_parity_difference",
-    "equalized_odds_difference",
-    "equal_opportunity_difference",
-    "burden_difference",
-)
+
+def window_rows(n_rows: int) -> int:
+    """Rows of a window: a twentieth of the stream, a thousand if it is short."""
+    return max(n_rows // 20, min(1000, n_rows // 5), 10)
 
 
 def new_evaluator(models: dict[str, Any], *, n_rows: int, **options) -> PrequentialEvaluator:
     """Evaluator of a stream of known length: 200 points, and windows of a twentieth."""
     return PrequentialEvaluator(
         models,
-        window=max(n_rows // 20, min(1000, n_rows // 5)),
+        window=window_rows(n_rows),
         fading_factor=None,
         evaluate_every=max(n_rows // 200, 1),
-        metrics=METRICS,
-        train={STATIC: False},
+        train={STATIC: False} if STATIC in models else True,
         min_group_size=MIN_GROUP_SIZE,
         **options,
     )
@@ -65,12 +66,17 @@ def run(
                     point = evaluator.update(batch)
                 except ValueError as error:
                     raise as_input_error(_with_rows(error, batch)) from error
+                except (AttributeError, TypeError) as error:  # of an encoder or a model
+                    text = f"{type(error).__name__}: {error}"
+                    raise as_input_error(_with_rows(ValueError(text), batch)) from error
                 if point is not None and after_point is not None:
                     after_point(messages())
                 bar.update(task, completed=evaluator.rows_arrived_)
                 if point is not None:
                     bar.update(task, text=_progress_text(point))
+            bar.update(task, description="last labels", text="")
             result = evaluator.finish()
+            bar.update(task, description="test, then train")
     return result, messages()
 
 
@@ -95,8 +101,8 @@ def _progress(console, n_rows: int):
     )
 
 
-def _progress_text(point: dict[str, Any]) -> str:
+def _progress_text(point: EvaluationPoint) -> str:
     """Accuracy of the first model so far."""
-    name, model = next(iter(point["models"].items()))
-    accuracy = model["views"]["cumulative"]["accuracy"]
+    name, model = next(iter(point.models.items()))
+    accuracy = model.views["cumulative"]["accuracy"]
     return f"{name} {accuracy:.3f}" if accuracy == accuracy else "warming up"

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import joblib
-from sklearn.pipeline import Pipeline
-
 from skfeamoe.datasets._tables import did_you_mean
 from skfeamoe.streaming import PrequentialResult, StreamBatch, iter_batches
 from skfeamoe.streaming._batches import stacked
+from skfeamoe.streaming._files import replaced
+from skfeamoe.streaming._measures import NAMES
+from skfeamoe.streaming._sources import frame_of
 
 from ._checkpoint import Checkpoint
-from ._encoding import Watch, choose_features, encoder_notes, make_encoder
-from ._errors import InputError, as_input_error, needs
+from ._encoding import Encoding, choose_features
+from ._errors import InputError, OutputError, Stopped, as_input_error, needs, new_console
 from ._models import FEAMOE, three_models
-from ._picture import check_picture_path, checked_output, draw
-from ._report import Recent, has_river, write_report
-from ._run import MIN_GROUP_SIZE, new_evaluator, run
-from ._survey import Survey, check_survey, favorable_label, survey, survey_notes
-from ._verdict import gap_of, print_wrapped, result_table, verdict
+from ._outputs import Outputs, check_picture, save_picture
+from ._picture import picture
+from ._reasons import print_reasons
+from ._report import Recent, has_river, write_json, write_report
+from ._run import MIN_GROUP_SIZE, new_evaluator, run, window_rows
+from ._source import Source
+from ._survey import (
+    Survey,
+    check_survey,
+    favorable_label,
+    harm_note,
+    survey,
+    survey_notes,
+)
+from ._verdict import gap_of, print_wrapped, result_table, sentences, verdicts
 
 MOST_BATCH_ROWS = 256
 MOST_FIRST_ROWS = 50_000
@@ -31,50 +42,54 @@ MOST_FIRST_ROWS = 50_000
 
 def run_stream(arguments) -> None:
     """Survey the file, test and train on it, then show and save what came out."""
-    console = needs("rich.console").Console(highlight=False)
-    picture, model_path = _checked_options(arguments)
-    roles = {
-        "target": arguments.target,
-        "sensitive": arguments.sensitive,
-        "time": arguments.time,
-    }
-    with console.status(f"Reading {arguments.file}"):
-        found = survey(arguments.file, roles)
-    check_survey(found, arguments.file, roles)
-    favorable = favorable_label(found, arguments.favorable, arguments.target)
-    for note in survey_notes(found, roles, MIN_GROUP_SIZE):
-        print_wrapped(console, f"- {note}", "  ")
+    console = new_console(arguments.quiet)
+    bounds = bounds_of(arguments)
+    outputs = checked_outputs(arguments)
+    more = _checked_metrics(arguments.metrics)
+    source = Source(arguments)
+    try:
+        _run_on(source, arguments, console, bounds, outputs, more)
+    except KeyboardInterrupt:
+        raise Stopped(_how_to_go_on(arguments)) from None
+    finally:
+        source.close()
+    if outputs.failed:
+        raise OutputError("; ".join(outputs.failed))
 
-    first_rows = _first_rows(found)
+
+def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) -> None:
+    """Everything between the checks and the exit code."""
+    roles, found = surveyed(source, arguments, console)
+    favorable = favorable_label(found, arguments.favorable, arguments.target)
+    notes = [*source.notes, *survey_notes(found, roles, MIN_GROUP_SIZE)]
+    warned = harm_note(favorable, arguments.favorable, arguments.target, found.classes)
+    notes += [warned] if warned else []
     batch_rows = arguments.batch or min(MOST_BATCH_ROWS, max(found.n_rows // 100, 1))
-    roles["features"], notes = _features(arguments, roles, first_rows)
-    checkpoint = Checkpoint(arguments.checkpoint, arguments.file, _run_options(arguments))
-    saved = checkpoint.load()
-    if saved is None:
-        state, batches = _begin(arguments, found, roles, favorable, batch_rows, first_rows)
-    else:
-        state = saved
-        batches = _batches(
-            arguments.file, roles, batch_rows, start_row=state["evaluator"].next_row_
+    if batch_rows > found.n_rows:
+        raise InputError(
+            f"--batch {batch_rows:,} is more than the {found.n_rows:,} rows of the file; "
+            f"give at most {found.n_rows // 2:,}"
         )
-        notes.append(
-            f"goes on from {arguments.checkpoint} after "
-            f"{state['evaluator'].rows_arrived_:,} rows"
-        )
-    evaluator, watch, recent = (state[name] for name in ("evaluator", "watch", "recent"))
-    encoder = evaluator.preprocessor_
-    for note in notes + encoder_notes(encoder, first_rows):
-        print_wrapped(console, f"- {note}", "  ")
-    print_wrapped(
-        console,
-        f"- good for the person: {arguments.target} = {favorable}; encoders and the static "
-        f"model are fitted on the first {first_rows:,} rows, and nothing is scored there",
-        "  ",
+    first_rows = _first_rows(found)
+    roles["features"], left_out = _features(source, arguments, roles, first_rows)
+    notes += left_out
+    state, batches, resumed = _state(
+        source, arguments, found, roles, favorable, batch_rows, first_rows
     )
+    notes += resumed
+    evaluator, encoding, recent = (state[name] for name in ("evaluator", "encoding", "recent"))
+    notes += encoding.notes()
+    notes.append(
+        f"good for the person: {arguments.target} = {favorable}; encoders and the static "
+        f"model are fitted on the first {first_rows:,} rows, and nothing is scored there"
+    )
+    for note in notes:
+        print_wrapped(console, f"- {note}", "  ")
     console.print()
+    checkpoint = state.pop("checkpoint")
     result, messages = run(
         evaluator,
-        watch.watch(_remembered(batches, recent)),
+        encoding.watch(_remembered(batches, recent)),
         console,
         n_rows=found.n_rows,
         after_point=None
@@ -82,41 +97,143 @@ def run_stream(arguments) -> None:
         else lambda messages: checkpoint.save({**state, "messages": messages}),
         earlier_messages=state["messages"],
     )
-    _show(console, arguments, result, watch.notes() + messages)
-    _save(console, arguments, result, encoder, picture, model_path)
-    if arguments.report is not None:
-        write_report(arguments, result, encoder, recent, watch.notes() + messages)
-        console.print(f"Report: {arguments.report}", soft_wrap=True, markup=False)
+    seen = [*encoding.seen_notes(), *source.cells.notes(), *messages]
+    _show(console, arguments, result, bounds, more, seen)
+    _explain_refusals(console, arguments, result, encoding, recent)
+    _save(console, arguments, outputs, result, encoding, bounds)
+    _report(console, arguments, outputs, result, encoding, recent, notes + seen, bounds)
     checkpoint.remove()
 
 
+def surveyed(source: Source, arguments, console) -> tuple[dict[str, Any], Survey]:
+    """Roles of the columns, and what the file holds."""
+    roles: dict[str, Any] = {
+        "target": arguments.target,
+        "sensitive": arguments.sensitive,
+        "time": arguments.time,
+    }
+    ignored = [*arguments.ignore, *arguments.keep]
+    with console.status(f"Reading {source.shown}"):
+        found = survey(source, roles, ignored=ignored)
+    check_survey(found, source.name, roles)
+    return roles, found
+
+
+def bounds_of(arguments) -> dict[str, float]:
+    """Bound of each constraint."""
+    asked = arguments.constraint or [("demographic_parity", None)]
+    names = [name for name, _ in asked]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"--constraint {twice} is given twice; give each once")
+    bounds = {
+        name: arguments.bound if own is None else own
+        for name, own in asked
+        if own is not None or arguments.bound is not None
+    }
+    for name, value in bounds.items():
+        if value > 1 and name != "burden":
+            raise InputError(
+                f"--bound must be in (0, 1], got {value:g}; a gap of 5 points is 0.05"
+            )
+    return bounds
+
+
+def checked_outputs(arguments) -> Outputs:
+    """Refuse bad outputs before anything is read."""
+    wanted = {
+        "--output": None if arguments.no_plot else arguments.output,
+        "--model": getattr(arguments, "model", None),
+        "--report": getattr(arguments, "report", None),
+        "--checkpoint": getattr(arguments, "checkpoint", None),
+        "--json": getattr(arguments, "json", None),
+    }
+    place = Path("/dev/stdin") if arguments.file == "-" else Path(arguments.file)
+    outputs = Outputs(wanted, {"the input": place})
+    if "--output" in outputs:
+        check_picture(outputs.paths["--output"])
+    if "--report" in outputs:
+        needs("jinja2")
+        needs("matplotlib")
+    return outputs
+
+
+def _checked_metrics(text: str | None) -> list[str]:
+    """Names of further measures."""
+    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    for name in names:
+        if name not in NAMES:
+            raise InputError(
+                f"--metrics names no measure: {did_you_mean(name, NAMES)}; they are "
+                + ", ".join(NAMES)
+            )
+    return names
+
+
+def _state(
+    source: Source,
+    arguments,
+    found: Survey,
+    roles: dict[str, Any],
+    favorable: Any,
+    batch_rows: int,
+    first_rows: int,
+) -> tuple[dict[str, Any], Iterator[StreamBatch], list[str]]:
+    """State of a new run or a saved one, the batches to come, and notes."""
+    checkpoint = Checkpoint(arguments.checkpoint, str(source.path), _run_options(arguments))
+    saved = checkpoint.load()
+    if saved is None:
+        state, batches = _begin(
+            source, arguments, found, roles, favorable, batch_rows, first_rows
+        )
+        return {**state, "checkpoint": checkpoint}, batches, []
+    evaluator = saved["evaluator"]
+    batches = _batches(source, roles, batch_rows, start_row=evaluator.next_row_)
+    note = f"goes on from {arguments.checkpoint} after {evaluator.rows_arrived_:,} rows"
+    return {**saved, "checkpoint": checkpoint}, batches, [note]
+
+
 def _begin(
-    arguments, found: Survey, roles: dict[str, Any], favorable, batch_rows: int, first_rows: int
+    source: Source, arguments, found: Survey, roles, favorable, batch_rows, first_rows
 ) -> tuple[dict[str, Any], Iterator[StreamBatch]]:
     """State of a new run, and the batches of the whole file."""
-    encoder, batches = _fitted_encoder(arguments.file, roles, batch_rows, first_rows)
+    encoding, batches = _fitted_encoding(source, roles, batch_rows, first_rows)
+    growth = arguments.growth or ("drift" if has_river() else "interval")
     models = three_models(
-        bound=arguments.bound,
+        bounds=bounds_of(arguments),
         seed=arguments.seed,
-        constraint=arguments.constraint,
         favorable=favorable,
+        growth=None if growth == "none" else growth,
+        alone=arguments.model_only,
     )
+    label_delay, unit = arguments.delay
+    if unit == "time":
+        label_delay = _span(label_delay, arguments.time)
+    wants_report = _wants_report(arguments)
     evaluator = new_evaluator(
         models,
         n_rows=found.n_rows,
         favorable_label=favorable,
         classes=found.classes,
         pretrain_rows=first_rows,
-        preprocessor=encoder,
-        detector="adwin" if arguments.report is not None and has_river() else None,
+        preprocessor=encoding.transformer,
+        label_delay=label_delay,
+        delay_unit=unit,
+        detector="adwin" if wants_report and has_river() else None,
+        input_window=window_rows(found.n_rows) if wants_report else None,
     )
-    state = {
-        "evaluator": evaluator,
-        "watch": Watch(encoder),
-        "recent": Recent(),
-        "messages": [],
-    }
+    state = {"evaluator": evaluator, "encoding": encoding, "recent": Recent(), "messages": []}
     return state, batches
+
+
+def _span(text: str, time: str | None) -> Any:
+    """A span of time that dates can be shifted by."""
+    import numpy as np
+
+    if time is None:
+        raise InputError("--delay with a time needs --time COL; give rows otherwise")
+    number, unit = text.split()
+    return np.timedelta64(int(number), unit)  # type: ignore[call-overload]
 
 
 def _remembered(batches: Iterator[StreamBatch], recent: Recent) -> Iterator[StreamBatch]:
@@ -126,28 +243,20 @@ def _remembered(batches: Iterator[StreamBatch], recent: Recent) -> Iterator[Stre
         yield batch
 
 
+def _wants_report(arguments) -> bool:
+    """Whether a report or its numbers are written."""
+    return arguments.report is not None or arguments.json is not None
+
+
 def _run_options(arguments) -> dict[str, Any]:
     """What makes a run what it is, besides the data."""
-    names = ("target", "sensitive", "time", "ignore", "favorable", "constraint", "bound")
-    options = {name: getattr(arguments, name) for name in (*names, "batch", "seed")}
-    return {**options, "report": arguments.report is not None}
-
-
-def _checked_options(arguments) -> tuple[Path | None, Path | None]:
-    """Refuse bad options before anything is read."""
-    if arguments.bound > 1 and arguments.constraint != "burden":
-        raise InputError(
-            f"--bound must be in (0, 1], got {arguments.bound:g}; a gap of 5 points is 0.05"
-        )
-    picture = None if arguments.no_plot else check_picture_path(arguments.output)
-    model = None if arguments.model is None else checked_output(arguments.model, "--model")
-    for option in ("report", "checkpoint"):
-        if getattr(arguments, option) is not None:
-            checked_output(getattr(arguments, option), f"--{option}")
-    if arguments.report is not None:
-        needs("jinja2")
-        needs("matplotlib")
-    return picture, model
+    names = (
+        "target", "sensitive", "time", "ignore", "favorable", "constraint", "bound", "batch",
+        "seed", "delay", "growth", "model_only", "sep", "encoding", "categorical", "numeric",
+        "sort", "id",
+    )  # fmt: skip
+    options = {name: getattr(arguments, name) for name in names}
+    return {**options, "report": _wants_report(arguments)}
 
 
 def _first_rows(found: Survey) -> int:
@@ -157,78 +266,148 @@ def _first_rows(found: Survey) -> int:
 
 
 def _batches(
-    path: str, roles: dict[str, Any], batch_rows: int, start_row: int = 0
+    source: Source, roles: dict[str, Any], batch_rows: int, start_row: int = 0
 ) -> Iterator[StreamBatch]:
     """Batches of the file; reading errors become one line."""
     try:
         yield from iter_batches(
-            path, **roles, batch_size=batch_rows, start_row=start_row, missing_target="skip"
+            source.frames(),
+            **roles,
+            batch_size=batch_rows,
+            start_row=start_row,
+            missing_target="skip",
         )
     except (ValueError, OSError) as error:
         raise as_input_error(error) from error
 
 
-def _features(arguments, roles: dict[str, Any], first_rows: int) -> tuple[list[str], list[str]]:
+def _features(
+    source: Source, arguments, roles: dict[str, Any], first_rows: int
+) -> tuple[list[str], list[str]]:
     """Choose the features by the first rows."""
-    first = next(_batches(arguments.file, roles, max(first_rows, MOST_BATCH_ROWS))).X
-    for name in arguments.ignore:
-        if name not in first.columns:
-            raise InputError(f"--ignore names no feature: {did_you_mean(name, first.columns)}")
-    return choose_features(first, arguments.ignore)
+    first = next(_batches(source, roles, max(first_rows, MOST_BATCH_ROWS))).X
+    for option, names in (("--ignore", arguments.ignore), ("--id", [arguments.id])):
+        for name in names:
+            if name is not None and name not in first.columns:
+                raise InputError(
+                    f"{option} names no feature: {did_you_mean(name, first.columns)}"
+                )
+    left_out = [*arguments.ignore, *([arguments.id] if arguments.id else [])]
+    return choose_features(frame_of(first), left_out)
 
 
-def _fitted_encoder(
-    path: str, roles: dict[str, Any], batch_rows: int, first_rows: int
-) -> tuple[Pipeline, Iterator[StreamBatch]]:
-    """Fit the encoder on the first batches, and put them back."""
-    source = _batches(path, roles, batch_rows)
+def _fitted_encoding(
+    source: Source, roles: dict[str, Any], batch_rows: int, first_rows: int
+) -> tuple[Encoding, Iterator[StreamBatch]]:
+    """Fit the encoding on the first batches, and put them back."""
+    batches = _batches(source, roles, batch_rows)
     first: list[StreamBatch] = []
     while sum(len(batch) for batch in first) < first_rows:
-        first.append(next(source))
-    encoder = make_encoder(stacked([batch.X for batch in first]))
-    return encoder, itertools.chain(first, source)
+        first.append(next(batches))
+    encoding = Encoding(stacked([batch.X for batch in first]))
+    return encoding, itertools.chain(first, batches)
 
 
-def _show(console, arguments, result: PrequentialResult, notes: list[str]) -> None:
+def _show(console, arguments, result: PrequentialResult, bounds, more, notes) -> None:
     """Print what was noticed, the table and the verdict."""
-    gap = gap_of(arguments.constraint)
+    measures = {gap_of(name): value for name, value in bounds.items()}
     for note in notes:
         print_wrapped(console, f"- {note}", "  ")
     console.print()
-    console.print(result_table(result, gap))
-    for line in verdict(result, gap, arguments.bound):
+    console.print(result_table(result, measures, more))
+    if arguments.quiet:
+        console.quiet = False
+        for verdict in verdicts(result, measures):
+            print_wrapped(console, verdict.sentence)
+        console.quiet = True
+        return
+    for line in sentences(result, measures):
         print_wrapped(console, f"- {line}", "  ")
 
 
+def _explain_refusals(console, arguments, result, encoding: Encoding, recent: Recent) -> None:
+    """Print the reasons of the last refusals."""
+    if not arguments.explain:
+        return
+    frame, _ = recent.rows()
+    model = encoding.saved_model(result.estimators[FEAMOE])
+    refused = model.predict(frame) != result.favorable_label
+    rows = frame[refused].tail(arguments.explain)
+    console.print()
+    print_wrapped(
+        console,
+        f"Reasons of the last {len(rows)} refusals among the last {len(frame):,} rows, by "
+        "the model as it is now:",
+    )
+    print_reasons(console, model, rows, recent.numbers()[refused][-arguments.explain :])
+
+
 def _save(
-    console,
-    arguments,
-    result: PrequentialResult,
-    encoder: Pipeline,
-    picture: Path | None,
-    model_path: Path | None,
+    console, arguments, outputs: Outputs, result: PrequentialResult, encoding, bounds
 ) -> None:
     """Write picture and model, where they were asked for."""
-    if picture is not None:
-        draw(
-            result,
-            gap_of(arguments.constraint),
-            arguments.bound,
-            picture,
-            title=f"{Path(arguments.file).name}: {arguments.target}",
+    if "--output" in outputs:
+        name, value = next(iter(bounds.items()))
+        title = f"{Path(arguments.file).name}: {arguments.target}"
+        figure = picture(result, gap_of(name), value, title=title)
+        outputs.write(
+            "--output",
+            lambda path: save_picture(figure, path),
+            console,
+            f"Picture of accuracy and gap over time: {arguments.output}",
         )
-        console.print(f"Picture of accuracy and gap over time: {picture}", soft_wrap=True)
-    if model_path is not None:
-        model = Pipeline([*encoder.steps, ("model", result.estimators[FEAMOE])])
-        try:
-            joblib.dump(model, model_path)
-        except OSError as error:
-            raise InputError(
-                f"--model {str(model_path)!r} cannot be written: {error.strerror}"
-            ) from error
-        console.print(
-            f"Model, with its preprocessing: {model_path}\n"
-            f'  model = joblib.load("{model_path}"); model.predict(frame)  # raw columns',
-            soft_wrap=True,
-            markup=False,
+    if "--model" in outputs:
+        model = encoding.saved_model(result.estimators[FEAMOE])
+        outputs.write(
+            "--model",
+            lambda path: _dump(model, path),
+            console,
+            f"Model, with its preprocessing: {arguments.model}\n"
+            f'  model = joblib.load("{arguments.model}"); model.predict(frame)  # raw columns',
         )
+
+
+def _dump(model: Any, path: Path) -> None:
+    """Save a model whole or not at all."""
+    import joblib
+
+    with replaced(path) as part:
+        joblib.dump(model, part)
+
+
+def _report(
+    console, arguments, outputs: Outputs, result, encoding, recent, notes, bounds
+) -> None:
+    """Write the report and its numbers, with a progress bar."""
+    if not _wants_report(arguments):
+        return
+    measures = {gap_of(name): value for name, value in bounds.items()}
+    with console.status("Writing the report"):
+        if "--report" in outputs:
+            outputs.write(
+                "--report",
+                lambda path: write_report(
+                    arguments, path, result, encoding, recent, notes, measures
+                ),
+                console,
+                f"Report: {arguments.report}",
+            )
+        if "--json" in outputs:
+            outputs.write(
+                "--json",
+                lambda path: write_json(
+                    arguments, path, result, encoding, recent, notes, measures
+                ),
+                console,
+                f"Every number of it: {arguments.json}",
+            )
+
+
+def _how_to_go_on(arguments) -> str:
+    """The line that resumes an interrupted run."""
+    line = shlex.join(["python", "-m", "skfeamoe", *arguments.line])
+    if arguments.checkpoint is None:
+        return "nothing is lost next time with --checkpoint FILE"
+    if not Path(arguments.checkpoint).exists():
+        return f"before the first checkpoint; begin anew with: {line}"
+    return f"go on with: {line}"

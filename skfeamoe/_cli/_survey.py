@@ -6,6 +6,7 @@ labels and groups exist, how many rows there are, and whether they are in order.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from skfeamoe.streaming import iter_batches
 from skfeamoe.streaming._groups import SEPARATOR, group_labels, sensitive_columns
 
+from ._copies import Copies
 from ._errors import InputError, as_input_error
 
 SURVEY_ROWS = 16_384
@@ -37,6 +39,7 @@ class Survey:
     n_unknown_group: int = 0
     time_breaks: int = 0
     first_time_break: str | None = None
+    copies: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def classes(self) -> list:
@@ -44,15 +47,21 @@ class Survey:
         return np.unique(np.array(list(self.labels))).tolist()
 
 
-def survey(path: str, roles: dict[str, Any]) -> Survey:
+def survey(source, roles: dict[str, Any], *, ignored=()) -> Survey:
     """Read a file once; every reading error becomes one line."""
     found = Survey(groups=[Counter() for _ in roles["sensitive"]])
+    copies = Copies([roles["target"], *roles["sensitive"]])
     last_time = None
     next_row = 0
     try:
-        for batch in iter_batches(path, **roles, missing_target="skip", batch_size=SURVEY_ROWS):
+        batches = iter_batches(
+            source.frames(), **roles, missing_target="skip", batch_size=SURVEY_ROWS
+        )
+        for batch in batches:
             _count_labels(found, batch.y)
             _count_groups(found, batch.sensitive_features)
+            values = {roles["target"]: batch.y, **dict(batch.sensitive_features.items())}
+            copies.read(batch.X.drop(columns=list(ignored), errors="ignore"), values)
             if batch.time is not None:
                 last_time = _check_order(found, batch, last_time, roles["time"])
             found.n_rows += len(batch)
@@ -62,10 +71,13 @@ def survey(path: str, roles: dict[str, Any]) -> Survey:
     except (ValueError, OSError, ImportError) as error:
         raise as_input_error(error) from error
     found.n_skipped = next_row - found.n_rows
+    found.copies = copies.found()
     return found
 
 
-def check_survey(found: Survey, path: str, roles: dict[str, Any]) -> None:
+def check_survey(
+    found: Survey, path: str, roles: dict[str, Any], *, sorted_is_fine: bool = False
+) -> None:
     """Refuse what cannot be learned from."""
     target = roles["target"]
     if not found.n_rows:
@@ -98,6 +110,15 @@ def check_survey(found: Survey, path: str, roles: dict[str, Any]) -> None:
         raise InputError(
             f"{path!r} has {found.n_rows} rows with a target; at least {LEAST_ROWS} are needed"
         )
+    if found.copies:
+        named = "; ".join(f"{copy!r} says the same as {of!r}" for copy, of in found.copies)
+        options = " ".join(f"--ignore {copy}" for copy, _ in found.copies)
+        raise InputError(
+            f"{named} in every row, so a model would see what it must not; leave it out "
+            f"with {options}, or let it stand with --keep"
+        )
+    if sorted_is_fine:
+        return
     if found.second_class_row is None or found.second_class_row >= found.n_rows // 2:
         raise InputError(
             f"target {target!r} is {found.label_order[0]!r} in the first half of the rows: "
@@ -118,6 +139,28 @@ def favorable_label(found: Survey, text: str | None, target: str) -> Any:
     raise InputError(
         f"--favorable {text!r} is not a value of target {target!r}; its values are "
         + ", ".join(repr(str(label)) for label in classes)
+    )
+
+
+HARM = re.compile(
+    r"default|denied|denial|reject|refus|recid|fraud|delinq|arrest|declin|charge.?off|dropout"
+    r"|fail|churn|bad(?:_|$)|foreclos|bankrupt",
+    re.IGNORECASE,
+)
+"""Words that name what is bad for a person."""
+
+
+def harm_note(label: Any, text: str | None, target: str, classes: list) -> str | None:
+    """A warning where the favorable label was not asked for and its name suggests harm."""
+    if text is not None:
+        return None
+    yes = str(label).lower() in ("1", "1.0", "true", "yes", "y", "t")
+    if not (HARM.search(str(label)) or (yes and HARM.search(target))):
+        return None
+    other = next(c for c in classes if c != label)
+    return (
+        f"WARNING: {target} = {label} is taken to be good for the person, as no --favorable "
+        f"was given, but its name suggests harm; --favorable {other} turns it around"
     )
 
 

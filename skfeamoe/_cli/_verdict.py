@@ -1,34 +1,42 @@
-"""The table of a run, and sentences that are computed from its numbers."""
+"""The table of a run, and the verdict on its bounds, for a terminal."""
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from skfeamoe.streaming import PrequentialResult
-from skfeamoe.streaming._tally import group_gaps, group_rates
+from skfeamoe.inspection._timeline import MEASURE_NAMES
+from skfeamoe.streaming import PrequentialResult, Verdict
+from skfeamoe.streaming._tally import GROUP_COUNTS, group_gaps
+from skfeamoe.streaming._words import GAP_WORDS, apart
 
 from ._errors import needs
 from ._models import FEAMOE
-from ._run import MIN_GROUP_SIZE
 
-GAP_NAMES = {
+SHORT_NAMES = {
+    "balanced_accuracy": "bal. acc.",
+    "majority_accuracy": "majority",
+    "roc_auc": "AUC",
+    "ks_statistic": "KS",
+    "brier_score": "Brier",
+    "calibration_error": "calib. err.",
     "demographic_parity_difference": "parity gap",
+    "demographic_parity_ratio": "parity ratio",
     "equalized_odds_difference": "odds gap",
     "equal_opportunity_difference": "opp. gap",
     "burden_difference": "burden gap",
 }
-LONG_NAMES = {
-    "demographic_parity_difference": "demographic-parity gap",
-    "equalized_odds_difference": "equalized-odds gap",
-    "equal_opportunity_difference": "equal-opportunity gap",
-    "burden_difference": "burden gap",
-}
-_USUAL = ("demographic_parity_difference", "equalized_odds_difference", "burden_difference")
+USUAL = (
+    "accuracy",
+    "roc_auc",
+    "demographic_parity_difference",
+    "equalized_odds_difference",
+    "burden_difference",
+)
 
 
 def gap_of(constraint: str) -> str:
@@ -36,10 +44,13 @@ def gap_of(constraint: str) -> str:
     return f"{constraint}_difference"
 
 
-def result_table(result: PrequentialResult, gap: str) -> Any:
+def result_table(
+    result: PrequentialResult, bounds: Mapping[str, float], more: Sequence[str] = ()
+) -> Any:
     """Return one line per model, over all scored rows, as a rich table."""
-    gaps = list(_USUAL) if gap in _USUAL else [gap, *_USUAL]
-    scored = _scored(result)
+    names = [*USUAL, *(m for m in (*bounds, *more) if m not in USUAL)]
+    names = [name for name in names if name in result.metrics]
+    scored = max(model.rows_scored for model in result.points[-1].models.values())
     table = needs("rich.table").Table(
         title=f"Over {scored:,} tested rows",
         title_justify="left",
@@ -48,42 +59,52 @@ def result_table(result: PrequentialResult, gap: str) -> Any:
         padding=(0, 1, 0, 0),
     )
     table.add_column("model", no_wrap=True)
-    for name in ["rows seen", "accuracy", *(GAP_NAMES[g] for g in gaps), "experts"]:
-        table.add_column(name, justify="right")
-    for name, model in result.points[-1]["models"].items():
-        view = model["views"]["cumulative"]
+    for name in names:
+        shown = SHORT_NAMES.get(name, MEASURE_NAMES.get(name, name))
+        table.add_column(shown, justify="right")
+    table.add_column("experts", justify="right")
+    main = next(iter(bounds), None)
+    if main is not None:
+        table.add_column("bound", justify="right")
+    for name, model in result.points[-1].models.items():
+        view = model.views["cumulative"]
+        answer = []
+        if main is not None:
+            answer = [result.verdict(model=name, measure=main, bound=bounds[main]).answer]
         table.add_row(
             name,
-            f"{result.rows_seen:,}",
-            _number(view["accuracy"]),
-            *(_number(view[g]) for g in gaps),
-            "-" if model["n_experts"] is None else str(model["n_experts"]),
+            *(_number(view[measure]) for measure in names),
+            "-" if model.n_experts is None else str(model.n_experts),
+            *answer,
             style="bold" if name == FEAMOE else None,
         )
     return table
 
 
-def verdict(
+def verdicts(result: PrequentialResult, bounds: Mapping[str, float]) -> list[Verdict]:
+    """FEAMOE's verdict on every bound."""
+    return [
+        result.verdict(model=FEAMOE, measure=measure, bound=bound)
+        for measure, bound in bounds.items()
+    ]
+
+
+def sentences(
     result: PrequentialResult,
-    gap: str,
-    bound: float,
+    bounds: Mapping[str, float],
     change_points: Sequence[int] = (),
     world_names: Sequence[str] = (),
 ) -> list[str]:
     """Say what the numbers show, whether it flatters FEAMOE or not."""
-    last = {n: m["views"]["cumulative"] for n, m in result.points[-1]["models"].items()}
-    if np.isnan(last[FEAMOE][gap]):
-        return [
-            f"The {LONG_NAMES[gap]} cannot be measured: fewer than two groups have "
-            f"{MIN_GROUP_SIZE} rows to take it from.",
-            _accuracy_sentence(last),
-        ]
-    sentences = [_gap_sentence(last, gap, bound), _accuracy_sentence(last)]
+    found: list[str] = []
+    for verdict in verdicts(result, bounds):
+        found += [s for s in verdict.sentences if s not in found]
+        found += _rivals_sentence(result, verdict)
+    found += _accuracy_sentence(result)
     if len(change_points):
-        sentences.append(_worlds_sentence(result, gap, change_points, world_names))
-    else:
-        sentences.append(_windows_sentence(result, gap, bound))
-    return [sentence for sentence in sentences if sentence]
+        measure = next(iter(bounds))
+        found.append(_worlds_sentence(result, measure, change_points, world_names))
+    return found
 
 
 def print_wrapped(console, text: str, indent: str = "") -> None:
@@ -92,67 +113,45 @@ def print_wrapped(console, text: str, indent: str = "") -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def _gap_sentence(last: dict[str, dict], gap: str, bound: float) -> str:
-    """Say whether the bound was kept over all rows, and what the rivals' gaps were."""
-    own = last[FEAMOE][gap]
-    rivals = {n: v[gap] for n, v in last.items() if n != FEAMOE and not np.isnan(v[gap])}
-    kept = "kept its bound" if own <= bound else "did NOT keep its bound"
-    text = f"FEAMOE {kept} over all tested rows: {LONG_NAMES[gap]} {own:.3f}, bound {bound:g}"
-    if rivals:
-        text += "; " + ", ".join(f"{name} {value:.3f}" for name, value in rivals.items())
-        lower = [name for name, value in rivals.items() if value < own]
-        if own > bound:
-            text += (
-                f" (smaller than FEAMOE's: {', '.join(lower)})"
-                if lower
-                else " (FEAMOE's is still the smallest)"
-            )
-    return text + "."
+def _rivals_sentence(result: PrequentialResult, verdict: Verdict) -> list[str]:
+    """What the rivals' gaps were."""
+    own = verdict.whole.interval.value
+    values = {
+        name: result.verdict(
+            model=name, measure=verdict.measure, bound=verdict.bound
+        ).whole.interval.value
+        for name in result.timings
+        if name != FEAMOE
+    }
+    values = {name: value for name, value in values.items() if not np.isnan(value)}
+    if np.isnan(own) or not values:
+        return []
+    text = ", ".join(f"{name} {apart(value, own)}" for name, value in values.items())
+    lower = [name for name, value in values.items() if value < own]
+    if lower:
+        text += f" (smaller than FEAMOE's: {', '.join(lower)})"
+    return [f"The {GAP_WORDS[verdict.measure]} of the others: {text}."]
 
 
-def _accuracy_sentence(last: dict[str, dict]) -> str:
+def _accuracy_sentence(result: PrequentialResult) -> list[str]:
     """Compare the accuracies."""
-    own = last[FEAMOE]["accuracy"]
+    views = {n: m.views["cumulative"] for n, m in result.points[-1].models.items()}
+    own = views[FEAMOE]["accuracy"]
+    if np.isnan(own):
+        return ["No row was tested, so there is no accuracy to compare."]
     parts = []
-    for name, view in last.items():
-        if name == FEAMOE:
+    for name, view in views.items():
+        if name == FEAMOE or np.isnan(view["accuracy"]):
             continue
         points = 100 * (own - view["accuracy"])
         side = "above" if points > 0 else "below"
-        apart = f"{abs(points):.1f} points {side}" if abs(points) >= 0.05 else "level with"
-        parts.append(f"{apart} {name}'s {view['accuracy']:.3f}")
-    return f"Its accuracy was {own:.3f}: {', '.join(parts)}."
-
-
-def _windows_sentence(result: PrequentialResult, gap: str, bound: float) -> str:
-    """Say how often the gap of recent rows was within the bound, and how sure that is."""
-    views = [
-        model["views"]["window"]
-        for model in (point["models"][FEAMOE] for point in result.points)
-        if model["views"]["window"]["n_rows"] >= result.settings["window"]
+        apart_ = f"{abs(points):.1f} points {side}" if abs(points) >= 0.05 else "level with"
+        parts.append(f"{apart_} {name}'s {view['accuracy']:.3f}")
+    compared = f": {', '.join(parts)}" if parts else ""
+    return [
+        f"Its accuracy was {own:.3f}{compared}; always saying the most frequent label has "
+        f"{views[FEAMOE]['majority_accuracy']:.3f}."
     ]
-    views = [view for view in views if not np.isnan(view[gap])]
-    if not views:
-        return ""
-    share = np.mean([view[gap] <= bound for view in views])
-    text = (
-        f"In windows of {result.settings['window']:,} rows its gap was within the bound "
-        f"{share:.0%} of the time"
-    )
-    if gap == "demographic_parity_difference":
-        error = np.median([_parity_error(view) for view in views])
-        text += f" (a window measures it with a standard error of {error:.3f})"
-    return text + "."
-
-
-def _parity_error(view: dict[str, Any]) -> float:
-    """Standard error of a windowed demographic-parity gap, of its two extreme groups."""
-    rates = group_rates(view)
-    rate, rows = rates["selection_rate"], rates["n_rows"]
-    large = rows >= MIN_GROUP_SIZE
-    rate, rows = rate[large], rows[large]
-    ends = [rate.argmax(), rate.argmin()]
-    return float(np.sqrt((rate[ends] * (1 - rate[ends]) / rows[ends]).sum()))
 
 
 def _worlds_sentence(
@@ -179,28 +178,20 @@ def _gap_between(
     before = _counts_at(result, name, first)
     after = _counts_at(result, name, last)
     part = {key: after[key] - before[key] for key in after}
-    return group_gaps(part, MIN_GROUP_SIZE)[gap]
+    return group_gaps(part, result.min_group_size)[gap]
 
 
 def _counts_at(result: PrequentialResult, name: str, row: int) -> dict[str, np.ndarray]:
     """Cumulative counts of a model at the evaluation point nearest to a row."""
-    n_groups = len(result.groups)
-    counts = {
-        "cells": np.zeros((n_groups, 2, 2)),
-        "counts": np.zeros((n_groups, 2, 2)),
-        "distance": np.zeros(n_groups),
-    }
+    end = result.points[-1].models[name].views["cumulative"]
+    counts = {key: np.zeros_like(getattr(end, key)) for key in GROUP_COUNTS}
     if row > 0:
-        point = min(result.points, key=lambda p: abs(p["rows_seen"] - row))
-        view = point["models"][name]["views"]["cumulative"]
+        point = min(result.points, key=lambda p: abs(p.rows_seen - row))
+        view = point.models[name].views["cumulative"]
         for key, array in counts.items():
-            array[: len(view[key])] = view[key]
+            found = getattr(view, key)
+            array[: len(found)] = found
     return counts
-
-
-def _scored(result: PrequentialResult) -> int:
-    """Rows that the models predicted and that count."""
-    return max(model["rows_scored"] for model in result.points[-1]["models"].values())
 
 
 def _number(value: float) -> str:

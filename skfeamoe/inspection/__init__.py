@@ -8,6 +8,7 @@ from skfeamoe.inspection._fairness_drift import FairnessDriftDisplay
 from skfeamoe.inspection._gap import GapExplanation, explain_gap
 from skfeamoe.inspection._gap_display import GroupComparisonDisplay
 from skfeamoe.inspection._prequential import PrequentialDisplay
+from skfeamoe.inspection._reason_codes import Reason, ReasonCodes, reason_codes
 from skfeamoe.inspection._recourse import RecourseResult, recourse
 from skfeamoe.inspection._recourse_display import RecourseDisplay
 from skfeamoe.inspection._regions import ExpertRegionsDisplay
@@ -23,11 +24,14 @@ __all__ = [
     "GapExplanation",
     "GroupComparisonDisplay",
     "PrequentialDisplay",
+    "Reason",
+    "ReasonCodes",
     "RecourseDisplay",
     "RecourseResult",
     "RoutingDisplay",
     "decision_plot",
     "explain_gap",
     "onehot_groups",
+    "reason_codes",
     "recourse",
 ]

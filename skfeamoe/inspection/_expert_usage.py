@@ -13,6 +13,9 @@ from skfeamoe.inspection._timeline import (
     open_axes,
 )
 
+MOST_EXPERTS = 6
+"""Areas that are told apart; the experts with the least weight share one."""
+
 HATCHES = ("", "///", "...", "xxx")
 
 
@@ -136,12 +139,16 @@ class ExpertUsageDisplay:
         self : ExpertUsageDisplay
         """
         axes = new_axes(pyplot(), ax, 1, [3.2])
-        weights = np.asarray(self.weights)
-        colors = [SERIES[(k - 1) % len(SERIES)] for k in self.experts]
+        weights, experts = self._drawn()
+        names = [expert_name(k - 1) for k in experts]
+        colors = [SERIES[(k - 1) % len(SERIES)] for k in experts]
+        if weights.shape[1] > len(experts):
+            names.append(f"{len(self.experts) - len(experts)} others")
+            colors.append("#B8B8B8")
         areas = axes[0].stackplot(
             self.rows, weights.T, colors=colors, ec="white", lw=0.6, step="pre"
         )
-        for k, area in zip(self.experts, areas, strict=True):
+        for k, area in zip(experts, areas, strict=False):
             area.set_hatch(HATCHES[(k - 1) // len(SERIES) % len(HATCHES)])
         open_axes(axes[0])
         axes[0].set_ylim(0.0, 1.0)
@@ -156,14 +163,23 @@ class ExpertUsageDisplay:
         )
         axes[0].legend(
             areas[::-1],
-            [expert_name(k - 1) for k in self.experts][::-1],
+            names[::-1],
             loc="center left",
             bbox_to_anchor=(1.0, 0.5),
             frameon=False,
             fontsize="small",
-            ncols=1 + (len(self.experts) - 1) // 12,
         )
         mark_alarms(axes, self.alarm_rows)
         label_rows(axes[0], self.rows, self.times or [None] * len(self.rows))
         self.ax_, self.figure_ = axes, axes[0].figure
         return self
+
+    def _drawn(self):
+        """Weights and numbers of the experts with areas of their own; the rest is one area."""
+        weights = np.asarray(self.weights)
+        if len(self.experts) <= MOST_EXPERTS:
+            return weights, list(self.experts)
+        share = np.argsort(-weights.sum(axis=0), kind="stable")
+        top = np.sort(share[: MOST_EXPERTS - 1])
+        rest = np.delete(weights, top, axis=1).sum(axis=1)
+        return np.column_stack([weights[:, top], rest]), [self.experts[k] for k in top]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from skfeamoe.inspection._prequential import draw_bound
-from skfeamoe.inspection._style import INK, MARKERS, RAISES, SERIES, pyplot
+from skfeamoe.inspection._style import INK, MARKERS, QUIET, RAISES, SERIES, pyplot
 from skfeamoe.inspection._timeline import (
     LINES,
     MEASURE_NAMES,
@@ -25,7 +27,7 @@ from skfeamoe.inspection._timeline import (
 Z95 = 1.959963984540054
 """Quantile of the normal distribution for two-sided 95 %."""
 
-MOST_GROUPS = 8
+MOST_GROUPS = 5
 """Groups whose rates are drawn, the largest ones; the gap is that of all groups."""
 
 
@@ -54,12 +56,14 @@ class FairnessDriftDisplay:
         Bound on the gap.
     alarm_rows : sequence of int, default=()
         Rows at which alarms were raised.
+    gap_interval : ndarray of shape (n_points, 2), default=None
+        Lower and upper ends of the intervals of the gap.
     n_more_groups : int, default=0
         Groups that are not drawn.
 
     Attributes
     ----------
-    ax_ : ndarray of two Axes
+    ax_ : ndarray of Axes, one for each panel
     figure_ : :class:`matplotlib.figure.Figure`
 
     Notes
@@ -99,6 +103,7 @@ class FairnessDriftDisplay:
         times=None,
         difference_bound=None,
         alarm_rows=(),
+        gap_interval=None,
         n_more_groups=0,
     ):
         self.rows = rows
@@ -110,6 +115,7 @@ class FairnessDriftDisplay:
         self.times = times
         self.difference_bound = difference_bound
         self.alarm_rows = alarm_rows
+        self.gap_interval = gap_interval
         self.n_more_groups = n_more_groups
 
     @classmethod
@@ -123,6 +129,7 @@ class FairnessDriftDisplay:
         view: str = "window",
         difference_bound: float | None = None,
         alarms: bool = True,
+        panels: Sequence[str] = ("rates", "gap"),
         ax=None,
     ):
         """Draw the result of a run.
@@ -146,8 +153,10 @@ class FairnessDriftDisplay:
             Bound on the gap.
         alarms : bool, default=True
             Whether to mark alarms.
-        ax : array of two Axes, default=None
-            Where to draw; None makes a figure.
+        panels : sequence of {"rates", "gap"}, default=("rates", "gap")
+            What to draw.
+        ax : array of Axes, default=None
+            Where to draw, one for each panel; None makes a figure.
 
         Returns
         -------
@@ -177,9 +186,11 @@ class FairnessDriftDisplay:
         rows = table["rows_seen"].to_numpy()
         parts = {name: groups.loc[name].reindex(rows) for name in names}
         found = result.alarms
+        gaps = result.gap_table(measure, model=model, view=view)
         display = cls(
             rows=rows,
-            gap=table[measure].to_numpy(dtype=float),
+            gap=gaps["gap"].to_numpy(dtype=float),
+            gap_interval=gaps[["low", "high"]].to_numpy(dtype=float),
             group_rates={name: part[rate].to_numpy(float) for name, part in parts.items()},
             group_intervals=None
             if rate == "burden"
@@ -191,25 +202,31 @@ class FairnessDriftDisplay:
             alarm_rows=found["row"][found["model"] == model].tolist() if alarms else (),
             n_more_groups=len(sizes) - len(names),
         )
-        return display.plot(ax=ax)
+        return display.plot(panels=panels, ax=ax)
 
-    def plot(self, *, ax=None):
+    def plot(self, *, panels=("rates", "gap"), ax=None):
         """Draw.
 
         Parameters
         ----------
-        ax : array of two Axes, default=None
-            Where to draw rates and gap; None makes a figure.
+        panels : sequence of {"rates", "gap"}, default=("rates", "gap")
+            What to draw.
+        ax : array of Axes, default=None
+            Where to draw, one for each panel; None makes a figure.
 
         Returns
         -------
         self : FairnessDriftDisplay
         """
-        axes = new_axes(pyplot(), ax, 2, [3.0, 2.4])
-        self._draw_rates(axes[0])
-        self._draw_gap(axes[1])
+        unknown = [name for name in panels if name not in ("rates", "gap")]
+        if unknown or not len(panels):
+            raise ValueError(f"panels must be of 'rates' and 'gap', got {panels!r}")
+        heights = [{"rates": 3.0, "gap": 2.4}[name] for name in panels]
+        axes = new_axes(pyplot(), ax, len(panels), heights)
+        for axis, name in zip(axes, panels, strict=True):
+            self._draw_rates(axis) if name == "rates" else self._draw_gap(axis)
         mark_alarms(axes, self.alarm_rows)
-        label_rows(axes[1], self.rows, self.times or [None] * len(self.rows))
+        label_rows(axes[-1], self.rows, self.times or [None] * len(self.rows))
         self.ax_, self.figure_ = axes, axes[0].figure
         return self
 
@@ -245,13 +262,18 @@ class FairnessDriftDisplay:
         label_ends(ax, ends, self.rows[-1] if len(self.rows) else 0)
 
     def _draw_gap(self, ax) -> None:
-        """The gap and its bound."""
+        """The gap with its interval, and its bound."""
+        if self.gap_interval is not None and len(self.rows):
+            low, high = np.asarray(self.gap_interval).T
+            ax.fill_between(self.rows, low, high, color=QUIET, alpha=0.18, lw=0)
         ax.plot(self.rows, self.gap, color=INK, lw=2.0)
         open_axes(ax)
         ax.set_ylim(bottom=0.0)
         ax.margins(x=0.0)
         if self.difference_bound is not None:
-            over = np.nan_to_num(self.gap) > self.difference_bound
+            ratio = self.measure.endswith("_ratio")
+            gap = np.nan_to_num(self.gap, nan=self.difference_bound)
+            over = gap < self.difference_bound if ratio else gap > self.difference_bound
             ax.fill_between(
                 self.rows,
                 self.difference_bound,

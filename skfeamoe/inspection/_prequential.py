@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skfeamoe.inspection._style import INK, SERIES, pyplot
+from skfeamoe.inspection._style import INK, QUIET, SERIES, pyplot
 from skfeamoe.inspection._timeline import (
     LINES,
     MEASURE_NAMES,
+    RATE_OF,
     chosen_measure,
     chosen_model,
     chosen_view,
@@ -19,6 +20,7 @@ from skfeamoe.inspection._timeline import (
     mark_alarms,
     new_axes,
     open_axes,
+    say_nothing,
 )
 
 
@@ -37,6 +39,8 @@ class PrequentialDisplay:
         Bound on the gaps, drawn as a line.
     alarm_rows : sequence of int, default=()
         Rows at which alarms were raised.
+    bands : dict of str to tuple of ndarray (rows, lower, upper), default=None
+        For a gap, its 95 % interval at some rows: what noise alone may do to a window.
 
     Attributes
     ----------
@@ -67,12 +71,15 @@ class PrequentialDisplay:
     >>> plt.close(display.figure_)
     """
 
-    def __init__(self, *, rows, values, times=None, difference_bound=None, alarm_rows=()):
+    def __init__(
+        self, *, rows, values, times=None, difference_bound=None, alarm_rows=(), bands=None
+    ):
         self.rows = rows
         self.values = values
         self.times = times
         self.difference_bound = difference_bound
         self.alarm_rows = alarm_rows
+        self.bands = {} if bands is None else bands
 
     @classmethod
     def from_result(
@@ -102,7 +109,8 @@ class PrequentialDisplay:
         alarms : bool, default=True
             Whether to mark the alarms of `model`.
         model : str, default=None
-            Whose alarms are marked; the first model's by default.
+            Whose alarms are marked, and whose gaps have a band of their 95 % intervals; the
+            first model's by default.
         ax : Axes or array of Axes, default=None
             Where to draw, one for each measure; None makes a figure.
 
@@ -121,18 +129,35 @@ class PrequentialDisplay:
         table = chosen_view(result.table, view)
         table = table[table["n_rows"] >= full_window(result, view)]
         parts = {name: table[table["model"] == name] for name in result.timings}
+        gaps = {
+            (measure, name): result.gap_table(measure, model=name, view=view)
+            for measure in measures
+            if measure in RATE_OF
+            for name in result.timings
+        }
         found = result.alarms
         display = cls(
             rows={name: part["rows_seen"].to_numpy() for name, part in parts.items()},
             values={
                 measure: {
-                    name: part[measure].to_numpy(dtype=float) for name, part in parts.items()
+                    name: gaps[measure, name]["gap"].to_numpy(dtype=float)
+                    if (measure, name) in gaps
+                    else part[measure].to_numpy(dtype=float)
+                    for name, part in parts.items()
                 }
                 for measure in measures
             },
             times=parts[marked]["time"].tolist(),
             difference_bound=difference_bound,
             alarm_rows=found["row"][found["model"] == marked].tolist() if alarms else (),
+            bands={
+                measure: tuple(
+                    gaps[measure, marked][name].to_numpy(dtype=float)
+                    for name in ("rows_seen", "low", "high")
+                )
+                for measure in measures
+                if (measure, marked) in gaps
+            },
         )
         return display.plot(ax=ax)
 
@@ -161,6 +186,10 @@ class PrequentialDisplay:
     def _draw(self, ax, measure: str, lines: dict) -> None:
         """One panel."""
         ends, last = [], 0
+        title = MEASURE_NAMES.get(measure, measure)
+        if measure in self.bands and len(self.bands[measure][0]):
+            ax.fill_between(*self.bands[measure], color=SERIES[0], alpha=0.16, lw=0)
+            title += ", with the 95 % interval of a window"
         for k, (name, values) in enumerate(lines.items()):
             color = SERIES[k % len(SERIES)]
             rows = self.rows[name]
@@ -177,15 +206,49 @@ class PrequentialDisplay:
                 ends.append((float(known[-1]), name, color))
                 last = max(last, int(rows[-1]))
         open_axes(ax)
-        ax.set_title(
-            MEASURE_NAMES.get(measure, measure), loc="left", fontsize=11, color=INK, pad=14
-        )
-        if measure.endswith("_difference"):
+        ax.set_title(title, loc="left", fontsize=11, color=INK, pad=14)
+        if measure in RATE_OF:
             ax.set_ylim(bottom=0.0)
             if self.difference_bound is not None:
                 draw_bound(ax, self.difference_bound)
         ax.margins(x=0.0)
+        if not ends:
+            say_nothing(ax, "no full window")
         label_ends(ax, ends, last)
+
+    def mark_changes(self, points, names=(), widths=()):
+        """Mark where the world is known to have changed, after `plot`.
+
+        Parameters
+        ----------
+        points : sequence of int
+            Rows at which changes began.
+        names : sequence of str, default=()
+            What they are called.
+        widths : sequence of int, default=()
+            Rows that they took.
+
+        Returns
+        -------
+        self : PrequentialDisplay
+        """
+        for index, first in enumerate(points):
+            for ax in self.ax_:
+                ax.axvline(first, color=QUIET, linewidth=1, zorder=1)
+                if len(widths) and widths[index]:
+                    end = first + widths[index]
+                    ax.axvspan(first, end, color="#F6EFE0", zorder=0, linewidth=0)
+            if len(names):
+                self.ax_[0].annotate(
+                    names[index],
+                    (first, 1.0),
+                    xycoords=("data", "axes fraction"),
+                    xytext=(4, -10),
+                    textcoords="offset points",
+                    fontsize=9,
+                    color=INK,
+                )
+        return self
 
 
 def draw_bound(ax, bound: float) -> None:

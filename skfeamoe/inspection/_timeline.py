@@ -13,17 +13,27 @@ MEASURE_NAMES = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced accuracy",
     "log_loss": "log loss",
+    "majority_accuracy": "accuracy of the most frequent label",
+    "brier_score": "Brier score",
+    "ks_statistic": "KS statistic",
+    "calibration_error": "calibration error",
     "roc_auc": "area under ROC curve",
     "demographic_parity_difference": "demographic-parity gap",
     "equalized_odds_difference": "equalized-odds gap",
     "equal_opportunity_difference": "equal-opportunity gap",
     "burden_difference": "burden gap",
+    "demographic_parity_ratio": "demographic-parity ratio",
+    "equalized_odds_ratio": "equalized-odds ratio",
+    "equal_opportunity_ratio": "equal-opportunity ratio",
 }
 RATE_OF = {
     "demographic_parity_difference": "selection_rate",
     "equal_opportunity_difference": "true_positive_rate",
     "equalized_odds_difference": "true_positive_rate",
     "burden_difference": "burden",
+    "demographic_parity_ratio": "selection_rate",
+    "equal_opportunity_ratio": "true_positive_rate",
+    "equalized_odds_ratio": "true_positive_rate",
 }
 RATE_NAMES = {
     "selection_rate": "selection rate",
@@ -124,6 +134,11 @@ def label_rows(ax, rows: Sequence[int], times: Sequence[Any]) -> None:
         labels.append(text)
     ax.set_xticks(ticks, labels)
     ax.set_xlabel("rows of the stream" + (", and when" if known else ""), color=INK)
+
+
+def say_nothing(ax, text: str) -> None:
+    """A panel with nothing to draw says so."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=QUIET)
 
 
 def time_text(time: Any) -> str:

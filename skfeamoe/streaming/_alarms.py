@@ -120,19 +120,21 @@ def _feed(
     n_before = len(rows) - len(values)
     found, start = [], 0
     while start < len(values):
+        counted = detector.n
         alarm = detector.update(values[start:])
         if alarm is None:
             break
+        n_old = counted + alarm + 1 - detector.n_after
         start += alarm + 1
         end = n_before + start
         since = rows[max(end - detector.n_after, 0)]
-        found.append(_alarm(key, detector, int(rows[end - 1]), int(since)))
+        found.append(_alarm(key, detector, int(rows[end - 1]), int(since), n_old))
     watch["detectors"][key] = detector.to_dict()
     watch["rows"][key] = rows[-RECENT:]
     return found
 
 
-def _alarm(key: str, detector: Detector, row: int, since: int) -> dict[str, Any]:
+def _alarm(key: str, detector: Detector, row: int, since: int, n_before: int) -> dict[str, Any]:
     """One alarm: where, why, and from which level to which."""
     cause, _, code = key.partition(":")
     before, after = detector.before, detector.after
@@ -149,5 +151,7 @@ def _alarm(key: str, detector: Detector, row: int, since: int) -> dict[str, Any]
         "group": int(code) if code else None,
         "before": before,
         "after": after,
+        "n_before": int(n_before),
+        "n_after": int(detector.n_after),
         "change": "worse" if worse else "better",
     }

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy import sparse
 
-from ._sources import open_frames
+from ._sources import check_unique, open_frames
 
 
 @dataclass(frozen=True)
@@ -328,6 +328,7 @@ def _checked(frames: Iterable, roles: _Roles) -> Iterator:
     for number, frame in enumerate(frames):
         present = list(frame.columns)
         if columns is None:
+            check_unique(present, "frame")
             _check_columns([name for name in wanted if name is not None], present)
             columns = present
         elif present != columns:

@@ -81,24 +81,26 @@ def predict_rows(
     true: np.ndarray,
     classes: np.ndarray,
     favorable: int,
-    wanted: set,
+    needs: set,
 ) -> dict[str, Any]:
-    """Predict one batch: codes, score of the favorable class, log loss, distance."""
+    """Predict one batch: codes, score of the favorable class, log loss, distance.
+
+    `needs` names what is asked for besides the labels, of "score" and "distance".
+    """
     n = len(true)
     rows: dict[str, Any] = {
         "predicted": label_codes(estimator.predict(X), classes, "the prediction"),
-        "score": np.full(n, np.nan),
-        "log_loss": np.full(n, np.nan),
-        "distance": np.full(n, np.nan),
+        **{name: np.full(n, np.nan) for name in ("score", "log_loss", "proba", "distance")},
         "is_proba": False,
     }
-    if wanted & {"log_loss", "roc_auc"} and hasattr(estimator, "predict_proba"):
+    if "score" in needs and hasattr(estimator, "predict_proba"):
         proba = _in_order(estimator.predict_proba(X), estimator.classes_, classes)
         chosen = np.clip(proba[np.arange(n), true], _EPS, 1 - _EPS)
-        rows.update(score=proba[:, favorable], log_loss=-np.log(chosen), is_proba=True)
-    elif "roc_auc" in wanted and hasattr(estimator, "decision_function"):
+        score = np.clip(proba[:, favorable], 0.0, 1.0)
+        rows.update(score=score, proba=score, log_loss=-np.log(chosen), is_proba=True)
+    elif "score" in needs and hasattr(estimator, "decision_function"):
         rows["score"] = _decision_score(estimator, X, classes, favorable)
-    if "burden_difference" in wanted and hasattr(estimator, "distance_to_boundary"):
+    if "distance" in needs and hasattr(estimator, "distance_to_boundary"):
         rows["distance"] = np.asarray(estimator.distance_to_boundary(X), dtype=float)
     return rows
 

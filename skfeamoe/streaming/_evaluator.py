@@ -1,8 +1,8 @@
 """Test-then-train evaluation of several models over one pass of a stream.
 
-For every batch: predict with every model; when the batch's labels arrive (`label_delay`
-batches later), count the predictions and train on the batch. The state is plain data:
-dicts, lists, arrays and the estimators, so that it can be pickled in mid-stream and
+For every batch: predict with every model; when the labels of a batch arrive (`label_delay`
+batches, rows or time units later), count its predictions and train on it. The state is plain
+data: dicts, lists, arrays and the estimators, so that it can be pickled in mid-stream and
 continue.
 """
 
@@ -18,15 +18,19 @@ from sklearn.base import clone
 from . import _alarms, _calls, _tally
 from ._batches import StreamBatch, stacked
 from ._groups import SEPARATOR, group_labels, sensitive_columns
+from ._inputs import InputMonitor
+from ._measures import checked_measures
 from ._parameters import (
+    check_delay,
     check_lengths,
     check_numbers,
     check_train_names,
-    checked_metrics,
     named_models,
     new_model,
 )
+from ._points import EvaluationPoint, ModelPoint, View
 from ._result import PrequentialResult
+from ._river import RiverModel, is_river
 
 MAX_GROUPS = 1000
 MAX_POINTS = 400  # evaluation points kept with evaluate_every="auto"
@@ -53,11 +57,13 @@ class PrequentialEvaluator:
         Rows in the view "window".
     fading_factor : float or None, default=0.999
         Factor by which the weight of a row fades with each later row.
-    label_delay : int, default=0
-        Batches after which labels arrive.
+    label_delay : int or span of time, default=0
+        When labels arrive, in `delay_unit`.
+    delay_unit : {"batches", "rows", "time"}, default="batches"
+        Unit of `label_delay`.
     evaluate_every : int or "auto", default="auto"
         Rows between evaluation points.
-    metrics : sequence of str, default=None
+    metrics : sequence of str or mapping of str to callable, default=None
         Measures to compute.
     preprocessor : transformer, default=None
         Transforms the features; an unfitted one is cloned and fitted on the first batch.
@@ -65,12 +71,14 @@ class PrequentialEvaluator:
         Whether (which of) the models learn.
     pretrain_rows : int, default=0
         First rows, which only train.
-    min_group_size : int, default=1
+    min_group_size : int, default=30
         Rows that a group needs to count in a gap.
     detector : str, default=None
         Change detector that raises alarms; None watches nothing.
     detector_params : mapping, default=None
         Its parameters.
+    input_window : int, default=None
+        Rows of the windows in which inputs are watched; None watches none.
 
     Attributes
     ----------
@@ -112,54 +120,62 @@ class PrequentialEvaluator:
         favorable_label: Any = None,
         window: int | None = 1000,
         fading_factor: float | None = 0.999,
-        label_delay: int = 0,
+        label_delay: Any = 0,
+        delay_unit: Literal["batches", "rows", "time"] = "batches",
         evaluate_every: int | Literal["auto"] = "auto",
-        metrics: Sequence[str] | None = None,
+        metrics: Sequence[str] | Mapping[str, Any] | None = None,
         preprocessor=None,
         train: bool | Mapping[str, bool] = True,
         pretrain_rows: int = 0,
-        min_group_size: int = 1,
+        min_group_size: int = 30,
         detector: str | None = None,
         detector_params: Mapping[str, Any] | None = None,
+        input_window: int | None = None,
     ):
         check_numbers(
             window,
             fading_factor,
-            label_delay,
             evaluate_every,
             min_group_size,
             pretrain_rows,
         )
-        self.metrics = checked_metrics(metrics)
+        check_delay(label_delay, delay_unit)
+        self.measures = checked_measures(metrics)
         self.estimators_ = named_models(estimator)
+        self._callers: dict[str, Any] = {
+            name: RiverModel(model) if is_river(model) else model
+            for name, model in self.estimators_.items()
+        }
         self._models = {
             name: new_model(name, model, train, pretrain_rows)
-            for name, model in self.estimators_.items()
+            for name, model in self._callers.items()
         }
         check_train_names(train, self.estimators_)
         if detector is not None:
             for model in self._models.values():
                 model["watch"] = _alarms.new_watch(
-                    detector, dict(detector_params or {}), self.metrics
+                    detector, dict(detector_params or {}), self.measures.named
                 )
         self.classes = classes
         self.favorable_label = favorable_label
         self.window = window
         self.fading_factor = fading_factor
         self.label_delay = label_delay
+        self.delay_unit = delay_unit
         self.pretrain_rows = pretrain_rows
         self.min_group_size = min_group_size
         self.detector = detector
+        self.inputs_ = None if input_window is None else InputMonitor(input_window)
+        self.decided_first = True
         self.thin_points = evaluate_every == "auto"
         self.evaluate_every = FIRST_INTERVAL if evaluate_every == "auto" else evaluate_every
         self.use_preprocessor(preprocessor)
         self.classes_: Any = None
         self._favorable = -1
-        self._groups: dict[str, int] = {}
-        self._group_values: list[list[str]] = []
+        self._groups: dict[tuple[str, ...], int] = {}
         self._sensitive_names: list[str] = []
         self._waiting: list[dict[str, Any]] = []
-        self._points: list[dict[str, Any]] = []
+        self._points: list[EvaluationPoint] = []
         self.n_points_ = 0
         self._time: Any = None
         self.rows_arrived_ = 0
@@ -178,7 +194,7 @@ class PrequentialEvaluator:
         self.preprocessor_ = preprocessor
         self._preprocessor_ready = preprocessor is None or _calls.is_fitted(preprocessor)
 
-    def update(self, batch) -> dict[str, Any] | None:
+    def update(self, batch) -> EvaluationPoint | None:
         """Predict a batch, then count and train on the batch whose labels arrive with it.
 
         Parameters
@@ -188,9 +204,9 @@ class PrequentialEvaluator:
 
         Returns
         -------
-        dict or None
+        EvaluationPoint or None
             The evaluation point, if this batch completed one: ``rows_seen``, ``time`` and
-            ``models`` (name -> ``views`` -> view -> measures).
+            ``models``; ``point.models[name].views["window"]["accuracy"]`` is a measure.
 
         Raises
         ------
@@ -209,11 +225,15 @@ class PrequentialEvaluator:
         item = self._predicted(batch, self._transformed(batch.X), true)
         item["group"] = self._group_codes(batch.sensitive_features, len(batch))
         self._waiting.append(item)
+        if self.inputs_ is not None:
+            now = None if batch.time is None else np.asarray(batch.time)[-1]
+            self.inputs_.update(self._watched(batch), item["group"], now)
         self.rows_arrived_ += len(batch)
         self.next_row_ = self.rows_arrived_ if batch.next_row is None else batch.next_row
-        if len(self._waiting) > self.label_delay:
-            return self._label_arrives()
-        return None
+        point = None
+        while self._waiting and self._is_due(self._waiting[0]):
+            point = self._label_arrives() or point
+        return point
 
     def finish(self) -> PrequentialResult:
         """Let the labels that are still on their way arrive, and report.
@@ -231,7 +251,7 @@ class PrequentialEvaluator:
             self._label_arrives()
         for name, model in self._models.items():
             self._fit_static(name, model)
-        last = self._points[-1]["rows_seen"] if self._points else -1
+        last = self._points[-1].rows_seen if self._points else -1
         if self.rows_labeled_ > last:
             self._add_point()
         return self.result()
@@ -243,8 +263,8 @@ class PrequentialEvaluator:
             points=list(self._points),
             classes=self.classes_.tolist(),
             favorable_label=self.classes_.tolist()[self._favorable],
-            metrics=list(self.metrics),
-            groups=[list(values) for values in self._group_values],
+            metrics=self.measures.names,
+            groups=[list(values) for values in self._groups],
             sensitive_names=list(self._sensitive_names),
             min_group_size=self.min_group_size,
             rows_seen=self.rows_labeled_,
@@ -253,9 +273,12 @@ class PrequentialEvaluator:
                 "window": self.window,
                 "fading_factor": self.fading_factor,
                 "label_delay": self.label_delay,
+                "delay_unit": self.delay_unit,
                 "pretrain_rows": self.pretrain_rows,
                 "detector": self.detector,
+                "decided_first": self.decided_first,
             },
+            inputs=self.inputs_,
             alarm_records={
                 name: [dict(alarm) for alarm in model["watch"]["alarms"]]
                 for name, model in self._models.items()
@@ -278,7 +301,7 @@ class PrequentialEvaluator:
     @property
     def group_names_(self) -> list[str]:
         """Names of the groups that have appeared so far."""
-        return list(self._groups)
+        return [SEPARATOR.join(values) for values in self._groups]
 
     def _check_begun(self) -> None:
         """There is nothing to report before the first batch."""
@@ -289,7 +312,7 @@ class PrequentialEvaluator:
         """Fix the labels and the favorable one before the first prediction."""
         classes: Any = self.classes
         if classes is None:
-            fitted = [e for e in self.estimators_.values() if hasattr(e, "classes_")]
+            fitted = [e for e in self._callers.values() if hasattr(e, "classes_")]
             classes = fitted[0].classes_ if fitted else y
         classes = np.unique(np.asarray(classes))
         if len(classes) < 2:
@@ -319,8 +342,7 @@ class PrequentialEvaluator:
             return np.full(n_rows, -1, dtype=np.intp)
         names, columns = sensitive_columns(sensitive_features)
         labels = group_labels(columns)
-        new = {SEPARATOR.join(row): row for row in set(labels) if row is not None}
-        fresh = sorted(set(new) - set(self._groups))
+        fresh = sorted({row for row in labels if row is not None} - set(self._groups))
         if len(self._groups) + len(fresh) > MAX_GROUPS:
             raise ValueError(
                 f"sensitive_features {names} have more than {MAX_GROUPS} groups; leave out "
@@ -329,9 +351,8 @@ class PrequentialEvaluator:
         self._sensitive_names = names
         for label in fresh:
             self._groups[label] = len(self._groups)
-            self._group_values.append(list(new[label]))
-        codes = {row: self._groups[SEPARATOR.join(row)] for row in new.values()}
-        return np.array([-1 if row is None else codes[row] for row in labels], dtype=np.intp)
+        codes: dict[Any, int] = {None: -1, **self._groups}
+        return np.array([codes[row] for row in labels], dtype=np.intp)
 
     def _transformed(self, X) -> Any:
         """Features as the models see them."""
@@ -344,17 +365,17 @@ class PrequentialEvaluator:
 
     def _predicted(self, batch: StreamBatch, X, true) -> dict[str, Any]:
         """Predict a batch with every model that has learned something."""
-        wanted, predictions = set(self.metrics), {}
+        needs, predictions = self.measures.needs, {}
         for name, model in self._models.items():
             if not model["fitted"]:
                 continue
             begin = clock.perf_counter()
             predictions[name] = _calls.predict_rows(
-                self.estimators_[name], X, true, self.classes_, self._favorable, wanted
+                self._callers[name], X, true, self.classes_, self._favorable, needs
             )
             model["seconds"]["predict"] += clock.perf_counter() - begin
-            if hasattr(self.estimators_[name], "gate_proba"):
-                predictions[name]["gate"] = self.estimators_[name].gate_proba(X)
+            if hasattr(self._callers[name], "gate_proba"):
+                predictions[name]["gate"] = self._callers[name].gate_proba(X)
         weight = batch.sample_weight
         return {
             "X": X,
@@ -365,9 +386,27 @@ class PrequentialEvaluator:
             "true": true,
             "weight": np.ones(len(true)) if weight is None else np.asarray(weight, float),
             "predictions": predictions,
+            "arrived": self.rows_arrived_ + len(true),
         }
 
-    def _label_arrives(self) -> dict[str, Any] | None:
+    def _watched(self, batch: StreamBatch) -> Any:
+        """The inputs that are watched for changes."""
+        return batch.X
+
+    def _is_due(self, item: dict[str, Any]) -> bool:
+        """Whether the labels of a waiting batch have come by now."""
+        if self.delay_unit == "batches":
+            return len(self._waiting) > self.label_delay
+        if self.delay_unit == "rows":
+            return self.rows_arrived_ - item["arrived"] >= self.label_delay
+        newest = self._waiting[-1]["times"]
+        if item["times"] is None or newest is None:
+            raise ValueError(
+                'delay_unit="time" needs the time of every batch; give StreamBatch.time'
+            )
+        return newest[-1] - item["times"][-1] >= self.label_delay
+
+    def _label_arrives(self) -> EvaluationPoint | None:
         """Count the oldest waiting batch, train on it, and take stock when it is time."""
         item = self._waiting.pop(0)
         pretraining = self.rows_labeled_ < self.pretrain_rows
@@ -390,7 +429,10 @@ class PrequentialEvaluator:
     def _count(self, model: dict[str, Any], item: dict[str, Any], predicted: dict) -> None:
         """Add one batch of predictions to every view of a model."""
         rows = {key: item[key] for key in ("true", "group", "weight")}
-        rows |= {k: predicted[k] for k in ("predicted", "score", "log_loss", "distance")}
+        rows |= {
+            k: predicted[k] for k in ("predicted", "score", "log_loss", "proba", "distance")
+        }
+        model["is_proba"] = predicted["is_proba"]
         bins = not np.isnan(rows["score"]).all()
         if bins:
             rows["bin"] = _tally.score_bins(rows["score"], predicted["is_proba"])
@@ -423,7 +465,7 @@ class PrequentialEvaluator:
         self, name: str, model: dict[str, Any], item: dict[str, Any], pretraining: bool
     ) -> None:
         """Let a model learn from a batch whose labels have arrived."""
-        estimator = self.estimators_[name]
+        estimator = self._callers[name]
         if model["train"]:
             extra = _extra(item, model["accepts"]["partial_fit"])
             if not model["fitted"] and _calls.takes_classes(estimator):
@@ -446,17 +488,14 @@ class PrequentialEvaluator:
             for key in kept[0]
         }
         extra = _extra(item, model["accepts"]["fit"])
-        self.estimators_[name].fit(item["X"], item["y"], **extra)
+        self._callers[name].fit(item["X"], item["y"], **extra)
         model["waiting"] = []
         model["fitted"] = True
 
-    def _add_point(self) -> dict[str, Any]:
+    def _add_point(self) -> EvaluationPoint:
         """Take stock of every view of every model."""
-        point = {
-            "rows_seen": self.rows_labeled_,
-            "time": self._time,
-            "models": {name: self._stock(name, m) for name, m in self._models.items()},
-        }
+        models = {name: self._stock(name, model) for name, model in self._models.items()}
+        point = EvaluationPoint(self.rows_labeled_, self._time, models)
         self._points.append(point)
         self.n_points_ += 1
         if self.thin_points and len(self._points) >= MAX_POINTS:
@@ -464,44 +503,69 @@ class PrequentialEvaluator:
             self.evaluate_every *= 2
         return point
 
-    def _stock(self, name: str, model: dict[str, Any]) -> dict[str, Any]:
+    def _stock(self, name: str, model: dict[str, Any]) -> ModelPoint:
         """Measures of one model now."""
-        views = {"cumulative": self._view(model["cumulative"])}
+        views = {"cumulative": self._view(model["cumulative"], model)}
         if self.window is not None:
-            views["window"] = self._window_view(model["ring"])
+            views["window"] = self._window_view(model)
         if self.fading_factor is not None:
-            views["faded"] = self._view(model["faded"])
+            views["faded"] = self._view(model["faded"], model)
         usage, model["usage"] = model["usage"], {}
-        ids = getattr(self.estimators_[name], "expert_ids_", None)
-        return {
-            "rows_scored": model["rows_scored"],
-            "n_experts": getattr(self.estimators_[name], "n_experts_", None),
-            "expert_ids": None if ids is None else np.asarray(ids).tolist(),
-            "usage": usage,
-            "views": views,
-        }
-
-    def _window_view(self, ring: dict[str, Any]) -> dict[str, Any]:
-        """Measures of the rows in the window; its AUC is exact."""
-        rows = _tally.ring_rows(ring)
-        tally = _tally.new_tally(len(self.classes_), len(self._groups))
-        tally.pop("scores")
-        _tally.add_rows(tally, rows, self._favorable, bins=False)
-        view = self._view(tally)
-        view["roc_auc"] = _tally.exact_auc(
-            rows["true"] == self._favorable, rows["score"], rows["weight"]
+        ids = getattr(self._callers[name], "expert_ids_", None)
+        return ModelPoint(
+            rows_scored=model["rows_scored"],
+            n_experts=getattr(self._callers[name], "n_experts_", None),
+            expert_ids=None if ids is None else np.asarray(ids).tolist(),
+            usage=usage,
+            views=views,
         )
-        return view
 
-    def _view(self, tally: dict[str, np.ndarray]) -> dict[str, Any]:
+    def _window_view(self, model: dict[str, Any]) -> View:
+        """Measures of the rows in the window; those of scores are exact."""
+        rows = _tally.ring_rows(model["ring"])
+        tally = _tally.new_tally(len(self.classes_), len(self._groups))
+        _tally.add_rows(tally, rows, self._favorable, bins=False)
+        positive = rows["true"] == self._favorable
+        tally["scores"] = _tally.exact_scores(positive, rows["score"], rows["weight"])
+        names = self.group_names_
+        custom = {
+            name: measure.of_rows(rows, self._favorable, names)
+            for name, measure in self.measures.custom.items()
+        }
+        return self._view(tally, model, custom)
+
+    def _view(
+        self,
+        tally: dict[str, np.ndarray],
+        model: dict[str, Any],
+        custom: dict[str, float] | None = None,
+    ) -> View:
         """Measures of a tally, and the group counts that they came from."""
         _tally.grow_groups(tally, len(self._groups))
-        return {
-            **_tally.overall_measures(tally),
-            "roc_auc": _tally.binned_auc(tally["scores"]) if "scores" in tally else np.nan,
+        if custom is None:
+            counts = {**tally, "outcomes": _outcomes(tally["confusion"], self._favorable)}
+            custom = {
+                name: measure.of_tally(counts, model["is_proba"], self.group_names_)
+                for name, measure in self.measures.custom.items()
+            }
+        known = {
+            **_tally.overall_measures(tally, tally["scores"]),
             **_tally.group_gaps(tally, self.min_group_size),
-            **{name: tally[name].copy() for name in ("cells", "counts", "distance")},
+            **custom,
         }
+        return View(
+            n_rows=float(tally["sums"][0]),
+            measures={name: known[name] for name in self.measures.names},
+            **{name: tally[name].copy() for name in _tally.GROUP_COUNTS[:-1]},
+            reliability=tally["reliability"][:, : None if model["is_proba"] else 0].copy(),
+        )
+
+
+def _outcomes(confusion: np.ndarray, favorable: int) -> np.ndarray:
+    """Weights by favorable truth and favorable decision, (2, 2)."""
+    parts = np.array([~np.eye(len(confusion), dtype=bool)[favorable]]).astype(float)
+    of = np.vstack([parts, 1.0 - parts])
+    return of @ confusion @ of.T
 
 
 def _extra(item: dict[str, Any], names: list[str]) -> dict[str, Any]:

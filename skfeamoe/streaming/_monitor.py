@@ -14,13 +14,18 @@ from ._result import PrequentialResult
 DECISIONS = "decisions"
 """Name of the watched decisions in the tables."""
 
+OF_DECISIONS = ("demographic_parity_difference", "demographic_parity_ratio")
 METRICS = (
     "accuracy",
     "balanced_accuracy",
-    "demographic_parity_difference",
+    "majority_accuracy",
+    *OF_DECISIONS,
     "equalized_odds_difference",
+    "equalized_odds_ratio",
     "equal_opportunity_difference",
+    "equal_opportunity_ratio",
 )
+SCORED = ("log_loss", "brier_score", "roc_auc", "ks_statistic", "calibration_error")
 
 LEAST_ROWS, MOST_ROWS = 100, 5_000
 """Rows, at least and at most, that `monitor` counts at a time."""
@@ -33,7 +38,38 @@ class _Decided:
 
     def predict(self, X):
         """Return the decisions that were made."""
-        return X
+        return X.decisions
+
+
+class _Scored(_Decided):
+    """The same with probabilities of the favorable label."""
+
+    favorable: int = 1
+
+    def predict_proba(self, X):
+        """Return the probabilities that came with the decisions, for two labels."""
+        proba = np.column_stack([1.0 - X.scores, X.scores])
+        return proba if self.favorable == 1 else proba[:, ::-1]
+
+
+class _Rows:
+    """What stands for the features: decisions, scores, and the inputs to be watched."""
+
+    def __init__(self, decisions, scores, inputs):
+        self.decisions, self.scores, self.inputs = decisions, scores, inputs
+        self.shape = (len(decisions),)
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.decisions)
+
+
+class _DecisionEvaluator(PrequentialEvaluator):
+    """Watches the inputs that came beside the decisions."""
+
+    def _watched(self, batch: StreamBatch) -> Any:
+        """The inputs."""
+        return batch.X.inputs
 
 
 class StreamMonitor:
@@ -48,8 +84,13 @@ class StreamMonitor:
         All labels.
     favorable_label : label, default=None
         The label that is good for the person; default: the last in sorted order.
-    detector, detector_params, window, evaluate_every, min_group_size
+    detector, detector_params, window, evaluate_every, min_group_size, metrics, input_window
         See :func:`monitor`.
+    labeled : bool, default=True
+        Whether true labels come with the decisions; without them only selection rates are
+        compared.
+    scored : bool, default=False
+        Whether probabilities come with the decisions.
 
     See Also
     --------
@@ -81,39 +122,67 @@ class StreamMonitor:
         window: int = 1000,
         evaluate_every: int | Literal["auto"] = "auto",
         min_group_size: int = 30,
+        metrics: Sequence[str] | Mapping[str, Any] | None = None,
+        input_window: int | None = None,
+        labeled: bool = True,
+        scored: bool = False,
     ):
-        model = _Decided()
+        model = _Scored() if scored else _Decided()
         model.classes_ = np.unique(np.asarray(classes))
-        self._evaluator = PrequentialEvaluator(
+        if scored and len(model.classes_) != 2:
+            raise ValueError(
+                f"y_score is for two labels, but there are {len(model.classes_)}; leave it out"
+            )
+        if isinstance(model, _Scored) and favorable_label is not None:
+            model.favorable = int(np.flatnonzero(model.classes_ == favorable_label)[0])
+        if metrics is None:
+            metrics = (*METRICS, *(SCORED if scored else ())) if labeled else OF_DECISIONS
+        self._labeled, self._scored, self._inputs = labeled, scored, input_window is not None
+        self._evaluator = _DecisionEvaluator(
             {DECISIONS: model},
             classes=classes,
             favorable_label=favorable_label,
             window=window,
             fading_factor=None,
             evaluate_every=evaluate_every,
-            metrics=METRICS,
+            metrics=metrics,
+            input_window=input_window,
             train=False,
             min_group_size=min_group_size,
             detector=detector,
             detector_params=detector_params,
         )
+        self._evaluator.decided_first = False
 
     def update(
-        self, y_true, y_pred, sensitive_features=None, *, sample_weight=None, time=None
+        self,
+        y_true,
+        y_pred,
+        sensitive_features=None,
+        *,
+        y_score=None,
+        sample_weight=None,
+        time=None,
+        X=None,
     ) -> list[dict[str, Any]]:
         """Count some decisions whose true labels are known.
 
         Parameters
         ----------
         y_true, y_pred : array-like of shape (n_samples,)
-            True labels and decisions, in the order of the stream.
+            True labels and decisions, in the order of the stream; `y_true` None with
+            ``labeled=False``.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
             Groups; missing values allowed.
+        y_score : array-like of shape (n_samples,), default=None
+            Probabilities of the favorable label, with ``scored=True``.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, which count in the measures; alarms count every row once.
         time : array-like of shape (n_samples,), default=None
             When the rows happened.
+        X : DataFrame or array of shape (n_samples, n_features), default=None
+            Inputs of the decisions, with `input_window`.
 
         Returns
         -------
@@ -126,9 +195,26 @@ default=None
             For labels outside `classes` or arrays of different lengths; the monitor is
             unchanged then.
         """
+        if (y_true is None) == self._labeled:
+            raise ValueError(
+                "y_true must be given to a monitor with labeled=True, and to no other"
+            )
+        for name, part, wanted in (
+            ("y_score", y_score, self._scored),
+            ("X", X, self._inputs),
+        ):
+            if (part is not None) != wanted:
+                option = "scored=True" if name == "y_score" else "input_window"
+                raise ValueError(
+                    f"{name} must be given to a monitor with {option}, and to no other"
+                )
+        decisions = np.asarray(y_pred)
+        scores = None if y_score is None else np.asarray(y_score, dtype=float)
+        if scores is not None and not ((scores >= 0) & (scores <= 1)).all():
+            raise ValueError("y_score must be probabilities between 0 and 1")
         batch = StreamBatch(
-            X=np.asarray(y_pred),
-            y=np.asarray(y_true),
+            X=_Rows(decisions, scores, X),
+            y=decisions if y_true is None else np.asarray(y_true),
             sensitive_features=sensitive_features,
             sample_weight=sample_weight,
             time=None if time is None else np.asarray(time),
@@ -138,6 +224,9 @@ default=None
                 f"y_pred has {len(batch.X)} rows, but y_true has {len(batch.y)}; give the "
                 "decision of every row whose label is known"
             )
+        for name, part in (("y_score", scores), ("X", X)):
+            if part is not None and len(part) != len(batch.y):
+                raise ValueError(f"{name} has {len(part)} rows, but y_pred has {len(batch.y)}")
         watch = self._evaluator.watch_of(DECISIONS)
         before = watch["n_alarms"]
         self._evaluator.update(batch)
@@ -147,6 +236,11 @@ default=None
             {**alarm, "group": None if alarm["group"] is None else names[alarm["group"]]}
             for alarm in (watch["alarms"][-new:] if new else [])
         ]
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """All labels, sorted."""
+        return np.unique(np.asarray(self._evaluator.classes))
 
     def result(self) -> PrequentialResult:
         """Report what was seen so far.
@@ -163,6 +257,8 @@ def monitor(
     y_true,
     y_pred,
     *,
+    y_score=None,
+    X=None,
     sensitive_features=None,
     sample_weight=None,
     time=None,
@@ -172,6 +268,8 @@ def monitor(
     window: int = 1000,
     evaluate_every: int | Literal["auto"] = "auto",
     min_group_size: int = 30,
+    metrics: Sequence[str] | Mapping[str, Any] | None = None,
+    input_window: int | None = None,
 ) -> PrequentialResult:
     """Measure decisions over time, and raise alarms when accuracy or a gap changes.
 
@@ -181,7 +279,12 @@ def monitor(
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
-        True labels and decisions.
+        True labels and decisions. Without true labels (None) only the groups' shares of
+        favorable decisions are compared.
+    y_score : array-like of shape (n_samples,), default=None
+        Probabilities of the favorable label, of two, for AUC, calibration and the like.
+    X : DataFrame or array of shape (n_samples, n_features), default=None
+        Inputs of the decisions, which are watched for changes: ``result.input_drift``.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
         Groups; several columns make intersections. A missing value makes a row count in
@@ -205,11 +308,17 @@ default=None
         Rows between the lines of the tables; "auto" keeps at most 400 of them.
     min_group_size : int, default=30
         Rows that a group needs to count in a gap.
+    metrics : sequence of str or mapping of str to callable, default=None
+        What to measure, as in :func:`prequential`; default: all that the arguments allow.
+    input_window : int, default=None
+        Rows of the windows in which `X` is watched; None takes `window`.
 
     Returns
     -------
     PrequentialResult
-        ``alarms``, ``table``, ``group_table``, ``summary()``, ``to_html()``.
+        ``alarms``, ``table``, ``group_table``, ``summary()``, ``verdict()``, ``to_html()``.
+        Its intervals over all rows may be looked at every day, see
+        :func:`~skfeamoe.metrics.gap_confidence_sequence`.
 
     Raises
     ------
@@ -257,30 +366,43 @@ default=None
     >>> sorted(set(result.alarms["cause"]))
     ['accuracy', 'selection_rate_gap', 'true_positive_rate_gap']
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    if len(y_true) != len(y_pred) or not len(y_true):
+    y_pred = np.asarray(y_pred)
+    y_true = None if y_true is None else np.asarray(y_true)
+    n = len(y_pred)
+    if (y_true is not None and len(y_true) != n) or not n:
         raise ValueError(
             f"y_true and y_pred must have the same number of rows, at least one, got "
-            f"{len(y_true)} and {len(y_pred)}"
+            f"{n if y_true is None else len(y_true)} and {n}"
         )
-    for name, part in (("sensitive_features", sensitive_features), ("time", time)):
-        if part is not None and len(part) != len(y_true):
-            raise ValueError(f"{name} has {len(part)} rows, but y_true has {len(y_true)}")
+    parts = {
+        "sensitive_features": sensitive_features,
+        "y_score": y_score,
+        "sample_weight": sample_weight,
+        "time": time,
+        "X": X,
+    }
+    for name, part in parts.items():
+        if part is not None and len(part) != n:
+            raise ValueError(f"{name} has {len(part)} rows, but y_true has {n}")
+    labels = np.unique(y_pred) if y_true is None else np.union1d(y_true, y_pred)
     watch = StreamMonitor(
-        classes=np.union1d(np.unique(y_true), np.unique(y_pred)).tolist(),
+        classes=labels.tolist(),
         favorable_label=favorable_label,
         detector=detector,
         detector_params=detector_params,
         window=window,
         evaluate_every=evaluate_every,
         min_group_size=min_group_size,
+        metrics=metrics,
+        input_window=None if X is None else (window if input_window is None else input_window),
+        labeled=y_true is not None,
+        scored=y_score is not None,
     )
-    size = int(np.clip(len(y_true) // 200, LEAST_ROWS, MOST_ROWS))
-    parts = (sensitive_features, sample_weight, time)
-    for start in range(0, len(y_true), size):
+    size = int(np.clip(n // 200, LEAST_ROWS, MOST_ROWS))
+    for start in range(0, n, size):
         rows = slice(start, start + size)
-        groups, weight, when = (None if p is None else _rows(p, rows) for p in parts)
-        watch.update(y_true[rows], y_pred[rows], groups, sample_weight=weight, time=when)
+        cut = {k: None if p is None else _rows(p, rows) for k, p in parts.items()}
+        watch.update(None if y_true is None else y_true[rows], y_pred[rows], **cut)
     return watch.result()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from skfeamoe._frames import refuse_lazy
 
 from . import _calls
 from ._batches import StreamBatch
-from ._tally import GAPS
+from ._river import is_river
 
-METRICS = ("accuracy", "balanced_accuracy", "log_loss", "roc_auc", *GAPS)
+DELAY_UNITS = ("batches", "rows", "time")
 
 
 def named_models(estimator) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def named_models(estimator) -> dict[str, Any]:
             f"{estimator!r}"
         )
     for name, model in models.items():
-        if not hasattr(model, "predict"):
+        if not hasattr(model, "predict") and not is_river(model):
             raise ValueError(
                 f"estimator {name!r} must have predict, got {type(model).__name__}"
             )
@@ -56,22 +56,12 @@ def new_model(name: str, estimator, train, pretrain_rows: int) -> dict[str, Any]
         "fitted": fitted,
         "accepts": _calls.accepted_metadata(estimator),
         "waiting": [],
+        "is_proba": False,
         "usage": {},
         "rows_scored": 0,
         "rows_unscored": 0,
         "seconds": {"predict": 0.0, "train": 0.0},
     }
-
-
-def checked_metrics(metrics: Sequence[str] | None) -> tuple[str, ...]:
-    """Names of the asked measures, in the order of the table."""
-    if metrics is None:
-        return METRICS
-    asked = [metrics] if isinstance(metrics, str) else list(metrics)
-    unknown = [name for name in asked if name not in METRICS]
-    if unknown or not asked:
-        raise ValueError(f"metrics must be among {list(METRICS)}, got {unknown or asked}")
-    return tuple(name for name in METRICS if name in asked)
 
 
 def check_train_names(train, models: Mapping[str, Any]) -> None:
@@ -81,9 +71,7 @@ def check_train_names(train, models: Mapping[str, Any]) -> None:
         raise ValueError(f"train names {unknown}, but the models are {sorted(models)}")
 
 
-def check_numbers(
-    window, fading_factor, label_delay, evaluate_every, group_size, pretrain_rows
-) -> None:
+def check_numbers(window, fading_factor, evaluate_every, group_size, pretrain_rows) -> None:
     """Ranges of the numeric parameters."""
 
     def whole(value, least):
@@ -96,8 +84,6 @@ def check_numbers(
             f"fading_factor must be in (0, 1), or None, got {fading_factor!r}; 0.999 "
             "remembers about 1000 rows"
         )
-    if not whole(label_delay, 0):
-        raise ValueError(f"label_delay must be a number of batches from 0, got {label_delay!r}")
     if evaluate_every != "auto" and not whole(evaluate_every, 1):
         raise ValueError(
             f"evaluate_every must be 'auto' or a number of rows, got {evaluate_every!r}"
@@ -108,6 +94,24 @@ def check_numbers(
         )
     if not whole(group_size, 1):
         raise ValueError(f"min_group_size must be a number of rows from 1, got {group_size!r}")
+
+
+def check_delay(label_delay: Any, delay_unit: str) -> None:
+    """How late labels come: a number of batches or rows, or a span of time."""
+    if delay_unit not in DELAY_UNITS:
+        raise ValueError(f"delay_unit must be one of {list(DELAY_UNITS)}, got {delay_unit!r}")
+    if delay_unit == "time":
+        try:
+            fine = not isinstance(label_delay, str) and label_delay >= label_delay * 0
+        except TypeError:
+            fine = False
+        example = "; a year is 1 for a column of years, np.timedelta64(365, 'D') for dates"
+    else:
+        fine = isinstance(label_delay, (int, np.integer)) and label_delay >= 0
+        example = ""
+    if not fine:
+        what = "span of time" if delay_unit == "time" else f"number of {delay_unit}"
+        raise ValueError(f"label_delay must be a {what} from 0, got {label_delay!r}{example}")
 
 
 def check_lengths(batch: StreamBatch) -> None:

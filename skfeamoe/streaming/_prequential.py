@@ -6,11 +6,13 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 from sklearn.base import clone
 
 from ._batches import StreamBatch, stacked
 from ._calls import is_fitted
 from ._evaluator import PrequentialEvaluator
+from ._points import EvaluationPoint
 from ._progress import progress_bar
 from ._result import PrequentialResult
 
@@ -23,19 +25,21 @@ def prequential(
     favorable_label: Any = None,
     window: int | None = 1000,
     fading_factor: float | None = 0.999,
-    label_delay: int = 0,
+    label_delay: Any = 0,
+    delay_unit: Literal["batches", "rows", "time"] = "batches",
     evaluate_every: int | Literal["auto"] = "auto",
-    metrics: Sequence[str] | None = None,
+    metrics: Sequence[str] | Mapping[str, Any] | None = None,
     preprocessor=None,
     preprocessor_rows: int = 1000,
     train: bool | Mapping[str, bool] = True,
     pretrain_rows: int = 0,
-    min_group_size: int = 1,
+    min_group_size: int = 30,
     detector: str | None = None,
     detector_params: Mapping[str, Any] | None = None,
+    input_window: int | None = None,
     progress: bool = False,
     total_rows: int | None = None,
-    callback: Callable[[dict[str, Any]], Any] | None = None,
+    callback: Callable[[EvaluationPoint], Any] | None = None,
 ) -> PrequentialResult:
     """Test, then train: evaluate classifiers on a stream while they learn from it.
 
@@ -47,7 +51,8 @@ def prequential(
     ----------
     estimator : classifier or mapping of str to classifier
         One model, or several by name that go through the stream side by side. They are
-        trained in place (clone them to keep the originals).
+        trained in place (clone them to keep the originals). Classifiers of river are taken
+        as they are, bare (`learn_one`) or in river's wrapper for scikit-learn.
     batches : iterable of StreamBatch or tuple
         For instance from :func:`iter_batches`; a tuple is ``(X, y)`` or ``(X, y,
         sensitive_features)``. `sensitive_features` and `sample_weight` are passed to
@@ -62,17 +67,27 @@ def prequential(
     fading_factor : float or None, default=0.999
         In the view "faded" a row weighs this factor to the power of the number of rows
         after it; None leaves it out.
-    label_delay : int, default=0
-        The labels of a batch arrive after so many further batches have been predicted. At
-        the end of the stream the labels still on their way are counted and trained on.
+    label_delay : int or span of time, default=0
+        The labels of a batch arrive after so much more of the stream has been predicted, in
+        `delay_unit`. At the end of the stream the labels still on their way are counted and
+        trained on.
+    delay_unit : {"batches", "rows", "time"}, default="batches"
+        What `label_delay` counts: batches; rows after the last one of the batch; or time,
+        in the unit of the batches' times (``np.timedelta64(90, "D")`` for dates, 1 for a
+        column of years). Whole batches arrive, when the labels of all their rows have.
     evaluate_every : int or "auto", default="auto"
         Rows between evaluation points (at the end of a batch). "auto" starts with 500 and
         doubles, dropping every second point, whenever 400 points are reached.
-    metrics : sequence of str, default=None
-        Of "accuracy", "balanced_accuracy", "log_loss", "roc_auc",
-        "demographic_parity_difference", "equalized_odds_difference",
-        "equal_opportunity_difference", "burden_difference"; default: all. What is left out
-        is not computed.
+    metrics : sequence of str or mapping of str to callable, default=None
+        Of "accuracy", "balanced_accuracy", "majority_accuracy" (of always saying the most
+        frequent label), "log_loss", "brier_score", "roc_auc", "ks_statistic",
+        "calibration_error", and the differences and ratios "demographic_parity_difference",
+        "demographic_parity_ratio" (adverse impact), likewise "equalized_odds_...",
+        "equal_opportunity_...", and "burden_difference"; default: all. What is left out is
+        not computed. A mapping names functions with the signature of scikit-learn's or
+        fairlearn's metrics besides: ``{"auc": roc_auc_score, "accuracy": None}``. They see
+        labels coded 1 = favorable, 0 = other. Over all rows (not in windows) a function
+        needs `sample_weight`, and one of scores must not need groups; else it is nan there.
     preprocessor : transformer, default=None
         Transforms the features for all models (a Pipeline has no ``partial_fit``). A fitted
         one is used as it is; an unfitted one is cloned and fitted on the features, without
@@ -86,7 +101,7 @@ def prequential(
         The first so many rows (whole batches) only train and do not count: models that
         learn do so batch by batch, static models that are not fitted yet are fitted once on
         all of them.
-    min_group_size : int, default=1
+    min_group_size : int, default=30
         Rows that a group needs, in the event that a gap is about (say, favorable truths),
         to count in it. Small groups make noisy gaps, above all in windows.
     detector : {"adwin", "page_hinkley", "kswin"} or None, default=None
@@ -95,6 +110,9 @@ def prequential(
         nothing.
     detector_params : mapping, default=None
         Parameters of river's class, for instance ``{"delta": 0.01}``.
+    input_window : int or None, default=None
+        Watch every column of the raw inputs for changes, in windows of so many rows against
+        the first of them: ``result.input_drift``, see :class:`InputMonitor`.
     progress : bool, default=False
         Whether to draw a progress bar (needs rich).
     total_rows : int, default=None
@@ -125,9 +143,11 @@ def prequential(
     A model that is not fitted cannot predict, so its first batch (its first ``label_delay +
     1`` batches) is trained on and not scored; ``rows_scored`` tells.
 
-    The AUC is that of the favorable label against the others. It is exact in the window;
-    cumulative and faded it comes from 4096 bins of the score, in which ties count one half
-    (the error is below 1e-3 unless most scores share a bin).
+    AUC, KS statistic, Brier score and calibration are those of the favorable label against
+    the others. AUC and KS are exact in the window; cumulative and faded they come from 4096
+    bins of the score, in which ties count one half (the error is below 1e-3 unless most
+    scores share a bin). The calibration error is the expected one over ten bins of equal
+    width.
 
     Gaps are the largest difference between groups, equal to fairlearn's
     ``demographic_parity_difference``, ``equalized_odds_difference`` and
@@ -169,6 +189,7 @@ def prequential(
         window=window,
         fading_factor=fading_factor,
         label_delay=label_delay,
+        delay_unit=delay_unit,
         evaluate_every=evaluate_every,
         metrics=metrics,
         preprocessor=None,
@@ -177,6 +198,7 @@ def prequential(
         min_group_size=min_group_size,
         detector=detector,
         detector_params=detector_params,
+        input_window=input_window,
     )
     if preprocessor is not None and not is_fitted(preprocessor):
         preprocessor, batches = _fitted(preprocessor, batches, preprocessor_rows)
@@ -212,9 +234,9 @@ def _fitted(preprocessor, batches: Iterable, rows: int) -> tuple[Any, Iterator]:
     return fitted, itertools.chain(first, source)
 
 
-def _progress_text(point: dict[str, Any]) -> str:
+def _progress_text(point: EvaluationPoint) -> str:
     """Accuracy of every model so far."""
     return "  ".join(
-        f"{name} {model['views']['cumulative']['accuracy']:.3f}"
-        for name, model in point["models"].items()
+        f"{name} {model.views['cumulative'].measures.get('accuracy', np.nan):.3f}"
+        for name, model in point.models.items()
     )

@@ -2,112 +2,194 @@
 
 from __future__ import annotations
 
-import base64
+import dataclasses
 import datetime
-import io
-import os
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import _report_parts as parts
-from ._tally import GAPS
-from ._words import GAP_MEANING, GAP_WORDS
+from ._files import write_text
+from ._result_parts import bound_of, chosen_gap, chosen_model
+from ._verdict import Verdict, cautions_of
+from ._words import GAP_MEANING, GAP_WORDS, facts_of_settings
 
 MOST_EXPLAINED = 300
-"""Rows, at most, whose explanations make up those of the gap."""
+"""Rows, at most, whose explanations make up importance, shapes and those of the gap."""
 
 
-def render(
-    result,
-    *,
-    model: str | None,
-    measure: str | None,
-    difference_bound: float | None,
-    title: str,
-    facts: Mapping[str, Any] | None,
-    gap_explanation,
-) -> str:
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a report is about, settled before any markup."""
+
+    result: Any
+    model: str
+    measure: str
+    bound: float | None
+    verdicts: list[Verdict]
+    explanation: Any
+    gap_explanation: Any
+
+    @classmethod
+    def of(
+        cls,
+        result: Any,
+        *,
+        model: str | None,
+        measure: str | None,
+        bound: float | None,
+        more_bounds: Mapping[str, float] | None = None,
+        explained: tuple[Any, Any] = (None, None),
+    ) -> Report:
+        """Choose model, gap and bound, and judge."""
+        if not result.points:
+            raise ValueError("the result has no evaluation point; run the stream further first")
+        model = chosen_model(result, model)
+        measure = chosen_gap(result, model, measure)
+        if bound is None:
+            bound = bound_of(result.estimators[model], measure)
+        bounds = {} if bound is None else {measure: bound}
+        bounds |= {k: v for k, v in (more_bounds or {}).items() if k != measure}
+        verdicts = [
+            result.verdict(model=model, measure=name, bound=value)
+            for name, value in bounds.items()
+        ]
+        return cls(result, model, measure, bound, verdicts, *explained)
+
+    @property
+    def decided_first(self) -> bool:
+        """Whether the run itself decided each row before it learned from it."""
+        return bool(self.result.settings.get("decided_first", True))
+
+
+def render(report: Report, *, title: str, facts: Mapping[str, Any] | None) -> str:
     """Return the report as HTML."""
-    environment = _environment()
-    if not result.points:
-        raise ValueError("the result has no evaluation point; run the stream further first")
-    model = _model(result, model)
-    measure = _measure(result, model, measure)
-    if difference_bound is None:
-        difference_bound = _bound_of(result.estimators[model], measure)
-    lines, n_more_groups = parts.group_lines(result, model) if result.groups else ([], 0)
-    return environment.get_template("report.html.j2").render(
+    from ._report_pictures import pictures
+
+    result, model, measure = report.result, report.model, report.measure
+    template = _environment().get_template("report.html.j2")
+    groups, n_more_groups = parts.group_lines(result, model) if result.groups else ([], 0)
+    view = result.points[-1].models[model].views["cumulative"]
+    return template.render(
         title=title,
         model=model,
         made=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         subtitle=_subtitle(result),
+        decided_first=report.decided_first,
         gap_name=GAP_WORDS[measure],
         gap_meaning=GAP_MEANING[measure],
-        bound=difference_bound,
-        tiles=parts.verdict(result, model, measure, difference_bound),
-        pictures=_pictures(result, model, measure, difference_bound, gap_explanation),
-        models=parts.model_lines(result),
-        gap_names=[GAP_WORDS[g] for g in GAPS if g in result.metrics],
-        groups=lines,
+        bound=report.bound,
+        verdicts=report.verdicts,
+        cautions=[] if report.verdicts else cautions_of(view, result.favorable_label, model),
+        tiles=parts.tiles(report),
+        pictures=pictures(report),
+        models=parts.model_table(result),
+        gaps=parts.gap_lines(result, model),
+        groups=groups,
         n_more_groups=n_more_groups,
         min_group_size=result.min_group_size,
         window=result.settings["window"],
         experts=parts.expert_lines(result, model),
         watched=model in result.alarm_records,
-        alarms=parts.alarm_lines(result, model, measure, difference_bound),
+        alarms=parts.alarm_lines(result, model, measure, report.bound),
         n_alarms=len(result.alarm_records.get(model, ())),
         own_alarms=parts.own_alarms(result, model),
-        explained=gap_explanation,
-        features=parts.feature_lines(gap_explanation),
+        inputs=parts.input_lines(result),
+        explained=report.gap_explanation,
+        importance=parts.importance_lines(report.explanation),
+        features=parts.feature_lines(report.gap_explanation),
         facts=parts.record_facts(result, model, facts or {}),
     )
 
 
-def write(text: str, path) -> None:
-    """Write a file whole or not at all."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_bytes(path, content: bytes) -> None:
-    """Write to a new file beside the old one, then put it in its place."""
-    target = Path(path)
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+def write_numbers(report: Report, folder, *, title: str, facts: Mapping[str, Any] | None):
+    """Write every number of the report into a folder: report.json, and tables as CSV."""
+    place = Path(folder)
+    place.mkdir(exist_ok=True)
+    result = report.result
+    tables = {
+        "measures": result.table,
+        "groups": result.group_table,
+        "gap": result.gap_table(report.measure, model=report.model, view=_view_of(report)),
+        "alarms": result.alarms,
+        "experts": result.expert_table,
+        "inputs": result.input_drift,
+        "calibration": parts.calibration_frame(result, report.model),
+        "summary": result.summary().reset_index(),
+    }
+    if report.gap_explanation is not None:
+        tables["gap_by_feature"] = report.gap_explanation.to_frame().reset_index()
+    if report.explanation is not None:
+        tables["importance"] = parts.importance_frame(report.explanation)
+    for name, table in tables.items():
+        write_text(place / f"{name}.csv", table.to_csv(index=False))
+    content = {
+        "title": title,
+        "model": report.model,
+        "measure": report.measure,
+        "bound": report.bound,
+        "verdicts": [
+            {**dataclasses.asdict(verdict), "sentences": verdict.sentences}
+            for verdict in report.verdicts
+        ],
+        "summary": tables["summary"].to_dict("records"),
+        "record": dict(parts.record_facts(result, report.model, facts or {})),
+        "tables": sorted(f"{name}.csv" for name in tables),
+    }
+    write_text(place / "report.json", json.dumps(_plain(content), indent=1, allow_nan=False))
 
 
 def explain(
-    result, model: str | None, X, sensitive_features, feature_groups, random_state=0
-) -> Any:
-    """Explain the gap on rows as the model sees them; the last `MOST_EXPLAINED` count."""
-    from skfeamoe.inspection import explain_gap
+    result: Any,
+    model: str | None,
+    X,
+    sensitive_features,
+    feature_groups,
+    shown=None,
+    random_state=0,
+) -> tuple[Any, Any]:
+    """Explain the last `MOST_EXPLAINED` rows as the model sees them, and their gap."""
+    from skfeamoe.inspection._gap import gap_of_view
+    from skfeamoe.inspection._views import class_position, view_of_class
 
-    model = _model(result, model)
+    model = chosen_model(result, model)
     estimator = result.estimators[model]
     if not hasattr(estimator, "explain"):
         raise ValueError(
             f"model {model!r} ({type(estimator).__name__}) has no explain; leave X out, or "
             "choose a FEAMOEClassifier"
         )
-    first = max(len(sensitive_features) - MOST_EXPLAINED, 0)
-    last = slice(first, None)
-    return explain_gap(
-        estimator,
-        X.iloc[last] if hasattr(X, "iloc") else X[last],
-        sensitive_features.iloc[last]
-        if hasattr(sensitive_features, "iloc")
-        else sensitive_features[last],
-        feature_groups=feature_groups,
-        random_state=random_state,
+    rows = slice(max(len(sensitive_features) - MOST_EXPLAINED, 0), None)
+    explanation = estimator.explain(
+        _take(X, rows), feature_groups=feature_groups, random_state=random_state
     )
+    position = class_position(estimator, result.favorable_label)
+    view = view_of_class(explanation, position)
+    if shown is not None:
+        columns = {str(name): name for name in shown.columns}
+        if set(view.names) <= set(columns):
+            table = _take(shown, rows)[[columns[name] for name in view.names]]
+            view = view._replace(cells=table.to_numpy(dtype=object))
+    try:
+        gap = gap_of_view(view, _take(sensitive_features, rows))
+    except ValueError:  # fewer than two groups of two rows: nothing to compare
+        gap = None
+    return view, gap
+
+
+def _take(part, rows: slice) -> Any:
+    """Return rows by position."""
+    return part.iloc[rows] if hasattr(part, "iloc") else part[rows]
+
+
+def _view_of(report: Report) -> str:
+    """Windows where there are full ones, else all rows."""
+    from ._gaps import full_windows
+
+    return "window" if full_windows(report.result, report.model) else "cumulative"
 
 
 def _environment():
@@ -127,100 +209,25 @@ def _environment():
     )
 
 
-def _model(result, model: str | None) -> str:
-    """The model that the report is about; the first by default."""
-    names = list(result.timings)
-    if model is None:
-        return names[0]
-    if model not in names:
-        raise ValueError(f"model must be one of {names}, got {model!r}")
-    return model
-
-
-def _measure(result, model: str, measure: str | None) -> str:
-    """The gap that the report is about: asked for, constrained, or the first measured."""
-    measured = [gap for gap in GAPS if gap in result.metrics]
-    if measure is None:
-        constraints = getattr(result.estimators[model], "constraints", None) or ()
-        names = [constraints] if isinstance(constraints, str) else list(constraints)
-        wanted = [f"{n}_difference" for n in names if f"{n}_difference" in measured]
-        measure = (wanted or measured or [GAPS[0]])[0]
-    if measure not in measured:
-        raise ValueError(
-            f"measure must be a gap of the run, one of {measured}, got {measure!r}"
-        )
-    return measure
-
-
-def _bound_of(estimator, measure: str) -> float | None:
-    """The bound that the estimator was given for a gap."""
-    bound = getattr(estimator, "difference_bound", None)
-    if isinstance(bound, Mapping):
-        bound = bound.get(measure.removesuffix("_difference"))
-    return None if bound is None else float(bound)
-
-
 def _subtitle(result) -> str:
     """Rows and period."""
     text = f"{result.rows_seen:,} rows"
-    period = dict(parts.facts_of_settings(result)).get("Period")
+    period = dict(facts_of_settings(result)).get("Period")
     return f"{text}, {period}" if period else text
 
 
-def _pictures(
-    result, model: str, measure: str, bound: float | None, gap_explanation
-) -> dict[str, str]:
-    """All pictures as data URIs."""
-    from skfeamoe.inspection import (
-        ExpertUsageDisplay,
-        FairnessDriftDisplay,
-        GroupComparisonDisplay,
-        PrequentialDisplay,
-    )
-
-    about: dict[str, Any] = {"model": model}
-    has_windows = bool(parts.full_windows(result, model))
-    view: dict[str, Any] = {"view": "window" if has_windows else "cumulative"}
-    measures = [name for name in ("accuracy", measure) if name in result.metrics]
-    found = {
-        "measures": _picture(
-            [2.7] * len(measures),
-            lambda ax: PrequentialDisplay.from_result(
-                result, measures=measures, difference_bound=bound, ax=ax, **about, **view
-            ),
-        )
-    }
-    if result.groups:
-        found["groups"] = _picture(
-            [3.0, 2.3],
-            lambda ax: FairnessDriftDisplay.from_result(
-                result, measure=measure, difference_bound=bound, ax=ax, **about, **view
-            ),
-        )
-    if parts.expert_lines(result, model) is not None:
-        found["experts"] = _picture(
-            [3.2], lambda ax: ExpertUsageDisplay.from_result(result, ax=ax, **about)
-        )
-    if gap_explanation is not None:
-        n_lines = min(len(gap_explanation.feature_names), 10)
-        found["features"] = _picture(
-            [1.9 + 0.36 * n_lines],
-            lambda ax: GroupComparisonDisplay(gap_explanation).plot(ax=ax[0]),
-        )
-    return found
-
-
-def _picture(heights: list[float], draw: Callable[[Any], Any]) -> str:
-    """Draw on panels one below the other; return an SVG picture as a data URI."""
-    import matplotlib
-    from matplotlib.figure import Figure
-
-    with matplotlib.rc_context({"svg.hashsalt": "skfeamoe", "svg.fonttype": "path"}):
-        figure = Figure(figsize=(9.2, sum(heights)), layout="constrained")
-        axes = figure.subplots(
-            len(heights), 1, sharex=len(heights) > 1, height_ratios=heights, squeeze=False
-        )
-        draw(axes[:, 0])
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+def _plain(value: Any) -> Any:
+    """What JSON knows; a number that is none becomes null."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(part) for part in value]
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value if value is None else str(value)

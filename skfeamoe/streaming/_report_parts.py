@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from ._intervals import bootstrap_view
-from ._tally import group_rates
+from skfeamoe.inspection._timeline import MEASURE_NAMES
+from skfeamoe.metrics import wilson_interval
+
+from ._gaps import full_windows, gap_of
+from ._tally import GAPS, RATIOS, calibration_errors, event_rates, group_rates
+from ._verdict import KEPT, NOT_KEPT
 from ._words import (
     GAP_WORDS,
     alarm_sentence,
+    apart,
     between,
     count,
     decimal,
@@ -23,139 +28,223 @@ from ._words import (
 )
 
 MOST_LINES = 60
-"""Groups and alarms that are listed one by one."""
+"""Groups, columns and alarms that are listed one by one."""
 
-MOSTLY = 0.8
-"""Share of windows within the bound that is called good."""
+MOST_EXPERTS = 6
 
 NEAR = 0.05
 """Windowed accuracy is back when it is within so much of what it was before an alarm."""
 
-
-def full_windows(result, model: str) -> list[dict[str, Any]]:
-    """Row, time, windowed view and number of experts at points with a full window."""
-    window = result.settings["window"]
-    found = []
-    for point in result.points:
-        part = point["models"][model]
-        view = part["views"].get("window")
-        if view is not None and view["n_rows"] >= window:
-            found.append(
-                {
-                    "row": point["rows_seen"],
-                    "time": point["time"],
-                    "view": view,
-                    "n_experts": part["n_experts"],
-                }
-            )
-    return found
+STATES = {KEPT: "good", NOT_KEPT: "bad"}
+RATES = ("base_rate", "selection_rate", "true_positive_rate", "false_positive_rate")
 
 
-def verdict(result, model: str, measure: str, bound: float | None) -> list[dict[str, Any]]:
-    """The four answers that are wanted first: label, value, note and state of each."""
-    last = result.points[-1]["models"][model]["views"]["cumulative"]
-    _, gap_ends = bootstrap_view(last, result.min_group_size)
-    gap, windows = last[measure], full_windows(result, model)
-    ends = gap_ends.get(measure)
-    tiles = [_gap_tile(gap, ends, measure, bound)]
-    values = np.array([w["view"][measure] for w in windows], dtype=float)
-    known = np.isfinite(values)
-    if bound is not None and known.any():
-        share = float((values[known] <= bound).mean())
-        worst = windows[int(np.nanargmax(values))]
-        tiles.append(
+def tiles(report: Any) -> list[dict[str, Any]]:
+    """The answers that are wanted first: label, value, note and state of each."""
+    result, model = report.result, report.model
+    view = result.points[-1].models[model].views["cumulative"]
+    found = [_gap_tile(report, view)]
+    verdict = report.verdicts[0] if report.verdicts else None
+    if verdict is not None and verdict.windows is not None:
+        windows = verdict.windows
+        noise = (
+            f"noise alone would leave {percent(windows.share_noise, 0)} outside"
+            if np.isfinite(windows.share_noise)
+            else ""
+        )
+        found.append(
             {
-                "label": f"Windows of {count(result.settings['window'])} rows within the bound",
-                "value": percent(share, 0),
-                "note": f"largest gap {decimal(np.nanmax(values))} at row "
-                f"{count(worst['row'])}" + _at(worst["time"]),
-                "state": "good" if share >= MOSTLY else "bad",
-                "mark": f"at least {percent(MOSTLY, 0)}"
-                if share >= MOSTLY
-                else f"less than {percent(MOSTLY, 0)}",
+                "label": f"Windows of {count(windows.size)} rows within the bound",
+                "value": percent(windows.share_within, 0),
+                "note": noise,
+                "state": "bad" if windows.n_above else "plain",
             }
         )
-    accuracy = np.array([w["view"]["accuracy"] for w in windows], dtype=float)
-    spread = (
-        f"in windows {percent(accuracy.min())} to {percent(accuracy.max())}"
-        if len(accuracy)
-        else "no full window"
-    )
-    tiles.append(
-        {
-            "label": "Accuracy",
-            "value": percent(last["accuracy"]),
-            "note": spread,
-            "state": "plain",
-        }
-    )
-    return [*tiles, _alarm_tile(result, model)]
+    if "accuracy" in result.metrics:
+        majority = view.measures.get("majority_accuracy", np.nan)
+        found.append(
+            {
+                "label": "Accuracy",
+                "value": percent(view["accuracy"]),
+                "note": f"always the most frequent label: {percent(majority)}",
+                "state": "bad" if view["accuracy"] <= majority else "plain",
+            }
+        )
+    return [*found, _alarm_tile(result, model)]
 
 
-def _gap_tile(gap: float, ends, measure: str, bound: float | None) -> dict[str, Any]:
-    """Whether the bound was kept over all rows."""
-    note = "" if ends is None else f"95 % interval {decimal(ends[0])} to {decimal(ends[1])}"
-    if not np.isfinite(gap):
+def _gap_tile(report: Any, view) -> dict[str, Any]:
+    """The gap over all rows."""
+    name = GAP_WORDS[report.measure].capitalize()
+    verdict = report.verdicts[0] if report.verdicts else None
+    gap = verdict.whole if verdict is not None else None
+    if gap is None:
+        result = report.result
+        gap = gap_of(
+            view,
+            report.measure,
+            result.group_names,
+            min_group_size=result.min_group_size,
+            anytime=not report.decided_first,
+        )
+    if not np.isfinite(gap.interval.value):
         return {
-            "label": GAP_WORDS[measure].capitalize(),
+            "label": name,
             "value": "not measured",
             "note": "fewer than two groups are large enough",
             "state": "plain",
         }
-    if bound is None:
-        state, label = "plain", GAP_WORDS[measure].capitalize()
-    else:
-        state = "good" if gap <= bound else "bad"
-        label = f"{GAP_WORDS[measure].capitalize()}, bound {bound:g}"
-    mark = {"good": "bound kept over all rows", "bad": "bound exceeded over all rows"}
+    ends, bound = gap.interval, report.bound
+    other = np.nan if bound is None else bound
     return {
-        "label": label,
-        "value": decimal(gap),
-        "note": note,
-        "state": state,
-        "mark": mark.get(state),
+        "label": name if bound is None else f"{name}, bound {bound:g}",
+        "value": apart(ends.value, other),
+        "note": f"95 % interval {apart(ends.low, other)} to {apart(ends.high, other)}",
+        "state": "plain" if verdict is None else STATES.get(verdict.answer, "open"),
     }
 
 
 def _alarm_tile(result, model: str) -> dict[str, Any]:
     """How many alarms there were."""
+    tile: dict[str, Any] = {"label": "Drift alarms", "state": "plain"}
     if model not in result.alarm_records:
-        return {
-            "label": "Drift alarms",
-            "value": "not watched",
-            "note": "no change detector was asked for",
-            "state": "plain",
-        }
+        return tile | {"value": "not watched", "note": "no change detector was asked for"}
     records = result.alarm_records[model]
     worse = sum(alarm["change"] == "worse" for alarm in records)
-    return {
-        "label": "Drift alarms",
-        "value": str(len(records)),
-        "note": f"{worse} for the worse, {len(records) - worse} for the better",
-        "state": "plain",
-    }
+    note = f"{worse} for the worse, {len(records) - worse} for the better"
+    return tile | {"value": str(len(records)), "note": note}
 
 
-def group_lines(result, model: str) -> tuple[list[dict[str, str]], int]:
+def gap_lines(result, model: str) -> list[dict[str, str]]:
+    """Every difference and ratio with its interval and the groups that make it."""
+    view = result.points[-1].models[model].views["cumulative"]
+    anytime = not result.settings.get("decided_first", True)
+    lines = []
+    for name in (*GAPS, *RATIOS):
+        if name not in result.metrics:
+            continue
+        gap = gap_of(
+            view,
+            name,
+            result.group_names,
+            min_group_size=result.min_group_size,
+            anytime=anytime,
+        )
+        if gap.highest is None or gap.lowest is None:
+            continue
+        ends = gap.interval
+        as_text = decimal if gap.event == "burden" else percent
+        lines.append(
+            {
+                "name": GAP_WORDS[name],
+                "value": decimal(ends.value),
+                "ends": f"{decimal(ends.low)} to {decimal(ends.high)}",
+                **{
+                    side: f"{g.name}: {as_text(g.rate)} of {count(g.n_rows)}"
+                    for side, g in (("highest", gap.highest), ("lowest", gap.lowest))
+                },
+            }
+        )
+    return lines
+
+
+def group_lines(result, model: str) -> tuple[list[dict[str, Any]], int]:
     """A line per group with rates and intervals, the largest first; and how many are left."""
-    view = result.points[-1]["models"][model]["views"]["cumulative"]
-    rates, (ends, _) = group_rates(view), bootstrap_view(view, result.min_group_size)
-    total = rates["n_rows"].sum()
-    order = np.argsort(-rates["n_rows"], kind="stable")
+    view = result.points[-1].models[model].views["cumulative"]
+    rates, events = group_rates(vars(view)), event_rates(vars(view))
+    calibration = calibration_errors(view.reliability[1:])
+    n = rates["n_rows"]
+    order = np.argsort(-n, kind="stable")
+    of_event = {"base_rate": n} | {name: events[name][1] for name in RATES[1:]}
     lines = []
     for g in order[:MOST_LINES]:
-        n = rates["n_rows"][g]
-        line = {
+        line: dict[str, Any] = {
             "group": result.group_names[g],
-            "rows": count(n),
-            "share": percent(n / total if total else np.nan),
-            "small": n < result.min_group_size,
+            "rows": count(n[g]),
+            "share": percent(n[g] / n.sum() if n.sum() else np.nan),
+            "small": n[g] < result.min_group_size,
+            "calibration": decimal(calibration[g]),
         }
-        for name in ends:
+        for name in RATES:
             line[name] = percent(rates[name][g])
-            line[f"{name}_ends"] = between(ends[name][g])
+            ends = wilson_interval(rates[name][[g]], of_event[name][[g]])[0]
+            line[f"{name}_ends"] = between(ends)
         lines.append(line)
     return lines, max(len(order) - MOST_LINES, 0)
+
+
+def calibration_frame(result, model: str):
+    """Calibration curves of everyone and of each group, as a DataFrame."""
+    import pandas as pd
+
+    view = result.points[-1].models[model].views["cumulative"]
+    names = [None, *result.group_names]
+    lines = [
+        {
+            "group": names[line],
+            "bin": b,
+            "weight": weight,
+            "mean_probability": proba / weight,
+            "share_favorable": good / weight,
+        }
+        for line, table in enumerate(view.reliability)
+        for b, (weight, proba, good) in enumerate(table)
+        if weight > 0
+    ]
+    columns = ["group", "bin", "weight", "mean_probability", "share_favorable"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def input_lines(result) -> list[dict[str, Any]]:
+    """What changed in each column of the inputs, what moved furthest first."""
+    table = result.input_drift
+    table = table[table["group"].isna()]
+    if not len(table):
+        return []
+    lines: list[dict[str, Any]] = []
+    for name, part in table.groupby("column", sort=False):
+        worst = part.loc[part["psi"].idxmax()]
+        beyond = (part["psi"] > np.maximum(part["psi_noise"], 0.1)).mean()
+        lines.append(
+            {
+                "column": str(name),
+                "psi": decimal(worst["psi"]),
+                "noise": decimal(worst["psi_noise"]),
+                "at": count(worst["last_row"]),
+                "beyond": percent(beyond, 0),
+                "wasserstein": decimal(part["wasserstein"].max(), 2),
+                "missing": f"{percent(part['missing_rate'].min())} to "
+                f"{percent(part['missing_rate'].max())}",
+                "new": next((text for text in part["new_values"] if text), ""),
+                "moved": bool(beyond > 0),
+                "order": float(worst["psi"]),
+            }
+        )
+    return sorted(lines, key=lambda line: -line["order"])[:MOST_LINES]
+
+
+def importance_frame(view):
+    """Mean absolute contribution of each column, the largest first, as a DataFrame."""
+    import pandas as pd
+
+    size = np.abs(view.values)
+    n = len(size)
+    frame = pd.DataFrame(
+        {
+            "feature": [str(name) for name in view.names],
+            "importance": size.mean(axis=0),
+            "standard_error": size.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.nan,
+        }
+    )
+    return frame.sort_values("importance", ascending=False, kind="stable")
+
+
+def importance_lines(view) -> list[tuple[str, str, str]]:
+    """Importance in points of probability."""
+    if view is None:
+        return []
+    rows = importance_frame(view).head(15).itertuples(index=False)
+    return [(r[0], f"{100 * r[1]:.1f}", f"{100 * r[2]:.1f}") for r in rows]
 
 
 def expert_lines(result, model: str) -> dict[str, Any] | None:
@@ -168,8 +257,9 @@ def expert_lines(result, model: str) -> dict[str, Any] | None:
     wide = last.assign(group=last["group"].fillna("")).pivot(
         index="expert", columns="group", values="weight"
     )
-    groups = [name for name in result.group_names if name in wide.columns][:12]
+    groups = [name for name in result.group_names if name in wide.columns][:5]
     first_seen = table.groupby("expert")["rows_seen"].min()
+    busiest = wide.sort_values("", ascending=False).head(MOST_EXPERTS)
     lines = [
         {
             "expert": int(k),
@@ -177,9 +267,14 @@ def expert_lines(result, model: str) -> dict[str, Any] | None:
             "everyone": percent(row[""]),
             "groups": [percent(row[name]) for name in groups],
         }
-        for k, row in wide.iterrows()
+        for k, row in busiest.iterrows()
     ]
-    return {"groups": groups, "lines": lines, "rows": count(last["n_rows"].max())}
+    return {
+        "groups": groups,
+        "lines": lines,
+        "rows": count(last["n_rows"].max()),
+        "n_more": len(wide) - len(busiest),
+    }
 
 
 def alarm_lines(result, model: str, measure: str, bound: float | None) -> list[dict[str, Any]]:
@@ -192,8 +287,8 @@ def alarm_lines(result, model: str, measure: str, bound: float | None) -> list[d
     ):
         if not isinstance(alarm["group"], str):
             alarm["group"] = None
-        before = [w for w in windows if w["row"] <= alarm["since_row"]]
-        after = [w for w in windows if w["row"] > alarm["row"]]
+        before = [w for w in windows if w.row <= alarm["since_row"]]
+        after = [w for w in windows if w.row > alarm["row"]]
         lines.append(
             {
                 "number": number,
@@ -202,7 +297,10 @@ def alarm_lines(result, model: str, measure: str, bound: float | None) -> list[d
                 "since": count(alarm["since_row"]),
                 "change": alarm["change"],
                 "sentence": alarm_sentence(alarm),
-                "effects": _effects(before, after, alarm["row"], measure, bound),
+                "effects": [
+                    *([f"Moved at the same time: {alarm['moved']}."] if alarm["moved"] else []),
+                    *_effects(before, after, alarm["row"], measure, bound),
+                ],
             }
         )
     return lines
@@ -213,33 +311,39 @@ def _effects(before, after, row: int, measure: str, bound: float | None) -> list
     if not before or not after:
         return []
     old, new = before[-1], after[0]
+    gaps = f"{GAP_WORDS[measure]} {decimal(old.view[measure])} before, "
+    gaps += f"{decimal(new.view[measure])} after."
+    if "accuracy" not in old.view.measures:
+        return [f"Windowed {gaps}"]
     sentences = [
-        f"Windowed accuracy {percent(old['view']['accuracy'])} before, "
-        f"{percent(new['view']['accuracy'])} after; {GAP_WORDS[measure]} "
-        f"{decimal(old['view'][measure])} before, {decimal(new['view'][measure])} after."
+        f"Windowed accuracy {percent(old.view['accuracy'])} before, "
+        f"{percent(new.view['accuracy'])} after; {gaps}"
     ]
-    floor = old["view"]["accuracy"] - NEAR
+    floor = old.view["accuracy"] - NEAR
     sentences += _return(
         after, row, "accuracy", lambda view: view["accuracy"] >= floor, "within 5 points"
     )
     if bound is not None:
-        sentences += _return(
-            after, row, GAP_WORDS[measure], lambda view: view[measure] <= bound, "in its bound"
-        )
-    if old["n_experts"] and new["n_experts"] and old["n_experts"] != new["n_experts"]:
-        sentences.append(f"Experts: {old['n_experts']} before, {new['n_experts']} after.")
+        ratio = measure.endswith("_ratio")
+
+        def inside(view):
+            return view[measure] >= bound if ratio else view[measure] <= bound
+
+        sentences += _return(after, row, GAP_WORDS[measure], inside, "in its bound")
+    if old.n_experts and new.n_experts and old.n_experts != new.n_experts:
+        sentences.append(f"Experts: {old.n_experts} before, {new.n_experts} after.")
     return sentences
 
 
 def _return(after, row: int, name: str, is_back, where: str) -> list[str]:
     """When a measure that was off came back; nothing if it never left."""
-    off = [w for w in after if not is_back(w["view"])]
-    if not off or off[0]["row"] - row > 2 * (after[-1]["row"] - row) / max(len(after), 1) + 1:
+    off = [w for w in after if not is_back(w.view)]
+    if not off or off[0].row - row > 2 * (after[-1].row - row) / max(len(after), 1) + 1:
         return []
-    back = [w for w in after if w["row"] > off[0]["row"] and is_back(w["view"])]
+    back = [w for w in after if w.row > off[0].row and is_back(w.view)]
     if not back:
         return [f"The windowed {name} was not back {where} at the end of the stream."]
-    return [f"The windowed {name} was back {where} after {count(back[0]['row'] - row)} rows."]
+    return [f"The windowed {name} was back {where} after {count(back[0].row - row)} rows."]
 
 
 def feature_lines(gap_explanation) -> list[tuple[str, str, str]]:
@@ -253,22 +357,19 @@ def feature_lines(gap_explanation) -> list[tuple[str, str, str]]:
     ]
 
 
-def model_lines(result) -> list[dict[str, Any]]:
-    """All models side by side, over all scored rows."""
+def model_table(result) -> dict[str, Any]:
+    """All models side by side, over all scored rows: a line for each measure."""
     summary = result.summary()
-    lines = []
-    for name, row in summary.iterrows():
-        lines.append(
-            {
-                "model": str(name),
-                "rows": count(row["rows_scored"]),
-                "accuracy": percent(row["accuracy"]) if "accuracy" in row else "",
-                "gaps": [decimal(row[g]) for g in GAP_WORDS if g in row],
-                "experts": decimal(row["n_experts"], 0),
-                "seconds": f"{row['predict_seconds'] + row['train_seconds']:.1f}",
-            }
-        )
-    return lines
+    lines = [("Rows tested", [count(n) for n in summary["rows_scored"]])]
+    for name in result.metrics:
+        as_text = percent if name.endswith("accuracy") else decimal
+        shown = MEASURE_NAMES.get(name, name)
+        lines.append((shown[:1].upper() + shown[1:], [as_text(v) for v in summary[name]]))
+    if summary["n_experts"].notna().any():
+        lines.append(("Experts", [decimal(n, 0) for n in summary["n_experts"]]))
+    seconds = summary["predict_seconds"] + summary["train_seconds"]
+    lines.append(("Seconds", [f"{value:.1f}" for value in seconds]))
+    return {"names": [str(name) for name in summary.index], "lines": lines}
 
 
 def record_facts(result, model: str, extra: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -301,8 +402,3 @@ def own_alarms(result, model: str) -> list[tuple[str, str]]:
     history = getattr(result.estimators[model], "history_", {})
     rows, causes = history.get("alarm_n_samples_seen", ()), history.get("alarm_cause", ())
     return [(count(row), str(cause)) for row, cause in zip(rows, causes, strict=True)]
-
-
-def _at(time: Any) -> str:
-    """When, in brackets."""
-    return f" ({when(time)})" if time is not None else ""

@@ -15,11 +15,16 @@ from fairlearn.metrics import (
     true_positive_rate,
 )
 
+from ._files import write_text
 from ._groups import SEPARATOR
-from ._tally import GAPS, group_rates
+from ._inputs import InputMonitor
+from ._points import EvaluationPoint
+from ._tally import GAPS, calibration_errors, group_rates
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ._verdict import Verdict
 
 ALARM_COLUMNS = [
     "model",
@@ -30,7 +35,10 @@ ALARM_COLUMNS = [
     "group",
     "before",
     "after",
+    "n_before",
+    "n_after",
     "change",
+    "moved",
 ]
 
 
@@ -40,10 +48,10 @@ class PrequentialResult:
 
     Parameters
     ----------
-    points : list of dict
-        The evaluation points as plain data: ``rows_seen``, ``time`` and ``models`` (name ->
-        ``rows_scored``, ``n_experts``, ``views``); a view holds the measures and the counts
-        by group (``cells``, ``counts``, ``distance``).
+    points : list of EvaluationPoint
+        The evaluation points: ``rows_seen``, ``time`` and ``models`` by name; a model has
+        ``rows_scored``, ``n_experts`` and ``views``, a view the measures and the counts of
+        the groups that they came from.
     classes : list
         Sorted labels.
     favorable_label : label
@@ -67,6 +75,8 @@ class PrequentialResult:
         The models as the run left them.
     alarm_records : dict
         Alarms of each model that was watched, as plain data; see `alarms`.
+    inputs : InputMonitor or None
+        What watched the inputs, if they were watched; see `input_drift`.
 
     Examples
     --------
@@ -86,7 +96,7 @@ class PrequentialResult:
     ['f', 'm']
     """
 
-    points: list[dict[str, Any]] = field(repr=False)
+    points: list[EvaluationPoint] = field(repr=False)
     classes: list
     favorable_label: Any
     metrics: list[str]
@@ -99,6 +109,7 @@ class PrequentialResult:
     timings: dict[str, dict[str, float]] = field(repr=False)
     estimators: dict[str, Any] = field(repr=False)
     alarm_records: dict[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
+    inputs: InputMonitor | None = field(default=None, repr=False)
 
     @property
     def group_names(self) -> list[str]:
@@ -122,14 +133,14 @@ class PrequentialResult:
             row = {
                 "model": name,
                 "view": view_name,
-                "rows_seen": point["rows_seen"],
-                "rows_scored": model["rows_scored"],
-                "time": point["time"],
-                "n_rows": view["n_rows"],
+                "rows_seen": point.rows_seen,
+                "rows_scored": model.rows_scored,
+                "time": point.time,
+                "n_rows": view.n_rows,
                 **{metric: view[metric] for metric in self.metrics},
-                "n_experts": _number(model["n_experts"]),
+                "n_experts": _number(model.n_experts),
             }
-            rates = group_rates(view)["selection_rate"]
+            rates = group_rates(vars(view))["selection_rate"]
             for g, group in enumerate(self.group_names):
                 row[f"selection_rate[{group}]"] = rates[g] if g < len(rates) else np.nan
             rows.append(row)
@@ -141,19 +152,21 @@ class PrequentialResult:
 
         Columns: ``model``, ``view``, ``rows_seen``, ``time``, ``group``, ``n_rows``,
         ``base_rate``, ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``,
-        ``burden``. A rate is nan where the group has no row to take it from.
+        ``burden``, ``calibration_error``. A value is nan where the group has no row to take
+        it from.
         """
         import pandas as pd
 
         rows = []
         for point, name, _, view_name, view in self._views():
-            rates = group_rates(view)
-            for g in range(len(view["cells"])):
+            rates = group_rates(vars(view))
+            rates["calibration_error"] = calibration_errors(view.reliability[1:])
+            for g in range(len(view.cells)):
                 row = {
                     "model": name,
                     "view": view_name,
-                    "rows_seen": point["rows_seen"],
-                    "time": point["time"],
+                    "rows_seen": point.rows_seen,
+                    "time": point.time,
                     "group": self.group_names[g],
                 }
                 rows.append(row | {key: float(rate[g]) for key, rate in rates.items()})
@@ -174,17 +187,17 @@ class PrequentialResult:
         columns = ["model", "rows_seen", "time", "expert", "group", "weight", "n_rows"]
         rows: list[tuple] = []
         for point in self.points:
-            for name, model in point["models"].items():
-                usage = model["usage"]
+            for name, model in point.models.items():
+                usage = model.usage
                 if not usage:
                     continue
-                ids = model["expert_ids"] or range(len(usage["everyone"]))
+                ids = model.expert_ids or range(len(usage["everyone"]))
                 sums: list[tuple[str | None, Any, Any]] = [
                     (None, usage["everyone"], usage["n_rows"])
                 ]
                 sums += zip(self.group_names, usage["groups"], usage["rows"], strict=False)
                 rows += [
-                    (name, point["rows_seen"], point["time"], k + 1, group, weight / n, int(n))
+                    (name, point.rows_seen, point.time, k + 1, group, weight / n, int(n))
                     for group, total, n in sums
                     if n
                     for k, weight in zip(ids, total, strict=True)
@@ -200,8 +213,10 @@ class PrequentialResult:
         "accuracy", "selection_rate_gap", "true_positive_rate_gap" or
         "false_positive_rate_gap"; ``group``, whose rate is compared with that of all others
         (None for accuracy); ``before`` and ``after`` the change, the accuracy or the
-        group's rate minus the others'; ``change``, "worse" or "better". The newest 1,000
-        of each model are kept.
+        group's rate minus the others', and ``n_before`` and ``n_after`` what these rest on,
+        rows for accuracy, comparisons of the group with the others for gaps; ``change``,
+        "worse" or "better"; ``moved``, the columns of the inputs that moved for this group
+        around the change, if inputs were watched. The newest 1,000 of each model are kept.
         """
         import pandas as pd
 
@@ -211,7 +226,9 @@ class PrequentialResult:
                 "model": model,
                 **{key: alarm[key] for key in ("row", "time", "since_row", "cause")},
                 "group": None if alarm["group"] is None else names[alarm["group"]],
-                **{key: alarm[key] for key in ("before", "after", "change")},
+                **{key: alarm[key] for key in ("before", "after", "n_before", "n_after")},
+                "change": alarm["change"],
+                "moved": self._moved(alarm),
             }
             for model, records in self.alarm_records.items()
             for alarm in records
@@ -232,17 +249,94 @@ class PrequentialResult:
         import pandas as pd
 
         rows = {}
-        for name, model in self.points[-1]["models"].items() if self.points else ():
-            view = model["views"]["cumulative"]
+        for name, model in self.points[-1].models.items() if self.points else ():
+            view = model.views["cumulative"]
             rows[name] = {
-                "rows_scored": model["rows_scored"],
+                "rows_scored": model.rows_scored,
                 **{metric: view[metric] for metric in self.metrics},
                 **self._worst_windows(name),
-                "n_experts": _number(model["n_experts"]),
+                "n_experts": _number(model.n_experts),
                 "predict_seconds": self.timings[name]["predict"],
                 "train_seconds": self.timings[name]["train"],
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+
+    def gap_table(
+        self,
+        measure: str = "demographic_parity_difference",
+        *,
+        model: str | None = None,
+        view: str = "window",
+        anytime: bool = False,
+    ) -> pd.DataFrame:
+        """Return a gap over the stream with its interval, and the groups that make it.
+
+        Parameters
+        ----------
+        measure : str, default="demographic_parity_difference"
+            Which gap or ratio, of ``metrics``.
+        model : str, default=None
+            Which model; the first by default.
+        view : {"window", "cumulative", "faded"}, default="window"
+            Which rows count. Windows from the first full one on.
+        anytime : bool, default=False
+            Whether the intervals hold at all points together, so that looking again and
+            again raises no false alarm (:func:`~skfeamoe.metrics.gap_confidence_sequence`);
+            for the cumulative view.
+
+        Returns
+        -------
+        DataFrame
+            One row per evaluation point: ``rows_seen``, ``time``, ``gap``, ``low``,
+            ``high`` (95 % interval), ``highest``, ``lowest`` (groups), ``n_highest``,
+            ``n_lowest``. The groups are those that windows and totals both can compare.
+
+        Raises
+        ------
+        ValueError
+            If measure, model or view is not in the result, or `anytime` is asked for
+            another view than the cumulative one.
+        """
+        from ._result_parts import gap_frame
+
+        return gap_frame(self, measure, model, view, anytime)
+
+    def verdict(
+        self,
+        *,
+        bound: float | None = None,
+        measure: str | None = None,
+        model: str | None = None,
+        anytime: bool | None = None,
+    ) -> Verdict:
+        """Judge whether a bound was kept: "kept", "not shown" or "not kept".
+
+        Parameters
+        ----------
+        bound : float, default=None
+            Largest gap, or smallest ratio, that is promised; by default the model's own.
+        measure : str, default=None
+            Which gap or ratio; by default the first that the model constrains, else the
+            first measured.
+        model : str, default=None
+            Which model; the first by default.
+        anytime : bool, default=None
+            Whether the interval over all rows holds at any time one looks; by default for
+            :func:`monitor`, which is looked at while it runs.
+
+        Returns
+        -------
+        Verdict
+            The answer, the intervals and windows it rests on, and sentences.
+
+        Raises
+        ------
+        ValueError
+            If model or measure is not in the result, or no bound is known.
+        """
+        from ._result_parts import verdict_of
+
+        return verdict_of(self, bound, measure, model, anytime)
 
     def to_html(
         self,
@@ -256,13 +350,16 @@ class PrequentialResult:
         X=None,
         sensitive_features=None,
         feature_groups=None,
+        more_bounds: Mapping[str, float] | None = None,
+        shown=None,
     ) -> str:
         """Return a report for those who answer for the decisions, as one HTML file.
 
-        Accuracy and gap over time with bound and alarms, group sizes and rates with
-        bootstrap intervals, what changed at each alarm, experts and whom they serve,
-        features that drive the gap, and facts for the record. Nothing is loaded from
-        anywhere, no script runs, and it prints well.
+        The verdict first; gap, accuracy and group rates over time with what noise may do;
+        all measures; groups with intervals; calibration; what changed at each alarm and in
+        the inputs; experts and whom they serve; features behind decisions and gap; and facts
+        for the record. Nothing is loaded from anywhere, no script runs, it fits a phone and
+        A4, light and dark.
 
         Parameters
         ----------
@@ -286,6 +383,10 @@ class PrequentialResult:
             Groups of these rows.
         feature_groups : mapping or "onehot", default=None
             Columns that are one feature; see :meth:`~skfeamoe.FEAMOEClassifier.explain`.
+        more_bounds : mapping of str to float, default=None
+            Bounds on further measures, which get verdicts of their own.
+        shown : DataFrame, default=None
+            The same rows with the values to show in pictures, a column for each feature.
 
         Returns
         -------
@@ -301,23 +402,78 @@ class PrequentialResult:
         """
         from . import _report
 
-        explanation = None
+        report = self._report(
+            model,
+            measure,
+            difference_bound,
+            (X, shown, sensitive_features, feature_groups),
+            more_bounds,
+        )
+        text = _report.render(report, title=title, facts=facts)
+        if path is not None:
+            write_text(path, text)
+        return text
+
+    def to_json(
+        self,
+        folder,
+        *,
+        model: str | None = None,
+        measure: str | None = None,
+        difference_bound: float | None = None,
+        title: str = "Decisions over time",
+        facts: Mapping[str, Any] | None = None,
+        X=None,
+        sensitive_features=None,
+        feature_groups=None,
+        more_bounds: Mapping[str, float] | None = None,
+        shown=None,
+    ) -> None:
+        """Write every number of the report into a folder, for programs.
+
+        Parameters
+        ----------
+        folder : path-like
+            Made if it does not exist. ``report.json`` has the verdicts and the record, and
+            names the tables, which are CSV files; each is written whole or not at all.
+        model, measure, difference_bound, title, facts, X, sensitive_features, \
+feature_groups, more_bounds, shown
+            As in :meth:`to_html`.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`to_html`.
+        """
+        from . import _report
+
+        report = self._report(
+            model,
+            measure,
+            difference_bound,
+            (X, shown, sensitive_features, feature_groups),
+            more_bounds,
+        )
+        _report.write_numbers(report, folder, title=title, facts=facts)
+
+    def _report(self, model, measure, bound, rows, more_bounds):
+        """What report and numbers are about."""
+        from ._report import Report, explain
+
+        explained: tuple[Any, Any] = (None, None)
+        X, shown, groups, feature_groups = rows
         if X is not None:
-            if sensitive_features is None:
+            if groups is None:
                 raise ValueError("sensitive_features must be given with X, one per row")
-            explanation = _report.explain(self, model, X, sensitive_features, feature_groups)
-        text = _report.render(
+            explained = explain(self, model, X, groups, feature_groups, shown)
+        return Report.of(
             self,
             model=model,
             measure=measure,
-            difference_bound=difference_bound,
-            title=title,
-            facts=facts,
-            gap_explanation=explanation,
+            bound=bound,
+            more_bounds=more_bounds,
+            explained=explained,
         )
-        if path is not None:
-            _report.write(text, path)
-        return text
 
     def metric_frame(
         self, model: str | None = None, *, view: str = "cumulative", point: int = -1
@@ -352,13 +508,13 @@ class PrequentialResult:
         model = names[0] if model is None and len(names) == 1 else model
         if model not in names:
             raise ValueError(f"model must be one of {names}, got {model!r}")
-        views = self.points[point]["models"][model]["views"]
+        views = self.points[point].models[model].views
         if view not in views:
             raise ValueError(f"view must be one of {list(views)}, got {view!r}")
-        group, y_true, y_pred = np.nonzero(views[view]["cells"])
+        group, y_true, y_pred = np.nonzero(views[view].cells)
         if not len(group):
             raise ValueError("no row with a known group was scored; pass sensitive_features")
-        weight = {"sample_weight": views[view]["cells"][group, y_true, y_pred]}
+        weight = {"sample_weight": views[view].cells[group, y_true, y_pred]}
         metrics = {
             "selection_rate": selection_rate,
             "true_positive_rate": partial(true_positive_rate, pos_label=1),
@@ -376,20 +532,36 @@ class PrequentialResult:
             sample_params=dict.fromkeys(metrics, weight),
         )
 
+    @property
+    def input_drift(self) -> pd.DataFrame:
+        """What changed in the inputs: one row per window, column and group.
+
+        See :meth:`InputMonitor.table`; empty if inputs were not watched (`input_window`).
+        """
+        watched = InputMonitor() if self.inputs is None else self.inputs
+        return watched.table(self.group_names)
+
+    def _moved(self, alarm: dict[str, Any]) -> str:
+        """Columns of the inputs that moved around an alarm."""
+        if self.inputs is None:
+            return ""
+        found = self.inputs.moved(alarm["since_row"], alarm["row"], alarm["group"])
+        return ", ".join(f"{name} (PSI {index:.2f})" for name, index in found[:3])
+
     def _views(self):
         """Walk over points, models and views."""
         for point in self.points:
-            for name, model in point["models"].items():
-                for view_name, view in model["views"].items():
+            for name, model in point.models.items():
+                for view_name, view in model.views.items():
                     yield point, name, model, view_name, view
 
     def _worst_windows(self, name: str) -> dict[str, float]:
         """Largest windowed gaps of a model over the points whose window was full."""
-        models = [point["models"][name]["views"] for point in self.points]
+        models = [point.models[name].views for point in self.points]
         full = [
             views["window"]
             for views in models
-            if "window" in views and views["window"]["n_rows"] >= self.settings["window"]
+            if "window" in views and views["window"].n_rows >= self.settings["window"]
         ]
         worst = {}
         for gap in GAPS:

@@ -19,12 +19,16 @@ _PARQUET_SUFFIXES = (".parquet", ".pq")
 _COMPRESSIONS = (".gz", ".bz2", ".xz", ".zip", ".zst")
 
 
-def open_frames(source: Any, read_options: dict[str, Any]) -> Iterator:
-    """Return an iterator of pandas or polars frames for any supported source."""
+def open_frames(source: Any, read_options: dict[str, Any], lenient: Any = None) -> Iterator:
+    """Return an iterator of pandas or polars frames for any supported source.
+
+    `lenient` makes numbers of the columns it says hold numbers, where a CSV file has other
+    texts among them; without it such a text is an error.
+    """
     if isinstance(source, str) and is_uri(source):
         return _nonempty(open_uri(source, read_options), source)
     if isinstance(source, (str, os.PathLike)):
-        return _open_path(Path(source), read_options)
+        return _open_path(Path(source), read_options, lenient)
     if read_options:
         raise ValueError(
             f"read_options are for files, got {sorted(read_options)} for a source of type "
@@ -58,7 +62,7 @@ def _piecewise(pieces: Iterable) -> Iterator:
             )
 
 
-def _open_path(path: Path, read_options: dict[str, Any]) -> Iterator:
+def _open_path(path: Path, read_options: dict[str, Any], lenient: Any = None) -> Iterator:
     """Frames of a CSV file, a Parquet file or a folder of Parquet files."""
     if not path.exists():
         raise FileNotFoundError(f"source {str(path)!r} does not exist; check the path")
@@ -72,7 +76,7 @@ def _open_path(path: Path, read_options: dict[str, Any]) -> Iterator:
         suffixes.pop()
     kind = suffixes[-1] if suffixes else ""
     if kind in _CSV_SUFFIXES:
-        return _nonempty(_csv_frames(path, kind, read_options), str(path))
+        return _nonempty(_csv_frames(path, kind, read_options, lenient), str(path))
     if kind in _PARQUET_SUFFIXES:
         return _nonempty(_parquet_frames(path, read_options), str(path))
     raise ValueError(
@@ -81,7 +85,7 @@ def _open_path(path: Path, read_options: dict[str, Any]) -> Iterator:
     )
 
 
-def _csv_frames(path: Path, kind: str, read_options: dict[str, Any]) -> Iterator:
+def _csv_frames(path: Path, kind: str, read_options: dict[str, Any], lenient: Any) -> Iterator:
     """Frames of a CSV file, with the text columns of its beginning text to the end."""
     pandas = _import("pandas")
     options = {"chunksize": READ_ROWS, **read_options}
@@ -92,15 +96,20 @@ def _csv_frames(path: Path, kind: str, read_options: dict[str, Any]) -> Iterator
     row = 0
     kinds: dict[str, str] = {}
     try:
+        _check_header(path, options)
         if not isinstance(options.get("dtype", {}), Mapping):
             dtype = options["dtype"]
         else:
             begin = pandas.read_csv(path, **{**options, "chunksize": None, "nrows": READ_ROWS})
             text = [name for name in begin if _kind(begin[name]) == "text"]
+            if lenient is not None:
+                lenient.begin(begin)
+                text = [name for name in text if not lenient.is_number(name)]
             dtype = {**dict.fromkeys(text, str), **dict(options.get("dtype") or {})}
             del begin
         with pandas.read_csv(path, **{**options, "dtype": dtype}) as reader:
-            for frame in reader:
+            for piece in reader:
+                frame = piece if lenient is None else _mended(piece, kinds, lenient)
                 _check_kinds(frame, kinds, row)
                 row += len(frame)
                 yield frame
@@ -109,6 +118,41 @@ def _csv_frames(path: Path, kind: str, read_options: dict[str, Any]) -> Iterator
             f"source {str(path)!r} could not be read after row {row}: "
             f"{_first_line(error)}{_remedy(error)}"
         ) from error
+
+
+def _check_header(path: Path, options: dict[str, Any]) -> None:
+    """Refuse two columns of one name, which pandas would rename."""
+    if options.get("header", "infer") not in ("infer", 0) or "names" in options:
+        return
+    kept = ("sep", "delimiter", "encoding", "compression", "quotechar", "skiprows", "comment")
+    chosen = {key: options[key] for key in kept if key in options}
+    first = _import("pandas").read_csv(
+        path, header=None, nrows=1, dtype=str, keep_default_na=False, **chosen
+    )
+    check_unique([str(name) for name in first.iloc[0]] if len(first) else [], str(path))
+
+
+def check_unique(names: list, source: str) -> None:
+    """Refuse a name that several columns have: one would hide the other."""
+    twice = sorted({str(name) for name in names if names.count(name) > 1 and name != ""})
+    if twice:
+        raise ValueError(
+            f"source {source!r} has several columns named {', '.join(map(repr, twice))}; "
+            "give every column a name of its own"
+        )
+
+
+def _mended(frame, kinds: dict[str, str], lenient: Any):
+    """The piece with numbers where its columns are to hold numbers."""
+    changes = {
+        name: lenient.numbers(frame[name])
+        for name in frame
+        if _kind(frame[name]) == "text"
+        and (lenient.is_number(name) or kinds.get(name) == "number")
+        and name not in lenient.categorical
+    }
+    lenient.rows += len(frame)
+    return frame.assign(**changes) if changes else frame
 
 
 def _csv_errors(pandas) -> tuple[type[BaseException], ...]:
@@ -166,6 +210,7 @@ def _parquet_frames(path: Path, read_options: dict[str, Any]) -> Iterator:
     row = 0
     try:
         with parquet.ParquetFile(path) as file:
+            check_unique(file.schema_arrow.names, str(path))
             for batch in file.iter_batches(**{"batch_size": READ_ROWS, **read_options}):
                 yield batch.to_pandas()
                 row += batch.num_rows
@@ -200,6 +245,11 @@ def _nonempty(frames: Iterator, name: str) -> Iterator:
         yield frame
     if not rows:
         raise ValueError(f"source {name!r} has no rows")
+
+
+def frame_of(frame):
+    """A pandas frame of a pandas or polars one."""
+    return frame if hasattr(frame, "iloc") else frame.to_pandas()
 
 
 def _import(module: str) -> Any:

@@ -6,13 +6,20 @@ c the class codes and f = 1 for the favorable class:
 - ``confusion[c, c']``: weight of rows of class c predicted as c', shape (K, K);
 - ``cells[a, f, f']``: weight of rows of group a, favorable truth f, favorable prediction
   f', shape (G, 2, 2); ``counts`` holds their number of rows;
-- ``distance[a]``: weighted sum of distances to the boundary of refused rows, shape (G,);
+- ``distance[a]``, ``distance_squares[a]``: weighted sums of distances to the boundary of
+  refused rows and of their squares, shape (G,);
 - ``scores[f, b]``: weight of rows by truth and bin of the score, shape (2, N_BINS);
-- ``sums``: rows, weight and weighted log loss, shape (3,).
+- ``reliability[1 + a, b]``: weight, weighted sum of probabilities and weight of favorable
+  truths of the rows of group a whose probability of the favorable label is in bin b, shape
+  (G + 1, N_CALIBRATION_BINS, 3); line 0 is everyone's;
+- ``sums``: rows, weight, weighted log loss and weighted Brier score, shape (4,).
 
 Event e of a gap selects cells: all rows, favorable truth, unfavorable truth, or refused
 rows; mu_{e,a} is the mean of the prediction (or the distance) over the event in group a,
-and the gap is max_a mu_{e,a} - min_a mu_{e,a}, as fairlearn's ``difference()`` takes it.
+the gap is max_a mu_{e,a} - min_a mu_{e,a} and the ratio min_a mu_{e,a} / max_a mu_{e,a}, as
+fairlearn's ``difference()`` and ``ratio()`` take them. The calibration error is the mean over
+bins of |share of favorable truths - mean probability|, weighted by the bins' weights; the KS
+statistic the largest distance between the distributions of the scores of the two truths.
 """
 
 from __future__ import annotations
@@ -20,12 +27,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import logit
+from scipy.special import expit, logit
 
 Tally = dict[str, np.ndarray]
 Rows = dict[str, np.ndarray]
 
 N_BINS = 4096
+N_CALIBRATION_BINS = 10
 _SCORE_UNIT = 1e-3  # scores below this are told apart linearly, above it by ratio
 _SCORE_SPAN = 22.0  # arcsinh of the largest score over the unit
 _EPS = float(np.finfo(np.float64).eps)
@@ -36,6 +44,20 @@ GAPS = (
     "equal_opportunity_difference",
     "burden_difference",
 )
+GROUP_COUNTS = ("cells", "counts", "distance", "distance_squares", "reliability")
+"""Parts of a tally that have a line for each group."""
+
+RATIOS = ("demographic_parity_ratio", "equalized_odds_ratio", "equal_opportunity_ratio")
+OVERALL = (
+    "accuracy",
+    "balanced_accuracy",
+    "majority_accuracy",
+    "log_loss",
+    "brier_score",
+    "roc_auc",
+    "ks_statistic",
+    "calibration_error",
+)
 
 
 def new_tally(n_classes: int, n_groups: int = 0) -> Tally:
@@ -45,8 +67,10 @@ def new_tally(n_classes: int, n_groups: int = 0) -> Tally:
         "cells": np.zeros((n_groups, 2, 2)),
         "counts": np.zeros((n_groups, 2, 2)),
         "distance": np.zeros(n_groups),
+        "distance_squares": np.zeros(n_groups),
         "scores": np.zeros((2, N_BINS)),
-        "sums": np.zeros(3),
+        "reliability": np.zeros((n_groups + 1, N_CALIBRATION_BINS, 3)),
+        "sums": np.zeros(4),
     }
 
 
@@ -54,7 +78,7 @@ def grow_groups(tally: Tally, n_groups: int) -> None:
     """Make room for groups that appeared after the tally was made."""
     extra = n_groups - len(tally["cells"])
     if extra > 0:
-        for name in ("cells", "counts", "distance"):
+        for name in GROUP_COUNTS:
             shape = (extra, *tally[name].shape[1:])
             tally[name] = np.concatenate([tally[name], np.zeros(shape)])
 
@@ -80,10 +104,12 @@ def add_rows(
     tally["confusion"] += np.bincount(
         true * k + predicted, weights=weight, minlength=k * k
     ).reshape(k, k)
-    log_loss = weight @ rows["log_loss"] if len(true) else 0.0
-    tally["sums"] += (age.sum(), weight.sum(), log_loss)
     good = (true == favorable).astype(np.intp)
     known = group >= 0
+    losses = (weight @ rows["log_loss"], weight @ (rows["proba"] - good) ** 2)
+    tally["sums"] += (age.sum(), weight.sum(), *losses)
+    if not np.isnan(rows["proba"][:1]).any():
+        _add_reliability(tally["reliability"], rows["proba"], good, weight, group)
     n = len(tally["cells"])
     cell = (group * 4 + good * 2 + (predicted == favorable))[known]
     if len(cell):
@@ -93,11 +119,46 @@ def add_rows(
         counts = np.bincount(cell, weights=age[known], minlength=size)
         tally["counts"] += counts.reshape(n, 2, 2)
         refused = known & (predicted != favorable)
-        tally["distance"] += np.bincount(
-            group[refused], weights=(weight * rows["distance"])[refused], minlength=n
-        )
+        for name, power in (("distance", 1), ("distance_squares", 2)):
+            values = (weight * rows["distance"] ** power)[refused]
+            tally[name] += np.bincount(group[refused], weights=values, minlength=n)
     if bins:
         np.add.at(tally["scores"], (good, rows["bin"]), weight)
+
+
+def _add_reliability(table: np.ndarray, proba, good, weight, group) -> None:
+    """Add probabilities and truths to their bins, for everyone and for the group."""
+    place = np.minimum((proba * N_CALIBRATION_BINS).astype(np.intp), N_CALIBRATION_BINS - 1)
+    line = (group + 1) * N_CALIBRATION_BINS + place
+    size = len(table) * N_CALIBRATION_BINS
+    for j, part in enumerate((weight, weight * proba, weight * good)):
+        sums = np.bincount(line, weights=part, minlength=size)
+        sums = sums.reshape(len(table), N_CALIBRATION_BINS)
+        everyone = sums.sum(axis=0)  # line 0 has rows of unknown group only, until here
+        sums[0] = everyone
+        table[:, :, j] += sums
+
+
+def calibration_errors(table: np.ndarray) -> np.ndarray:
+    """Expected calibration error of everyone and of each group; nan without rows."""
+    weight, proba, good = table[..., 0], table[..., 1], table[..., 2]
+    return _ratio(np.abs(good - proba).sum(axis=-1), weight.sum(axis=-1))
+
+
+def bin_scores(is_proba: bool) -> np.ndarray:
+    """Score in the middle of each bin."""
+    position = (np.arange(N_BINS) + 0.5) / (N_BINS / 2) - 1.0
+    raw = _SCORE_UNIT * np.sinh(position * _SCORE_SPAN)
+    return expit(raw) if is_proba else raw
+
+
+def ks_statistic(scores: np.ndarray) -> float:
+    """Kolmogorov-Smirnov distance of the scores of unfavorable and favorable truths."""
+    total = scores.sum(axis=1, keepdims=True)
+    if (total <= 0).any():
+        return float("nan")
+    low, high = np.cumsum(scores / total, axis=1)
+    return float(np.abs(low - high).max())
 
 
 def score_bins(score: np.ndarray, is_proba: bool) -> np.ndarray:
@@ -118,37 +179,36 @@ def binned_auc(scores: np.ndarray) -> float:
     return float(positives @ (below + 0.5 * negatives) / total)
 
 
-def exact_auc(positive: np.ndarray, score: np.ndarray, weight: np.ndarray) -> float:
-    """Area under the ROC curve of a window: one bin for each distinct score."""
+def exact_scores(positive: np.ndarray, score: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Weights by truth and distinct score of a window, (2, n_scores); none where unknown."""
     known = ~np.isnan(score)
     if not known.any():
-        return float("nan")
+        return np.zeros((2, 1))
     _, bins = np.unique(score[known], return_inverse=True)
     scores = np.zeros((2, bins.max() + 1))
     np.add.at(scores, (positive[known].astype(np.intp), bins), weight[known])
-    return binned_auc(scores)
+    return scores
 
 
-def overall_measures(tally: Tally) -> dict[str, float]:
-    """Accuracy, balanced accuracy and log loss of all rows; nan before the first row."""
-    rows, weight, log_loss = tally["sums"]
-    nan = float("nan")
+def overall_measures(tally: Tally, scores: np.ndarray) -> dict[str, float]:
+    """Measures of all rows, as named in `OVERALL`; nan before the first row."""
+    _, weight, log_loss, brier = tally["sums"]
     if weight <= 0:
-        return {
-            "n_rows": float(rows),
-            "accuracy": nan,
-            "balanced_accuracy": nan,
-            "log_loss": nan,
-        }
+        return dict.fromkeys(OVERALL, float("nan"))
     of_class = tally["confusion"].sum(axis=1)
     present = of_class > 0
     recall = np.diag(tally["confusion"])[present] / of_class[present]
-    return {
-        "n_rows": float(rows),
-        "accuracy": float(np.trace(tally["confusion"]) / weight),
-        "balanced_accuracy": float(recall.mean()),
-        "log_loss": float(log_loss / weight),
-    }
+    values = (
+        np.trace(tally["confusion"]) / weight,
+        recall.mean(),
+        of_class.max() / weight,
+        log_loss / weight,
+        brier / weight,
+        binned_auc(scores),
+        ks_statistic(scores),
+        calibration_errors(tally["reliability"][0]),
+    )
+    return dict(zip(OVERALL, map(float, values), strict=True))
 
 
 def group_rates(tally: Tally) -> dict[str, np.ndarray]:
@@ -166,27 +226,67 @@ def group_rates(tally: Tally) -> dict[str, np.ndarray]:
     }
 
 
-def group_gaps(tally: Tally, min_group_size: int) -> dict[str, float]:
-    """Gaps between the groups that have at least `min_group_size` rows in the event."""
-    rates = group_rates(tally)
-    counts = tally["counts"]
-    true_positive = _gap(rates["true_positive_rate"], counts[:, 1].sum(axis=1), min_group_size)
-    false_positive = _gap(
-        rates["false_positive_rate"], counts[:, 0].sum(axis=1), min_group_size
-    )
-    values = (
-        _gap(rates["selection_rate"], rates["n_rows"], min_group_size),
-        float(np.maximum(true_positive, false_positive)),  # nan if either cannot be compared
-        true_positive,
-        _gap(rates["burden"], counts[:, :, 0].sum(axis=1), min_group_size),
-    )
-    return dict(zip(GAPS, values, strict=True))
+def event_rates(tally: Tally) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Rate and number of rows of each group in the events that measures compare."""
+    rates, counts = group_rates(tally), tally["counts"]
+    return {
+        "selection_rate": (rates["selection_rate"], rates["n_rows"]),
+        "true_positive_rate": (rates["true_positive_rate"], counts[:, 1].sum(axis=1)),
+        "false_positive_rate": (rates["false_positive_rate"], counts[:, 0].sum(axis=1)),
+        "burden": (rates["burden"], counts[:, :, 0].sum(axis=1)),
+    }
 
 
-def _gap(rate: np.ndarray, count: np.ndarray, min_group_size: int) -> float:
-    """Largest difference between groups; nan when fewer than two can be compared."""
-    rate = rate[(count >= min_group_size - 1e-9) & ~np.isnan(rate)]
-    return float(rate.max() - rate.min()) if len(rate) > 1 else float("nan")
+EVENTS_OF = {
+    "demographic_parity": ("selection_rate",),
+    "equalized_odds": ("true_positive_rate", "false_positive_rate"),
+    "equal_opportunity": ("true_positive_rate",),
+    "burden": ("burden",),
+}
+"""Rates that each kind of gap compares; of several the worst counts."""
+
+
+def events_of(measure: str) -> tuple[str, ...]:
+    """Rates that a difference or a ratio compares."""
+    return EVENTS_OF[measure.removesuffix("_difference").removesuffix("_ratio")]
+
+
+def group_gaps(
+    tally: Tally, min_group_size: int, groups: np.ndarray | None = None
+) -> dict[str, float]:
+    """Gaps and ratios between groups that have at least `min_group_size` rows in the event.
+
+    `groups` is a mask of those to compare; all by default. A value is nan if any of its rates
+    has fewer than two groups to compare.
+    """
+    rates = event_rates(tally)
+    values = {}
+    for name in (*GAPS, *RATIOS):
+        of_events = [
+            _spread(*rates[event], min_group_size, groups, name.endswith("_ratio"))
+            for event in events_of(name)
+        ]
+        values[name] = float(min(of_events) if name.endswith("_ratio") else max(of_events))
+        if np.isnan(of_events).any():
+            values[name] = float("nan")
+    return values
+
+
+def large_groups(count: np.ndarray, min_group_size: int) -> np.ndarray:
+    """Mark the groups with enough rows."""
+    return count >= max(min_group_size, 1) - 1e-9
+
+
+def _spread(rate, count, min_group_size: int, groups, ratio: bool) -> float:
+    """Largest minus smallest rate, or smallest over largest; nan with fewer than two."""
+    known = large_groups(count, min_group_size) & ~np.isnan(rate)
+    rate = rate[known if groups is None else known & groups]
+    if len(rate) < 2:
+        return float("nan")
+    low, high = float(rate.min()), float(rate.max())
+    if ratio:
+        return low / high if high > 0 else float("nan")
+    return high - low
 
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -205,6 +305,7 @@ def new_ring(size: int) -> dict[str, Any]:
             "weight": np.zeros(size),
             "score": np.zeros(size),
             "log_loss": np.zeros(size),
+            "proba": np.zeros(size),
             "distance": np.zeros(size),
         },
         "seen": 0,

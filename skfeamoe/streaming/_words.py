@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-GAP_WORDS = {
-    "demographic_parity_difference": "demographic-parity gap",
-    "equalized_odds_difference": "equalized-odds gap",
-    "equal_opportunity_difference": "equal-opportunity gap",
-    "burden_difference": "burden gap",
-}
+from skfeamoe.inspection._timeline import MEASURE_NAMES
+
+from ._tally import GAPS, RATIOS
+
+GAP_WORDS = {name: MEASURE_NAMES[name] for name in (*GAPS, *RATIOS)}
 GAP_MEANING = {
     "demographic_parity_difference": "the largest difference between two groups' shares of "
     "favorable decisions",
@@ -22,6 +21,12 @@ GAP_MEANING = {
     "favorable decisions, among people whose true label is the favorable one",
     "burden_difference": "the largest difference between two groups' mean distances to the "
     "decision boundary, among refused people",
+    "demographic_parity_ratio": "the smallest share of favorable decisions of a group over the "
+    "largest (adverse impact; the four-fifths rule asks for 0.8)",
+    "equalized_odds_ratio": "the smallest share of favorable decisions of a group over the "
+    "largest, among people with the same true label",
+    "equal_opportunity_ratio": "the smallest share of favorable decisions of a group over the "
+    "largest, among people whose true label is the favorable one",
 }
 CAUSE_WORDS = {
     "accuracy": "Accuracy",
@@ -59,6 +64,15 @@ def decimal(value: Any, digits: int = 3) -> str:
     return f"{value:.{digits}f}"
 
 
+def apart(value: Any, other: float, digits: int = 3) -> str:
+    """A number with as many decimals as show on which side of another one it lies."""
+    if value is None or not math.isfinite(value):
+        return DASH
+    while digits < 12 and value != other and f"{value:.{digits}f}" == f"{other:.{digits}f}":
+        digits += 1
+    return f"{value:.{digits}f}"
+
+
 def count(value: float) -> str:
     """A number of rows."""
     return f"{value:,.0f}"
@@ -78,10 +92,14 @@ def alarm_sentence(alarm: dict[str, Any]) -> str:
     what = CAUSE_WORDS[alarm["cause"]]
     if alarm["cause"] == "accuracy":
         verb = "fell" if alarm["after"] < alarm["before"] else "rose"
-        return f"{what} {verb} from {percent(alarm['before'])} to {percent(alarm['after'])}."
+        return (
+            f"{what} {verb} from {percent(alarm['before'])} ({count(alarm['n_before'])} rows) "
+            f"to {percent(alarm['after'])} ({count(alarm['n_after'])} rows)."
+        )
     return (
         f"{what} of {alarm['group']}, compared with all others: from "
-        f"{points(alarm['before'])} to {points(alarm['after'])} points."
+        f"{points(alarm['before'])} points ({count(alarm['n_before'])} comparisons) to "
+        f"{points(alarm['after'])} points ({count(alarm['n_after'])} comparisons)."
     )
 
 
@@ -96,10 +114,13 @@ def facts_of_settings(result) -> list[tuple[str, str]]:
         ("Rows a group needs to count in a gap", count(result.min_group_size)),
         ("Window", f"{count(settings['window'])} rows" if settings["window"] else "none"),
         ("Rows that only trained", count(settings["pretrain_rows"])),
-        ("Labels arrive after", f"{settings['label_delay']} batches"),
+        (
+            "Labels arrive after",
+            f"{settings['label_delay']} {settings['delay_unit'].replace('time', '')}".strip(),
+        ),
         ("Change detector", settings.get("detector") or "none"),
     ]
-    times = [point["time"] for point in result.points if point["time"] is not None]
+    times = [point.time for point in result.points if point.time is not None]
     if times:
         facts.insert(0, ("Period", f"{when(times[0])} to {when(times[-1])}"))
     return facts

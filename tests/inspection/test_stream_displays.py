@@ -86,10 +86,10 @@ def test_intervals_of_conditional_rates_count_the_rows_of_the_event(result, rate
     display = FairnessDriftDisplay.from_result(
         result, measure="equalized_odds_difference", rate=rate
     )
-    view = result.points[-1]["models"]["grows"]["views"]["window"]
+    view = result.points[-1].models["grows"].views["window"]
     truth = 1 if rate == "true_positive_rate" else 0
     for g, group in enumerate(result.group_names):
-        selected, n = view["counts"][g, truth, 1], int(view["counts"][g, truth].sum())
+        selected, n = view.counts[g, truth, 1], int(view.counts[g, truth].sum())
         ends = binomtest(int(selected), n).proportion_ci(method="wilson")
         assert display.group_intervals[group][-1] == pytest.approx([ends.low, ends.high])
 

@@ -85,6 +85,7 @@ def test_table_matches_sklearn_and_fairlearn(n_classes, weighted, label_delay):
         classes=range(n_classes),
         window=window,
         fading_factor=fading,
+        min_group_size=1,
         label_delay=label_delay,
         evaluate_every=400,
     )

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skfeamoe.streaming import PrequentialEvaluator, prequential
-from skfeamoe.streaming._parameters import METRICS
+from skfeamoe.streaming._measures import NAMES as METRICS
 
 
 @pytest.mark.parametrize("make", [pd.DataFrame, pl.DataFrame, np.asarray, list])
@@ -67,7 +67,7 @@ def test_small_groups_and_absent_events():
     groups = ["a", "a", "b", "b", "b", "c"]
     model = LogisticRegression().fit([[-1.0], [1.0]], [0, 1])
     batches = [(X, y, groups)]
-    row = prequential(model, batches, train=False).summary().iloc[0]
+    row = prequential(model, batches, train=False, min_group_size=1).summary().iloc[0]
     assert row["equal_opportunity_difference"] == 0.5
     assert row["equalized_odds_difference"] == 0.5
     assert row["demographic_parity_difference"] == 0.5
@@ -141,7 +141,7 @@ def test_callback_and_progress(capsys):
         progress=True,
         total_rows=1200,
     )
-    assert [point["rows_seen"] for point in points] == [520, 1000, 1200]
+    assert [point.rows_seen for point in points] == [520, 1000, 1200]
     assert points == result.points
     assert "1200/1200" in capsys.readouterr().out
 

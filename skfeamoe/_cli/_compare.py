@@ -1,0 +1,301 @@
+"""`compare`: the accuracy that each bound costs, beside other methods.
+
+Trained on the first 70 % of the rows in the order of the file, tested on the rest.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skfeamoe import FEAMOEClassifier
+from skfeamoe.streaming._batches import stacked
+
+from ._encoding import Encoding, choose_features
+from ._errors import InputError, OutputError, needs, new_console
+from ._outputs import save_picture
+from ._source import Source
+from ._stream import _batches, bounds_of, checked_outputs, surveyed
+from ._survey import favorable_label, harm_note, survey_notes
+from ._values import bound
+from ._verdict import gap_of, print_wrapped
+
+TRAIN_SHARE = 0.7
+MIN_GROUP_SIZE = 30
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One method at one bound, on the test rows."""
+
+    method: str
+    bound: float | None
+    accuracy: float
+    accuracy_low: float
+    accuracy_high: float
+    gap: float
+    gap_low: float
+    gap_high: float
+    seconds: float
+
+
+def run_compare(arguments) -> None:
+    """Train every method at every bound, show the frontier."""
+    console = new_console(arguments.quiet)
+    arguments.bound = None
+    bounds_of(arguments)
+    constraint = (arguments.constraint or [("demographic_parity", None)])[0][0]
+    if constraint == "burden":
+        raise InputError("--constraint burden is not compared, as the rivals have no distance")
+    bounds = _bounds(arguments.bounds)
+    outputs = checked_outputs(arguments)
+    source = Source(arguments)
+    try:
+        tried = _tried(source, arguments, console, constraint, bounds)
+    finally:
+        source.close()
+    _show(console, arguments, tried, constraint)
+    if "--json" in outputs:
+        outputs.write(
+            "--json", lambda path: _write(tried, path), console,
+            f"Every number of it: {arguments.json}",
+        )  # fmt: skip
+    if "--output" in outputs:
+        outputs.write(
+            "--output",
+            lambda path: save_picture(_figure(tried, constraint), path),
+            console,
+            f"Picture of accuracy against gap: {arguments.output}",
+        )
+    if outputs.failed:
+        raise OutputError("; ".join(outputs.failed))
+
+
+def _bounds(text: str) -> list[float]:
+    """Bounds to try."""
+    import argparse
+
+    try:
+        found = sorted({bound(part) for part in text.split(",") if part.strip()})
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"--bounds: {error}") from None
+    if not found or found[-1] > 1:
+        raise InputError(f"--bounds must be numbers in (0, 1], such as 0.02,0.05, got {text}")
+    return found
+
+
+def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[Tried]:
+    """Measure every method."""
+    roles, found = surveyed(source, arguments, console)
+    favorable = favorable_label(found, arguments.favorable, arguments.target)
+    for note in [*source.notes, *survey_notes(found, roles, MIN_GROUP_SIZE)]:
+        print_wrapped(console, f"- {note}", "  ")
+    warned = harm_note(favorable, arguments.favorable, arguments.target, found.classes)
+    if warned:
+        print_wrapped(console, f"- {warned}", "  ")
+    start = max(found.n_rows + found.n_skipped - arguments.rows, 0)
+    batches = list(_batches(source, roles, 5_000, start_row=start))
+    X, groups = (stacked([getattr(b, n) for b in batches]) for n in ("X", "sensitive_features"))
+    y = np.concatenate([batch.y for batch in batches])
+    ignored = [*arguments.ignore, *([arguments.id] if arguments.id else [])]
+    names, notes = choose_features(X, ignored)
+    for note in notes:
+        print_wrapped(console, f"- {note}", "  ")
+    n_train = int(TRAIN_SHARE * len(y))
+    encoding = Encoding(X[names].iloc[:n_train])
+    data = (encoding.transformer.transform(X[names]), (y == favorable).astype(int), groups)
+    if len(np.unique(data[1][:n_train])) < 2:
+        raise InputError(f"the first {n_train:,} rows have one outcome only; shuffle the file")
+    train = tuple(part[:n_train] for part in data)
+    test = tuple(part[n_train:] for part in data)
+    methods = list(_methods(constraint, bounds, arguments))
+    progress = needs("rich.progress")
+    with progress.Progress(console=console) as bar:
+        task = bar.add_task("training", total=len(methods))
+        tried = []
+        for name, value, model in methods:
+            bar.update(task, description=name if value is None else f"{name} {value:g}")
+            tried.append(_measured(name, value, model, constraint, train, test))
+            bar.advance(task)
+    return tried
+
+
+def _methods(constraint: str, bounds, arguments) -> Iterator[tuple[str, float | None, Any]]:
+    """Names, bounds and models."""
+    from sklearn.linear_model import LogisticRegression
+
+    for value in bounds:
+        model = FEAMOEClassifier(
+            constraint, difference_bound=value, random_state=arguments.seed
+        )
+        yield "FEAMOE", value, model
+    yield "FEAMOE, no bound", None, FEAMOEClassifier(None, random_state=arguments.seed)
+    if arguments.model_only:
+        return
+    yield "logistic regression", None, LogisticRegression(max_iter=1000)
+    from fairlearn import reductions
+
+    for value in bounds:
+        moment = {
+            "demographic_parity": reductions.DemographicParity,
+            "equalized_odds": reductions.EqualizedOdds,
+            "equal_opportunity": reductions.TruePositiveRateParity,
+        }[constraint](difference_bound=value)
+        yield (
+            "fairlearn reductions",
+            value,
+            reductions.ExponentiatedGradient(LogisticRegression(max_iter=1000), moment),
+        )
+
+
+def _measured(name: str, value, model, constraint: str, train, test) -> Tried:
+    """Train one method and measure it on the test rows."""
+    import time
+
+    from skfeamoe.metrics import wilson_interval
+
+    (X, y, groups), (X_test, y_test, test_groups) = train, test
+    known = groups.notna().all(axis=1).to_numpy()
+    text = groups.astype(str).agg(" & ".join, axis=1)
+    begin = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if name == "fairlearn reductions":
+            model.fit(X[known], y[known], sensitive_features=text[known])
+            chosen = np.asarray(model.predict(X_test, random_state=0))
+        elif name == "FEAMOE":
+            model.fit(X, y, sensitive_features=groups)
+            chosen = model.predict(X_test)
+        else:
+            chosen = model.fit(X, y).predict(X_test)
+    seconds = time.perf_counter() - begin
+    gap = _gap(chosen, y_test, test_groups, constraint)
+    accuracy = float((chosen == y_test).mean())
+    low, high = wilson_interval([accuracy], [len(y_test)])[0]
+    return Tried(name, value, accuracy, low, high, gap.value, gap.low, gap.high, seconds)
+
+
+def _gap(chosen, truth, groups, constraint: str):
+    """The gap of decisions with its interval, by the counts of the groups."""
+    from skfeamoe.streaming._gaps import gap_of as gap_of_view
+    from skfeamoe.streaming._groups import group_labels, sensitive_columns
+    from skfeamoe.streaming._points import View
+
+    _, columns = sensitive_columns(groups)
+    labels = group_labels(columns)
+    names = sorted({label for label in labels if label is not None})
+    code = {label: k for k, label in enumerate(names)} | {None: -1}
+    group = np.array([code[label] for label in labels])
+    cells = np.zeros((len(names), 2, 2))
+    known = group >= 0
+    np.add.at(cells, (group[known], truth[known], np.asarray(chosen, int)[known]), 1.0)
+    none = np.zeros(len(names))
+    view = View(len(truth), {}, cells, cells, none, none, np.zeros((len(names) + 1, 0, 3)))
+    texts = [" & ".join(name) for name in names]
+    return gap_of_view(view, gap_of(constraint), texts, min_group_size=MIN_GROUP_SIZE).interval
+
+
+def _show(console, arguments, tried: list[Tried], constraint: str) -> None:
+    """Print the table, and what to choose."""
+    table = needs("rich.table").Table(
+        title=f"On the last {1 - TRAIN_SHARE:.0%} of the rows, with 95 % intervals",
+        title_justify="left",
+        box=needs("rich.box").SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name in ("method", "bound", "accuracy", "gap", "interval of the gap", "seconds"):
+        table.add_column(name, justify="left" if name == "method" else "right")
+    for one in tried:
+        table.add_row(
+            one.method,
+            "-" if one.bound is None else f"{one.bound:g}",
+            f"{one.accuracy:.3f}",
+            f"{one.gap:.3f}",
+            f"{one.gap_low:.3f} to {one.gap_high:.3f}",
+            f"{one.seconds:.1f}",
+            style="bold" if one.method.startswith("FEAMOE") else None,
+        )
+    console.print(table)
+    if arguments.quiet:
+        console.quiet = False
+    for line in _frontier(tried):
+        print_wrapped(console, f"- {line}", "  ")
+    console.quiet = arguments.quiet
+
+
+def _frontier(tried: list[Tried]) -> list[str]:
+    """Which methods no other beats in both accuracy and gap."""
+    known = [one for one in tried if np.isfinite(one.gap)]
+    if not known:
+        return ["No gap could be measured: fewer than two groups have enough test rows."]
+    best = [
+        one
+        for one in known
+        if not any(
+            o.accuracy >= one.accuracy and o.gap <= one.gap and o is not one
+            and (o.accuracy > one.accuracy or o.gap < one.gap)
+            for o in known
+        )
+    ]  # fmt: skip
+    named = ", ".join(
+        one.method if one.bound is None else f"{one.method} {one.bound:g}"
+        for one in sorted(best, key=lambda one: one.gap)
+    )
+    lines = [f"No other is better in both accuracy and gap: {named}."]
+    for one in known:
+        if one.bound is not None and one.gap > one.bound:
+            sure = "clearly" if one.gap_low > one.bound else "perhaps by chance"
+            lines.append(
+                f"{one.method} {one.bound:g} did not keep its bound on the test rows "
+                f"({one.gap:.3f}, {sure})."
+            )
+    return lines
+
+
+def _figure(tried: list[Tried], constraint: str) -> Any:
+    """Accuracy against gap, with intervals."""
+    from skfeamoe.inspection._style import INK, MARKERS, SERIES
+    from skfeamoe.inspection._timeline import MEASURE_NAMES, open_axes
+
+    figure = needs("matplotlib.figure").Figure(figsize=(8, 5), dpi=120, layout="constrained")
+    ax = figure.subplots()
+    for k, name in enumerate(dict.fromkeys(one.method for one in tried)):
+        part = [one for one in tried if one.method == name]
+        gap, accuracy = ([getattr(o, n) for o in part] for n in ("gap", "accuracy"))
+        spread = [[o.gap - o.gap_low for o in part], [o.gap_high - o.gap for o in part]]
+        ax.errorbar(
+            gap, accuracy, xerr=np.maximum(spread, 0), color=SERIES[k % len(SERIES)],
+            marker=MARKERS[k % len(MARKERS)], lw=1.2, elinewidth=0.8, alpha=0.9, label=name,
+        )  # fmt: skip
+        for one in part:
+            if one.bound is not None:
+                ax.annotate(
+                    f"{one.bound:g}", (one.gap, one.accuracy), xytext=(4, 5),
+                    textcoords="offset points", fontsize=8, color=INK,
+                )  # fmt: skip
+    open_axes(ax)
+    ax.set_xlim(left=0)
+    ax.set_xlabel(f"{MEASURE_NAMES[gap_of(constraint)]} on test rows, 95 % intervals")
+    ax.set_ylabel("accuracy")
+    ax.legend(frameon=False, loc="lower right")
+    return figure
+
+
+def _write(tried: list[Tried], folder: Path) -> None:
+    """The numbers as JSON and CSV."""
+    import json
+
+    import pandas as pd
+
+    from skfeamoe.streaming._files import write_text
+    from skfeamoe.streaming._report import _plain
+
+    folder.mkdir(exist_ok=True)
+    rows = [asdict(one) for one in tried]
+    write_text(folder / "compare.json", json.dumps(_plain(rows), indent=1))
+    write_text(folder / "compare.csv", pd.DataFrame(rows).to_csv(index=False))

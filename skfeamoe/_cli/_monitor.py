@@ -1,0 +1,249 @@
+"""`monitor`: decisions of any model, rule or people, from a file of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skfeamoe.streaming import PrequentialResult, StreamBatch, StreamMonitor, iter_batches
+from skfeamoe.streaming._monitor import DECISIONS
+
+from ._encoding import choose_features
+from ._errors import InputError, OutputError, as_input_error, new_console
+from ._outputs import Outputs, save_picture
+from ._report import has_river, record
+from ._run import MIN_GROUP_SIZE, window_rows
+from ._source import Source
+from ._stream import bounds_of, checked_outputs
+from ._survey import (
+    Survey,
+    check_survey,
+    favorable_label,
+    harm_note,
+    survey,
+    survey_notes,
+)
+from ._verdict import gap_of, print_wrapped
+
+MOST_BATCH_ROWS = 5_000
+
+
+def run_monitor(arguments) -> None:
+    """Read the decisions, watch them, say what was seen."""
+    console = new_console(arguments.quiet)
+    bounds = bounds_of(arguments)
+    asked = arguments.constraint or [("demographic_parity", None)]
+    names = [name for name, _ in asked]
+    if "burden" in names:
+        raise InputError("--constraint burden needs a model's distances; choose another")
+    if arguments.target is None and names != ["demographic_parity"]:
+        raise InputError(f"--constraint {names[0]} needs --target COL, the true labels")
+    if not has_river():
+        raise InputError('river is not installed; run: pip install "skfeamoe[drift]"')
+    outputs = checked_outputs(arguments)
+    source = Source(arguments)
+    try:
+        result, notes = _watched(source, arguments, console)
+    finally:
+        source.close()
+    measures = {gap_of(name): value for name, value in bounds.items()}
+    _show(console, arguments, result, measures, gap_of(names[0]))
+    _write(console, arguments, outputs, result, notes, measures, gap_of(names[0]))
+    if outputs.failed:
+        raise OutputError("; ".join(outputs.failed))
+
+
+def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, list[str]]:
+    """Feed a monitor with the whole file."""
+    roles: dict[str, Any] = {
+        "target": arguments.decision,
+        "sensitive": arguments.sensitive,
+        "time": arguments.time,
+    }
+    ignored = [*arguments.ignore, *arguments.keep, arguments.target or arguments.decision]
+    with console.status(f"Reading {source.shown}"):
+        found = survey(source, roles, ignored=ignored)
+    check_survey(found, source.name, roles, sorted_is_fine=True)
+    labels = _labels(source, roles, arguments, found)
+    favorable = favorable_label(found, arguments.favorable, arguments.decision)
+    notes = [*source.notes, *survey_notes(found, roles, MIN_GROUP_SIZE)]
+    warned = harm_note(favorable, arguments.favorable, arguments.decision, found.classes)
+    notes += [warned] if warned else []
+    notes.append(f"good for the person: {arguments.decision} = {favorable}")
+    window = arguments.window or window_rows(found.n_rows)
+    inputs, left_out = _inputs(source, roles, arguments, window)
+    notes += left_out
+    for note in notes:
+        print_wrapped(console, f"- {note}", "  ")
+    watch = StreamMonitor(
+        classes=labels,
+        favorable_label=favorable,
+        window=window,
+        evaluate_every=max(found.n_rows // 200, 1),
+        min_group_size=MIN_GROUP_SIZE,
+        input_window=window if inputs else None,
+        labeled=arguments.target is not None,
+    )
+    _feed(watch, source, roles, arguments, found, inputs)
+    odd = source.cells.notes()
+    for note in odd:
+        print_wrapped(console, f"- {note}", "  ")
+    return watch.result(), notes + odd
+
+
+def _feed(watch, source, roles, arguments, found: Survey, inputs) -> None:
+    """Give the monitor all rows."""
+    size = int(np.clip(found.n_rows // 200, 100, MOST_BATCH_ROWS))
+    try:
+        for batch in _batches(source, roles, size):
+            y = None if arguments.target is None else batch.X[arguments.target].to_numpy()
+            keep = np.ones(len(batch), bool) if y is None else ~_missing(y)
+            if not keep.any():
+                continue
+            watch.update(
+                None if y is None else _like(y[keep], watch),
+                np.asarray(batch.y)[keep],
+                batch.sensitive_features[keep],
+                time=None if batch.time is None else batch.time[keep],
+                X=batch.X.loc[keep, inputs] if inputs else None,
+            )
+    except (ValueError, OSError) as error:
+        raise as_input_error(error) from error
+
+
+def _batches(source: Source, roles: dict[str, Any], size: int):
+    """Batches whose labels are the decisions."""
+    yield from iter_batches(source.frames(), **roles, batch_size=size, missing_target="skip")
+
+
+def _labels(source: Source, roles, arguments, found: Survey) -> list:
+    """All labels, of decisions and truths."""
+    if arguments.target is None:
+        return found.classes
+    truths = survey(source, roles | {"target": arguments.target}, ignored=_all(source))
+    for label in truths.classes:
+        if label not in found.classes:
+            raise InputError(
+                f"--target {arguments.target!r} has the value {label!r}, which --decision "
+                f"{arguments.decision!r} never has ({', '.join(map(repr, found.classes))}); "
+                "both must hold the same labels"
+            )
+    return found.classes
+
+
+def _all(source: Source) -> list[str]:
+    """Every column, none of which is compared with the truth."""
+    return [str(name) for name in next(iter(source.frames())).columns]
+
+
+def _inputs(source: Source, roles, arguments, window: int) -> tuple[list[str], list[str]]:
+    """Columns that are watched for changes."""
+    first: StreamBatch = next(_batches(source, roles, max(window, 256)))
+    apart = [arguments.target, arguments.id]
+    frame = first.X.drop(columns=[name for name in apart if name is not None])
+    for name in arguments.ignore:
+        if name not in frame.columns:
+            raise InputError(f"--ignore names no column besides those with a part: {name!r}")
+    if not len(frame.columns):
+        return [], []
+    try:
+        return choose_features(frame, arguments.ignore)
+    except InputError:
+        return [], ["no column is left whose changes could be watched"]
+
+
+def _missing(y: np.ndarray) -> np.ndarray:
+    """Rows without a true label."""
+    import pandas as pd
+
+    return np.asarray(pd.isna(y))
+
+
+def _like(y: np.ndarray, watch) -> np.ndarray:
+    """Truths in the type of the decisions."""
+    wanted = np.asarray(watch.classes_)
+    if wanted.dtype.kind in "iu" and y.dtype.kind == "f":
+        return y.astype(wanted.dtype)
+    return np.asarray(y.tolist(), dtype=object) if y.dtype.kind not in "biuf" else y
+
+
+def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -> None:
+    """Print alarms, table and verdict."""
+    console.print()
+    view = result.points[-1].models[DECISIONS].views["cumulative"]
+    for name, value in view.measures.items():
+        if np.isfinite(value):
+            console.print(f"  {name.replace('_', ' ')}: {value:.3f}", highlight=False)
+    alarms = result.alarms
+    print_wrapped(console, f"- {len(alarms)} drift alarms")
+    from skfeamoe.streaming._words import alarm_sentence, when
+
+    for alarm in alarms.tail(5).to_dict("records"):
+        at = f" ({when(alarm['time'])})" if alarm["time"] is not None else ""
+        moved = f" Moved at the same time: {alarm['moved']}." if alarm["moved"] else ""
+        text = f"- row {alarm['row']:,}{at}: {alarm_sentence(alarm)}{moved}"
+        print_wrapped(console, text, "  ")
+    if arguments.quiet:
+        console.quiet = False
+    if not bounds:
+        gap = result.gap_table(measure, view="cumulative", anytime=True).iloc[-1]
+        text = (
+            f"The gap is {gap['gap']:.3f} (95 % interval at any time {gap['low']:.3f} to "
+            f"{gap['high']:.3f}); --bound X judges it."
+        )
+        print_wrapped(console, f"- {text}", "  ")
+    for name, bound in bounds.items():
+        verdict = result.verdict(measure=name, bound=bound)
+        for sentence in verdict.sentences[: 1 if arguments.quiet else None]:
+            print_wrapped(console, f"- {sentence}", "  ")
+    console.quiet = arguments.quiet
+
+
+def _write(console, arguments, outputs: Outputs, result, notes, bounds, measure: str) -> None:
+    """Write picture, report and numbers."""
+    from skfeamoe.inspection import FairnessDriftDisplay
+
+    bound = next(iter(bounds.values()), None)
+    title = f"{Path(arguments.file).name}: {arguments.decision}"
+    if "--output" in outputs:
+
+        def draw(path):
+            from matplotlib.figure import Figure
+
+            figure = Figure(figsize=(10, 6.4), dpi=120, layout="constrained")
+            view = "window" if any(_full(result)) else "cumulative"
+            FairnessDriftDisplay.from_result(
+                result, measure=measure, difference_bound=bound, view=view,
+                ax=figure.subplots(2, 1, sharex=True),
+            )  # fmt: skip
+            figure.suptitle(title, x=0.01, ha="left", fontsize=12)
+            save_picture(figure, path)
+
+        done = f"Picture of rates and gap over time: {arguments.output}"
+        outputs.write("--output", draw, console, done)
+    about: dict[str, Any] = {
+        "measure": measure,
+        "difference_bound": bound,
+        "more_bounds": bounds,
+        "title": title,
+        "facts": record(arguments, notes),
+    }
+    with console.status("Writing the report"):
+        if "--report" in outputs:
+            outputs.write(
+                "--report", lambda path: result.to_html(path, **about), console,
+                f"Report: {arguments.report}",
+            )  # fmt: skip
+        if "--json" in outputs:
+            outputs.write(
+                "--json", lambda path: result.to_json(path, **about), console,
+                f"Every number of it: {arguments.json}",
+            )  # fmt: skip
+
+
+def _full(result: PrequentialResult):
+    """Whether windows were full."""
+    size = result.settings["window"]
+    return (p.models[DECISIONS].views["window"].n_rows >= size for p in result.points)

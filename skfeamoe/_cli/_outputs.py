@@ -1,0 +1,98 @@
+"""What a run leaves behind: checked before it begins, written whole, one without the other.
+
+No output may be the input, another output, a folder, or anything that is no regular file; its
+folder must exist and be writable. After the run each is written beside its place and put
+there when it is whole; where one fails the others are still written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ._errors import InputError, needs
+
+
+class Outputs:
+    """The files that a run was asked to write."""
+
+    def __init__(self, wanted: Mapping[str, str | None], inputs: Mapping[str, Path]):
+        self.paths = {option: Path(path) for option, path in wanted.items() if path is not None}
+        self.failed: list[str] = []
+        for option, path in self.paths.items():
+            _check_place(option, path)
+        taken = dict(inputs)
+        for option, path in self.paths.items():
+            for other, place in taken.items():
+                if _same(path, place):
+                    raise InputError(
+                        f"{option} {str(path)!r} is the same file as {other}; nothing of "
+                        "yours is overwritten, so name another file"
+                    )
+            taken[option] = path
+
+    def __contains__(self, option: str) -> bool:
+        """Whether an output was asked for."""
+        return option in self.paths
+
+    def write(self, option: str, write: Callable[[Path], Any], console, done: str) -> None:
+        """Write one output; a failure is told, and the others go on."""
+        path = self.paths[option]
+        try:
+            write(path)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            self.failed.append(f"{option} {str(path)!r} cannot be written: {reason}")
+        except MemoryError:
+            self.failed.append(f"{option} {str(path)!r} cannot be written: out of memory")
+        else:
+            console.print(done, soft_wrap=True, markup=False)
+
+
+def check_picture(path: Path) -> None:
+    """Refuse a picture of an unknown kind before the work begins."""
+    figure = needs("matplotlib.figure").Figure()
+    suffixes = figure.canvas.get_supported_filetypes()
+    if path.suffix.lower().lstrip(".") not in suffixes:
+        raise InputError(f"--output {str(path)!r} has no known picture type; name it .png")
+
+
+def save_picture(figure, path: Path) -> None:
+    """Draw a figure into a file, whole or not at all."""
+    from skfeamoe.streaming._files import replaced
+
+    with replaced(path) as part:
+        figure.savefig(part, format=path.suffix.lower().lstrip("."))
+
+
+def _check_place(option: str, path: Path) -> None:
+    """Refuse a place where a file cannot or should not be written."""
+    folder = option == "--json"
+    if not path.parent.is_dir():
+        raise InputError(
+            f"{option} {str(path)!r} is in a folder that does not exist; make it first"
+        )
+    if path.exists():
+        if path.is_dir() != folder:
+            what = "a file; give a folder" if folder else "a folder; give a file name"
+            raise InputError(f"{option} {str(path)!r} is {what}")
+        if not folder and not path.is_file():
+            raise InputError(
+                f"{option} {str(path)!r} is a device, not a regular file; give a file name"
+            )
+        if not os.access(path, os.W_OK):
+            raise InputError(f"{option} {str(path)!r} must not be written; change its rights")
+    place = path if folder and path.exists() else path.resolve().parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{option} {str(path)!r} is in a folder that must not be written to")
+
+
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths lead to one file, also by links; a folder holds the files in it."""
+    if one.resolve() == other.resolve():
+        return True
+    if one.exists() and other.exists():
+        return os.path.samefile(one, other)
+    return False

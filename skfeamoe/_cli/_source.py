@@ -1,0 +1,342 @@
+"""A user's file as a stream of frames: encodings, separators, odd cells, times and order.
+
+What a file needs to be read is settled once, from its beginning, and told; then every pass
+over it reads it in the same way, piece by piece.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ._errors import InputError, as_input_error
+
+SNIFF_BYTES = 1 << 20
+SEPARATORS = (",", ";", "\t", "|")
+MOSTLY_NUMBERS = 0.9
+"""Share of a column's first texts that must be numbers for the rest to be odd cells."""
+
+
+class Source:
+    """A file, or standard input, and how it is read."""
+
+    def __init__(self, arguments: Any):
+        self.name = arguments.file
+        self.path = _spooled() if arguments.file == "-" else Path(arguments.file)
+        self.shown = "standard input" if arguments.file == "-" else self.path.name
+        self.spooled = arguments.file == "-"
+        self.notes: list[str] = []
+        self.categorical = list(getattr(arguments, "categorical", []))
+        self.numeric = list(getattr(arguments, "numeric", []))
+        self.time = getattr(arguments, "time", None)
+        self.day_first = getattr(arguments, "day_first", None)
+        self.cells = OddCells(self.categorical, self.numeric)
+        self.sorted = None
+        self._time_format: dict[str, Any] | None = None
+        self.read_options = self._settle_reading(arguments)
+        if getattr(arguments, "sort", False):
+            self._sort()
+
+    def frames(self) -> Iterator[Any]:
+        """Frames of the file, in its order or in that of time."""
+        if self.sorted is not None:
+            yield self.sorted
+            return
+        self.cells.reset()
+        yield from self._raw_frames()
+
+    def close(self) -> None:
+        """Remove what standard input was kept in."""
+        if self.spooled:
+            self.path.unlink(missing_ok=True)
+
+    def _raw_frames(self) -> Iterator[Any]:
+        """Frames in the order of the file, with cells and times made proper."""
+        from skfeamoe.streaming._sources import open_frames
+
+        for frame in open_frames(self.path, self.read_options, lenient=self.cells):
+            yield self._proper(frame)
+
+    def _proper(self, frame):
+        """Categories that were asked for, and times."""
+        changes = {}
+        for name in self.categorical:
+            if name not in frame.columns:
+                raise InputError(_no_column("--categorical", name, frame.columns))
+            changes[name] = frame[name].astype(object).map(str, na_action="ignore")
+        for name in self.numeric:
+            if name not in frame.columns:
+                raise InputError(_no_column("--numeric", name, frame.columns))
+        if self.time is not None and self.time in frame.columns:
+            column = frame[self.time]
+            if _is_text(column):
+                if self._time_format is None:
+                    self._time_format = self._settle_time(column)
+                changes[self.time] = _times(column, self._time_format)
+        return frame.assign(**changes) if changes else frame
+
+    def _settle_reading(self, arguments) -> dict[str, Any]:
+        """Encoding and separator: asked for, or guessed and told."""
+        if not self.path.exists() or self.path.is_dir():
+            return {}
+        options: dict[str, Any] = {}
+        separator = getattr(arguments, "sep", None)
+        encoding = getattr(arguments, "encoding", None)
+        suffixes = [suffix.lower() for suffix in self.path.suffixes]
+        if not {".csv", ".tsv", ".txt"} & set(suffixes[-2:]):
+            for option, value in (("--sep", separator), ("--encoding", encoding)):
+                if value is not None:
+                    raise InputError(f"{option} is for CSV files, got {self.name!r}")
+            return {}
+        if encoding is None:
+            encoding = guessed_encoding(_beginning(self.path))
+            if encoding is not None:
+                self.notes.append(
+                    f"not UTF-8: read as {encoding}; --encoding NAME reads it otherwise"
+                )
+        if encoding is not None:
+            options["encoding"] = _known_encoding(encoding)
+        if separator is None and ".tsv" not in suffixes:
+            separator = guessed_separator(_beginning(self.path), options.get("encoding"))
+            if separator is not None:
+                self.notes.append(
+                    f"columns are separated by {separator!r}; --sep reads it otherwise"
+                )
+        if separator is not None:
+            options["sep"] = {"\\t": "\t", "tab": "\t"}.get(separator, separator)
+        return options
+
+    def _settle_time(self, column) -> dict[str, Any]:
+        """How the texts of the time column are read."""
+        found = time_format(column, self.day_first)
+        if found is None:
+            example = column.dropna().iloc[0]
+            raise InputError(
+                f"--time {self.time!r} holds texts that are no times, such as {example!r}; "
+                "write them like 2024-03-31 or 2024-03-31 14:05+01:00"
+            )
+        if "note" in found:
+            self.notes.append(f"{self.time}: {found.pop('note')}")
+        return found
+
+    def _sort(self) -> None:
+        """Read the whole file, and put its rows in order of time."""
+        import pandas as pd
+
+        if self.time is None:
+            raise InputError("--sort needs --time COL, the column to sort by")
+        try:
+            frame = pd.concat(list(self._raw_frames()), ignore_index=True)
+        except (ValueError, OSError, ImportError) as error:
+            raise as_input_error(error) from error
+        if self.time not in frame.columns:
+            raise InputError(_no_column("--time", self.time, frame.columns))
+        missing = int(frame[self.time].isna().sum())
+        try:
+            self.sorted = frame.sort_values(self.time, kind="stable", ignore_index=True)
+        except TypeError:
+            raise InputError(
+                f"--sort: {self.time!r} mixes texts and numbers; bring it to one type"
+            ) from None
+        note = f"sorted by {self.time}"
+        if missing:
+            note += f"; {missing:,} rows without it stand at the end"
+        self.notes.append(note)
+
+
+class OddCells:
+    """Cells of a column of numbers that are no numbers: taken as missing, counted, told."""
+
+    def __init__(self, categorical, numeric):
+        self.categorical, self.asked = set(categorical), set(numeric)
+        self.found: set[str] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        """Count anew, as a file is read anew."""
+        self.odd: Counter = Counter()
+        self.rows = 0
+        self.examples: dict[str, str] = {}
+
+    def begin(self, frame) -> None:
+        """Find the columns of texts that are numbers for the most part."""
+        for name in frame.columns:
+            if name in self.categorical or not _is_text(frame[name]):
+                continue
+            texts = frame[name].dropna()
+            share = _as_numbers(texts).notna().mean() if len(texts) else 0.0
+            if name in self.asked or share >= MOSTLY_NUMBERS:
+                self.found.add(str(name))
+
+    def is_number(self, name: str) -> bool:
+        """Whether a column is to hold numbers."""
+        return name in self.found or name in self.asked
+
+    def numbers(self, column):
+        """The column with numbers only."""
+        numbers = _as_numbers(column)
+        odd = numbers.isna() & column.notna()
+        if odd.any():
+            name = str(column.name)
+            self.odd[name] += int(odd.sum())
+            self.examples.setdefault(name, str(column[odd].iloc[0]))
+        return numbers
+
+    def notes(self) -> list[str]:
+        """Say how many cells of how many were no numbers."""
+        return [
+            f"{name}: {n:,} of {self.rows:,} cells are no number (such as "
+            f"{self.examples[name]!r}), taken as missing; --categorical {name} keeps them"
+            for name, n in self.odd.most_common()
+        ]
+
+
+def guessed_encoding(content: bytes) -> str | None:
+    """The encoding of bytes that are not UTF-8; None if they are."""
+    for mark, name in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if content.startswith(mark):
+            return name
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start >= len(content) - 4:  # cut in the middle of a character
+            return None
+        return "cp1252"
+    return None
+
+
+def guessed_separator(content: bytes, encoding: str | None) -> str | None:
+    """The separator of a file whose first line has no comma; None for the usual one."""
+    lines = content.decode(encoding or "utf-8", errors="replace").splitlines()[:20]
+    if not lines or len(lines[0].split(",")) > 1:
+        return None
+    try:
+        found = csv.Sniffer().sniff("\n".join(lines), "".join(SEPARATORS)).delimiter
+    except csv.Error:
+        return None
+    return found if found in lines[0] and found != "," else None
+
+
+def time_format(column, day_first: bool | None) -> dict[str, Any] | None:
+    """How texts are read as times: options of pandas and a note; None if they are none."""
+    import pandas as pd
+
+    texts = column.dropna().astype(str)
+    zoned = bool(texts.str.contains(r"(?:[+-]\d\d:?\d\d|Z)$").any())
+    iso = {"format": "ISO8601", "utc": zoned}
+    if pd.to_datetime(texts, errors="coerce", **iso).notna().all():
+        return iso
+    readings = {}
+    for first in (True, False):
+        options = {"format": "mixed", "dayfirst": first, "utc": zoned}
+        times = pd.to_datetime(texts, errors="coerce", **options)
+        strict = _obeys(texts, first)
+        if times.notna().all() and strict:
+            readings[first] = (options, int((times.diff() < pd.Timedelta(0)).sum()))
+    if day_first is not None and day_first in readings:
+        return readings[day_first][0]
+    if not readings:
+        return None
+    if len(readings) == 1:
+        first = next(iter(readings))
+        word = "day" if first else "month"
+        return readings[first][0] | {"note": f"{texts.iloc[0]!r} is read with the {word} first"}
+    back = {first: steps for first, (_, steps) in readings.items()}
+    first = back[True] <= back[False]
+    word, other = ("day", "--month-first") if first else ("month", "--day-first")
+    note = f"{texts.iloc[0]!r} is read with the {word} first; {other} reads it otherwise"
+    return readings[first][0] | {"note": note}
+
+
+def _obeys(texts, day_first: bool) -> bool:
+    """Whether numbers separated by / . - fit the order of day and month."""
+    parts = texts.str.extract(r"^\s*(\d{1,2})[/.\-](\d{1,2})[/.\-]\d{2,4}")
+    if parts[0].isna().any():
+        return True
+    month = parts[1 if day_first else 0].astype(int)
+    return bool((month <= 12).all())
+
+
+def _times(column, options: dict[str, Any]):
+    """Texts as times; those of another form are missing."""
+    import pandas as pd
+
+    return pd.to_datetime(column, errors="coerce", **options)
+
+
+def _as_numbers(column):
+    """Texts as numbers, missing where they are none."""
+    import pandas as pd
+
+    return pd.to_numeric(column.astype(object), errors="coerce").astype(float)
+
+
+def _is_text(column) -> bool:
+    """Whether a column holds texts."""
+    import pandas as pd
+
+    return bool(
+        pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)
+    ) and not pd.api.types.is_bool_dtype(column)
+
+
+def _spooled() -> Path:
+    """Keep standard input in a file, as it is read more than once."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InputError("FILE is -, but nothing is piped in; give a file name")
+    stream = getattr(sys.stdin, "buffer", None) or io.BytesIO(sys.stdin.read().encode())
+    first = stream.read(4)
+    if not first:
+        raise InputError("standard input is empty")
+    kinds = {b"PAR1": ".parquet", b"\x1f\x8b": ".csv.gz"}
+    suffix = next((kinds[mark] for mark in kinds if first.startswith(mark)), ".csv")
+    with tempfile.NamedTemporaryFile(suffix=suffix, delete=False) as file:
+        file.write(first)
+        shutil.copyfileobj(stream, file)
+    return Path(file.name)
+
+
+def _beginning(path: Path) -> bytes:
+    """First bytes of a file, unpacked if it is packed in a way we know."""
+    import bz2
+    import gzip
+    import lzma
+    import zipfile
+
+    openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+    try:
+        if path.suffix.lower() == ".zip":
+            with zipfile.ZipFile(path) as pack, pack.open(pack.namelist()[0]) as file:
+                return file.read(SNIFF_BYTES)
+        if path.suffix.lower() == ".zst":
+            return b""
+        with openers.get(path.suffix.lower(), open)(path, "rb") as file:
+            return file.read(SNIFF_BYTES)
+    except (OSError, EOFError, zipfile.BadZipFile, lzma.LZMAError, IndexError):
+        return b""  # reading it properly will say what is wrong
+
+
+def _known_encoding(name: str) -> str:
+    """An encoding that Python knows."""
+    import codecs
+
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        raise InputError(
+            f"--encoding {name!r} is not known; try utf-8, cp1252, latin-1 or utf-16"
+        ) from None
+
+
+def _no_column(option: str, name: str, columns) -> str:
+    """A column that is not there, with similar names."""
+    from skfeamoe.datasets._tables import did_you_mean
+
+    return f"{option} names no column: {did_you_mean(name, columns)}"

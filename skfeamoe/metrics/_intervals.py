@@ -1,0 +1,558 @@
+"""How sure a measured rate, gap or metric is.
+
+With p_a the rate of group a among n_a rows and [l_a, u_a] Wilson's score interval at the
+critical value c, the difference of two groups lies in
+
+    d - sqrt((p_a - l_a)^2 + (u_b - p_b)^2)  to  d + sqrt((u_a - p_a)^2 + (p_b - l_b)^2),
+
+d = p_a - p_b (Newcombe's hybrid score interval). With c = q_k / sqrt(2), q_k the quantile of
+the studentized range of k groups, this holds for all pairs at once, so the gap, which is the
+largest difference, lies between the largest lower and the largest upper end, whichever
+groups turn out to be extreme. For two groups c = 1.96.
+
+For looks at any time: M_t(m) = sum_j w_j exp(lambda_j S_t - t log(1 - m + m exp(lambda_j)))
+with fixed lambda_j and weights w_j that sum to one is at most a nonnegative supermartingale
+that starts at 1, if m is the mean chance of the first t outcomes and S_t their sum: exactly
+one if the chance is constant, and by Jensen's inequality if it moves, because log(1 - p + p
+exp(lambda)) is concave in p. So, by Ville's inequality, {m: M_t(m) < 1 / alpha} holds the
+running mean chance at all t together with probability 1 - alpha.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+from fairlearn import metrics as fairlearn_metrics
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import norm, studentized_range
+from sklearn.utils import check_consistent_length, check_random_state
+
+from ._outcomes import burden_difference
+
+LAMBDAS = 4.0 * 2.0 ** -np.arange(14.0)
+"""Sizes of the bets of the confidence sequence: best for rates of 10 to 10^8 rows."""
+
+N_HALVINGS = 50
+
+
+class Interval(NamedTuple):
+    """A measured value and the ends of its confidence interval.
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import Interval
+    >>> Interval(0.04, 0.01, 0.07).high
+    0.07
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def wilson_interval(rate, n, *, confidence_level: float = 0.95) -> NDArray:
+    """Score intervals of shares of n rows.
+
+    Parameters
+    ----------
+    rate : array-like of shape (n_groups,)
+        Shares.
+    n : array-like of shape (n_groups,)
+        Rows that they were taken from.
+    confidence_level : float, default=0.95
+        Chance with which an interval holds the true share.
+
+    Returns
+    -------
+    ndarray of shape (n_groups, 2)
+        Lower and upper ends; nan where nothing was counted.
+
+    References
+    ----------
+    .. [1] E. B. Wilson. "Probable inference, the law of succession, and statistical
+       inference". Journal of the American Statistical Association 22, 1927.
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import wilson_interval
+    >>> wilson_interval([0.5, 0.0], [100, 20]).round(3).tolist()
+    [[0.404, 0.596], [0.0, 0.161]]
+    """
+    _check_level(confidence_level)
+    return _wilson(rate, n, norm.ppf((1 + confidence_level) / 2))
+
+
+def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.95) -> Interval:
+    """Interval of the largest difference, or smallest ratio, between groups' rates.
+
+    Parameters
+    ----------
+    rates : array-like of shape (n_groups,)
+        Share of each group.
+    n : array-like of shape (n_groups,)
+        Rows of each group.
+    ratio : bool, default=False
+        Whether the smallest rate over the largest is meant (adverse impact) rather than the
+        largest minus the smallest.
+    confidence_level : float, default=0.95
+        Chance with which the interval holds the true gap; with more than two groups at
+        least that, as it holds for all pairs at once.
+
+    Returns
+    -------
+    Interval
+        The measured gap and the ends; nan with fewer than two groups with rows.
+
+    References
+    ----------
+    .. [1] R. G. Newcombe. "Interval estimation for the difference between independent
+       proportions: comparison of eleven methods". Statistics in Medicine 17, 1998.
+    .. [2] A. Agresti, M. Bini, B. Bertaccini, E. Ryu. "Simultaneous confidence intervals for
+       comparing binomial parameters". Biometrics 64, 2008 (studentized range).
+    .. [3] A. Donner, G. Y. Zou. "Closed-form confidence intervals for functions of the
+       normal mean and standard deviation". Statistical Methods in Medical Research 21, 2012
+       (the ratio from separate limits).
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import gap_interval
+    >>> gap = gap_interval([0.62, 0.55, 0.60], [800, 400, 300])
+    >>> [round(end, 3) for end in gap]
+    [0.07, 0.003, 0.14]
+    """
+    _check_level(confidence_level)
+    rates, n = np.asarray(rates, dtype=float), np.asarray(n, dtype=float)
+    known = (n > 0) & ~np.isnan(rates)
+    rates, n = rates[known], n[known]
+    if len(rates) < 2:
+        return Interval(np.nan, np.nan, np.nan)
+    critical = _range_quantile(len(rates), confidence_level)
+    low, high = _wilson(rates, n, critical).T
+    if ratio:
+        return _ratio_interval(rates, low, high)
+    difference = rates[:, None] - rates[None, :]
+    down = np.hypot((rates - low)[:, None], (high - rates)[None, :])
+    up = np.hypot((high - rates)[:, None], (rates - low)[None, :])
+    return Interval(
+        float(np.ptp(rates)),
+        float(max((difference - down).max(), 0.0)),
+        float(min((difference + up)[~np.eye(len(rates), dtype=bool)].max(), 1.0)),
+    )
+
+
+def mean_gap_interval(means, errors, *, confidence_level: float = 0.95) -> Interval:
+    """Interval of the largest difference between groups' means.
+
+    Parameters
+    ----------
+    means, errors : array-like of shape (n_groups,)
+        Mean of each group and its standard error.
+    confidence_level : float, default=0.95
+        Chance with which the interval holds the true gap, for all pairs of groups at once.
+
+    Returns
+    -------
+    Interval
+        The measured gap and the ends; nan with fewer than two groups.
+
+    References
+    ----------
+    .. [1] J. W. Tukey. "The problem of multiple comparisons". 1953 (studentized range).
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import mean_gap_interval
+    >>> [round(end, 2) for end in mean_gap_interval([1.0, 1.5], [0.1, 0.1])]
+    [0.5, 0.22, 0.78]
+    """
+    _check_level(confidence_level)
+    means, errors = np.asarray(means, dtype=float), np.asarray(errors, dtype=float)
+    known = ~(np.isnan(means) | np.isnan(errors))
+    means, errors = means[known], errors[known]
+    if len(means) < 2:
+        return Interval(np.nan, np.nan, np.nan)
+    half = _range_quantile(len(means), confidence_level) * np.hypot(errors[:, None], errors)
+    difference = np.abs(means[:, None] - means)
+    apart = ~np.eye(len(means), dtype=bool)
+    low, high = (difference - half)[apart].max(), (difference + half)[apart].max()
+    return Interval(float(np.ptp(means)), float(max(low, 0.0)), float(high))
+
+
+def confidence_sequence(successes, n, *, confidence_level: float = 0.95) -> NDArray:
+    """Interval of a rate that may be looked at after every row.
+
+    A usual interval is wrong once in twenty looks; these are wrong at any time of a whole
+    stream with probability 1 - `confidence_level` at most, however often one looks and
+    whatever makes one stop. What it holds is the mean chance of the rows so far, also where
+    the chance moves.
+
+    Parameters
+    ----------
+    successes : array-like of shape (n_groups,)
+        Number of favorable outcomes so far.
+    n : array-like of shape (n_groups,)
+        Number of outcomes so far.
+    confidence_level : float, default=0.95
+        Chance that the interval holds the rate at all times.
+
+    Returns
+    -------
+    ndarray of shape (n_groups, 2)
+        Lower and upper ends; 0 and 1 before the first row.
+
+    Raises
+    ------
+    ValueError
+        If there are more successes than outcomes, or the level is not in (0, 1).
+
+    References
+    ----------
+    .. [1] S. R. Howard, A. Ramdas, J. McAuliffe, J. Sekhon. "Time-uniform, nonparametric,
+       nonasymptotic confidence sequences". Annals of Statistics 49, 2021 (mixtures; the
+       sub-Bernoulli case).
+    .. [2] J. Ville. "Etude critique de la notion de collectif". 1939.
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import confidence_sequence
+    >>> confidence_sequence([60], [100]).round(2).tolist()
+    [[0.42, 0.76]]
+    """
+    _check_level(confidence_level)
+    total, n = np.atleast_1d(np.asarray(successes, float)), np.atleast_1d(np.asarray(n, float))
+    if (total < 0).any() or (total > n).any():
+        raise ValueError("successes must be between 0 and n, the number of outcomes")
+    bar = np.log(1.0 / (1.0 - confidence_level))
+    mean = np.divide(total, n, out=np.full(len(n), 0.5), where=n > 0)
+    ends = []
+    for edge in (0.0, 1.0):
+        outside, inside = np.full(len(n), edge), mean.copy()
+        for _ in range(N_HALVINGS):
+            middle = (outside + inside) / 2
+            fine = _log_wealth(total, n, middle) < bar
+            inside, outside = np.where(fine, middle, inside), np.where(fine, outside, middle)
+        whole = _log_wealth(total, n, np.full(len(n), edge)) < bar
+        ends.append(np.where(whole, edge, outside))
+    return np.column_stack(ends)
+
+
+def gap_confidence_sequence(
+    successes, n, *, ratio: bool = False, confidence_level: float = 0.95
+) -> Interval:
+    """Interval of the gap between groups that may be looked at after every row.
+
+    From :func:`confidence_sequence` of every group at the level that holds for all of them
+    together (Bonferroni).
+
+    Parameters
+    ----------
+    successes, n : array-like of shape (n_groups,)
+        Favorable outcomes and outcomes of each group so far.
+    ratio : bool, default=False
+        Whether the smallest rate over the largest is meant.
+    confidence_level : float, default=0.95
+        Chance that the interval holds the gap at all times.
+
+    Returns
+    -------
+    Interval
+        The measured gap and the ends; nan with fewer than two groups with rows.
+
+    Examples
+    --------
+    >>> from skfeamoe.metrics import gap_confidence_sequence
+    >>> gap = gap_confidence_sequence([600, 500], [1000, 1000])
+    >>> [round(end, 3) for end in gap]
+    [0.1, 0.0, 0.216]
+    """
+    total, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
+    total, n = total[n > 0], n[n > 0]
+    if len(n) < 2:
+        return Interval(np.nan, np.nan, np.nan)
+    level = 1.0 - (1.0 - confidence_level) / len(n)
+    low, high = confidence_sequence(total, n, confidence_level=level).T
+    rates = total / n
+    if ratio:
+        apart = ~np.eye(len(n), dtype=bool)
+        value = rates.min() / rates.max() if rates.max() > 0 else np.nan
+        with np.errstate(divide="ignore", invalid="ignore"):
+            lows = np.where(high > 0, low[:, None] / high[None, :], 1.0)[apart]
+            highs = np.where(low > 0, high[:, None] / low[None, :], np.inf)[apart]
+        return Interval(float(value), float(min(lows.min(), 1)), float(min(highs.min(), 1)))
+    return Interval(
+        float(np.ptp(rates)),
+        float(max(low.max() - high.min(), 0.0)),
+        float(max(max(high[a] - low[b], high[b] - low[a]) for a, b in _pairs(len(n)))),
+    )
+
+
+def metric_interval(
+    metric: Callable,
+    *arrays,
+    people=None,
+    confidence_level: float = 0.95,
+    n_resamples: int = 1000,
+    random_state=None,
+    **params,
+) -> Interval:
+    """Bootstrap interval of any metric, by rows or by people.
+
+    Parameters
+    ----------
+    metric : callable
+        A metric of :mod:`skfeamoe.metrics`, fairlearn, scikit-learn, or a function like
+        theirs that returns a number.
+    *arrays : array-like of shape (n_samples, ...)
+        Its positional arguments, such as ``y_true, y_pred``.
+    people : array-like of shape (n_samples,), default=None
+        Whose row it is. Rows of one person are drawn together, as they are not independent.
+        None takes every row for a person.
+    confidence_level : float, default=0.95
+        Chance with which the interval holds the true value.
+    n_resamples : int, default=1000
+        Bootstrap samples.
+    random_state : int, RandomState instance or None, default=None
+        Randomness of the samples.
+    **params : dict
+        Keyword arguments of the metric. Those with a value per row (`sensitive_features`,
+        `sample_weight`, `distance`, ...) are drawn with the rows.
+
+    Returns
+    -------
+    Interval
+        Value, lower and upper end.
+
+    Raises
+    ------
+    ValueError
+        If arrays differ in length, or parameters are out of range.
+
+    Notes
+    -----
+    Percentile intervals [1]_, but for differences between groups (demographic parity, equal
+    opportunity, equalized odds, burden): these are sizes of differences, never negative, so
+    that percentiles of resampled values lie above a true value near 0. Here the *signed*
+    differences of all pairs of groups are resampled, a common multiple of their standard
+    errors is chosen that covers all of them together (max-t), and the ends of the gap follow
+    as in :func:`gap_interval`.
+
+    References
+    ----------
+    .. [1] B. Efron, R. J. Tibshirani. "An Introduction to the Bootstrap", chapter 13. 1993.
+    .. [2] A. C. Davison, D. V. Hinkley. "Bootstrap Methods and their Application", section
+       3.8 (groups of dependent rows). 1997.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fairlearn.metrics import demographic_parity_difference
+    >>> from skfeamoe.metrics import metric_interval
+    >>> rng = np.random.default_rng(0)
+    >>> sex = rng.choice(["f", "m"], 1000)
+    >>> granted = (rng.random(1000) < np.where(sex == "f", 0.4, 0.6)).astype(int)
+    >>> found = metric_interval(
+    ...     demographic_parity_difference,
+    ...     granted,
+    ...     granted,
+    ...     sensitive_features=sex,
+    ...     random_state=0,
+    ... )
+    >>> bool(found.low < 0.2 < found.high)
+    True
+    """
+    _check_level(confidence_level)
+    if not isinstance(n_resamples, (int, np.integer)) or n_resamples < 2:
+        raise ValueError(f"n_resamples must be an integer of at least 2, got {n_resamples!r}")
+    check_consistent_length(*arrays, people)
+    n = len(arrays[0])
+    by_row = {k: v for k, v in params.items() if _is_per_row(v, n)}
+    fixed = {k: v for k, v in params.items() if k not in by_row}
+    codes = (
+        np.arange(n)
+        if people is None
+        else np.unique(np.asarray(people), return_inverse=True)[1]
+    )
+    rng = check_random_state(random_state)
+    value = float(metric(*arrays, **by_row, **fixed))
+    if metric in GAP_RATES and fixed.get("method", "between_groups") == "between_groups":
+        return _gap_bootstrap(
+            value, GAP_RATES[metric], arrays, by_row, fixed, codes, confidence_level,
+            n_resamples, rng,
+        )  # fmt: skip
+    order = np.argsort(codes, kind="stable")
+    n_people = codes.max() + 1
+    draws = np.empty(n_resamples)
+    for i in range(n_resamples):
+        times = np.bincount(rng.randint(n_people, size=n_people), minlength=n_people)
+        rows = np.repeat(order, times[codes[order]])
+        draws[i] = metric(
+            *(_take(part, rows) for part in arrays),
+            **{k: _take(part, rows) for k, part in by_row.items()},
+            **fixed,
+        )
+    tail = (1 - confidence_level) / 2
+    low, high = np.nanquantile(draws, [tail, 1 - tail])
+    return Interval(value, float(low), float(high))
+
+
+def _selection(true, chosen, params):
+    """Numerator and denominator of the selection rate."""
+    return chosen, np.ones(len(chosen))
+
+
+def _true_positive(true, chosen, params):
+    """Those of the true positive rate."""
+    return chosen * true, true
+
+
+def _false_positive(true, chosen, params):
+    """Those of the false positive rate."""
+    return chosen * (1 - true), 1 - true
+
+
+def _burden(true, chosen, params):
+    """Those of the burden."""
+    return (1 - chosen) * np.asarray(params["distance"], dtype=float), 1 - chosen
+
+
+GAP_RATES: dict[Callable, tuple[Callable, ...]] = {
+    fairlearn_metrics.demographic_parity_difference: (_selection,),
+    fairlearn_metrics.equal_opportunity_difference: (_true_positive,),
+    fairlearn_metrics.equalized_odds_difference: (_true_positive, _false_positive),
+    burden_difference: (_burden,),
+}
+"""Differences between groups, by the rates they compare."""
+
+
+def _gap_bootstrap(
+    value, rates, arrays, by_row, fixed, codes, level, n_resamples, rng
+) -> Interval:
+    """Max-t interval of the largest signed difference of any pair of groups."""
+    pos_label = fixed.get("pos_label", 1)
+    true, chosen = (np.asarray(a) == pos_label for a in arrays[:2])
+    weight = np.asarray(by_row.get("sample_weight", np.ones(len(true))), dtype=float)
+    group = _group_codes(by_row["sensitive_features"])
+    n_people, n_groups = codes.max() + 1, group.max() + 1
+    parts = []
+    for rate in rates:
+        for part in rate(true.astype(float), chosen.astype(float), by_row):
+            table = np.zeros((n_people, n_groups))
+            np.add.at(table, (codes, group), weight * part)
+            parts.append(table)
+    sums = np.concatenate(parts, axis=1)  # (n_people, n_rates * 2 * n_groups)
+    share = np.full(n_people, 1.0 / n_people)
+    drawn = np.vstack([rng.multinomial(n_people, share) @ sums for _ in range(n_resamples)])
+    measured, resampled = (
+        _rates(table, len(rates), n_groups) for table in (sums.sum(axis=0)[None], drawn)
+    )
+    pairs = _pairs(n_groups)
+    a, b = (np.array(side) for side in zip(*pairs, strict=True))
+    d, star = ((x[:, :, a] - x[:, :, b]).reshape(len(x), -1) for x in (measured, resampled))
+    d = d[0]
+    error = np.nanstd(star, axis=0, ddof=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t = np.where(error > 0, np.abs(star - d) / error, 0.0)
+    critical = np.quantile(np.nanmax(t, axis=1), level)
+    low, high = np.abs(d) - critical * error, np.abs(d) + critical * error
+    return Interval(value, float(max(np.nanmax(low), 0.0)), float(np.nanmax(high)))
+
+
+def _rates(sums: NDArray, n_rates: int, n_groups: int) -> NDArray:
+    """Rates, (n_draws, n_rates, n_groups); nan where a draw has no row of the event."""
+    table = sums.reshape(len(sums), n_rates, 2, n_groups)
+    out = np.full((len(sums), n_rates, n_groups), np.nan)
+    return np.divide(table[:, :, 0], table[:, :, 1], out=out, where=table[:, :, 1] > 0)
+
+
+def _group_codes(sensitive_features) -> NDArray:
+    """Codes of the groups; several columns make intersections."""
+    if isinstance(sensitive_features, dict):
+        columns = [np.asarray(v) for v in sensitive_features.values()]
+    else:
+        table = np.asarray(sensitive_features, dtype=object)
+        columns = [table] if table.ndim == 1 else list(table.T)
+    codes = np.zeros(len(columns[0]), dtype=np.intp)
+    for column in columns:
+        _, code = np.unique(column.astype(str), return_inverse=True)
+        codes = codes * (code.max() + 1) + code
+    return np.unique(codes, return_inverse=True)[1]
+
+
+def _ratio_interval(rates, low, high) -> Interval:
+    """MOVER interval of the smallest ratio of two rates, for all pairs at once."""
+    if rates.max() <= 0:
+        return Interval(np.nan, 0.0, 1.0)
+    ends = []
+    for a, b in [*_pairs(len(rates)), *((b, a) for a, b in _pairs(len(rates)))]:
+        p, q = rates[a], rates[b]
+        ends.append(
+            (
+                _ratio_end(p, q, low[a], high[b], -1.0),
+                _ratio_end(p, q, high[a], low[b], 1.0),
+            )
+        )
+    lows, highs = np.array(ends).T
+    value = float(rates.min() / rates.max())
+    return Interval(value, float(max(lows.min(), 0.0)), float(min(highs.min(), 1.0)))
+
+
+def _ratio_end(p: float, q: float, of_p: float, of_q: float, side: float) -> float:
+    """One end of the interval of p / q from one limit of each."""
+    below = of_q * (2 * q - of_q)
+    if below <= 0:
+        return np.inf if side > 0 else 0.0
+    root = np.sqrt(max((p * q) ** 2 - of_p * (2 * p - of_p) * below, 0.0))
+    return (p * q + side * root) / below
+
+
+def _log_wealth(total: NDArray, n: NDArray, mean: NDArray) -> NDArray:
+    """Logarithm of M_t(m) for each group; infinite where m is impossible."""
+    bets = np.concatenate([LAMBDAS, -LAMBDAS])[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chance = np.log1p(mean * np.expm1(bets))
+        found = logsumexp(bets * total - n * chance, axis=0) - np.log(len(bets))
+    impossible = ((mean <= 0) & (total > 0)) | ((mean >= 1) & (total < n))
+    return np.where(impossible, np.inf, found)
+
+
+def _wilson(rate, n, z: float) -> NDArray:
+    """Score intervals, (n_rates, 2), at a critical value."""
+    rate, n = np.asarray(rate, dtype=float), np.asarray(n, dtype=float)
+    n = np.where(n > 0, n, np.nan)
+    middle = rate + z**2 / (2 * n)
+    half = z * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
+    return np.column_stack([middle - half, middle + half]) / (1 + z**2 / n)[:, None]
+
+
+@lru_cache(maxsize=256)
+def _range_quantile(k: int, level: float) -> float:
+    """Critical value for all differences of k independent means together."""
+    if k == 2:
+        return float(norm.ppf((1 + level) / 2))
+    return float(studentized_range.ppf(level, k, np.inf) / np.sqrt(2))
+
+
+def _pairs(k: int) -> list[tuple[int, int]]:
+    """All pairs of groups."""
+    return list(combinations(range(k), 2))
+
+
+def _is_per_row(value: Any, n: int) -> bool:
+    """Whether an argument has a value for every row."""
+    return hasattr(value, "__len__") and not isinstance(value, (str, dict)) and len(value) == n
+
+
+def _take(part, rows: NDArray):
+    """Rows of an array, a list or a frame."""
+    return part.iloc[rows] if hasattr(part, "iloc") else np.asarray(part)[rows]
+
+
+def _check_level(level: float) -> None:
+    """A level is a chance."""
+    if not 0 < level < 1:
+        raise ValueError(f"confidence_level must be in (0, 1), got {level!r}; 0.95 is usual")

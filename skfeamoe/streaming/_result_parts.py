@@ -1,0 +1,111 @@
+"""What a result works out from its counts: choices, gaps over time, verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ._gaps import compared_groups, gap_of
+from ._tally import GAPS, RATIOS
+from ._verdict import Verdict, judge
+
+
+def chosen_model(result: Any, model: str | None) -> str:
+    """The model that is meant; the first by default."""
+    names = list(result.timings)
+    if model is None:
+        return names[0]
+    if model not in names:
+        raise ValueError(f"model must be one of {names}, got {model!r}")
+    return model
+
+
+def chosen_gap(result: Any, model: str, measure: str | None) -> str:
+    """The gap that is meant: asked for, constrained, or the first measured."""
+    measured = [gap for gap in (*GAPS, *RATIOS) if gap in result.metrics]
+    if measure is None:
+        constraints = getattr(result.estimators[model], "constraints", None) or ()
+        names = [constraints] if isinstance(constraints, str) else list(constraints)
+        wanted = [f"{n}_difference" for n in names if f"{n}_difference" in measured]
+        measure = (wanted or measured or [GAPS[0]])[0]
+    if measure not in measured:
+        raise ValueError(
+            f"measure must be a gap of the run, one of {measured}, got {measure!r}"
+        )
+    return measure
+
+
+def bound_of(estimator: Any, measure: str) -> float | None:
+    """The bound that an estimator was given for a gap."""
+    ratio = measure.endswith("_ratio")
+    bound = getattr(estimator, "ratio_bound" if ratio else "difference_bound", None)
+    if isinstance(bound, Mapping):
+        bound = bound.get(measure.removesuffix("_difference").removesuffix("_ratio"))
+    return None if bound is None else float(bound)
+
+
+def verdict_of(
+    result: Any,
+    bound: float | None,
+    measure: str | None,
+    model: str | None,
+    anytime: bool | None,
+) -> Verdict:
+    """The verdict of a run; the model's own bound by default."""
+    if not result.points:
+        raise ValueError("the result has no evaluation point; run the stream further first")
+    model = chosen_model(result, model)
+    measure = chosen_gap(result, model, measure)
+    if bound is None:
+        bound = bound_of(result.estimators[model], measure)
+    if bound is None:
+        raise ValueError(f"bound must be given: model {model!r} has none for {measure}")
+    if anytime is None:
+        anytime = not result.settings.get("decided_first", True)
+    return judge(result, model, measure, float(bound), anytime=anytime)
+
+
+def gap_frame(result: Any, measure: str, model: str | None, view: str, anytime: bool):
+    """A gap at every evaluation point with its interval, as a DataFrame."""
+    import pandas as pd
+
+    model = chosen_model(result, model)
+    measure = chosen_gap(result, model, measure)
+    if anytime and view != "cumulative":
+        raise ValueError(
+            f"anytime intervals are of all rows so far, view='cumulative', got {view!r}"
+        )
+    views = result.points[0].models[model].views if result.points else {}
+    if view not in views:
+        raise ValueError(f"view must be one of {list(views)}, got {view!r}")
+    mask = compared_groups(result, model, measure)
+    if not mask.any():
+        mask = np.ones(len(mask), dtype=bool)
+    names, least = result.group_names, result.settings["window"] if view == "window" else 1
+    lines = []
+    for point in result.points:
+        part = point.models[model].views[view]
+        if part.n_rows < least:
+            continue
+        gap = gap_of(
+            part, measure, names, mask, min_group_size=result.min_group_size, anytime=anytime
+        )
+        high, low = gap.highest, gap.lowest
+        lines.append(
+            {
+                "rows_seen": point.rows_seen,
+                "time": point.time,
+                "gap": gap.interval.value,
+                "low": gap.interval.low,
+                "high": gap.interval.high,
+                "highest": None if high is None else high.name,
+                "lowest": None if low is None else low.name,
+                "n_highest": 0 if high is None else high.n_rows,
+                "n_lowest": 0 if low is None else low.n_rows,
+            }
+        )
+    columns = ["rows_seen", "time", "gap", "low", "high"]
+    columns += ["highest", "lowest", "n_highest", "n_lowest"]
+    return pd.DataFrame(lines, columns=columns)

@@ -1,0 +1,287 @@
+"""Intervals of rates, gaps and metrics: known values, and coverage by simulation."""
+
+import numpy as np
+import pytest
+from fairlearn.metrics import (
+    demographic_parity_difference,
+    equal_opportunity_difference,
+    equalized_odds_difference,
+)
+from scipy.stats import binomtest, norm
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+from skfeamoe.metrics import (
+    burden_difference,
+    confidence_sequence,
+    gap_confidence_sequence,
+    gap_interval,
+    individual_unfairness,
+    metric_interval,
+    wilson_interval,
+)
+
+QUICK, SLOW = 1_500, 20_000
+
+
+def within(share, n, low=0.93, high=0.97):
+    """Whether a measured coverage is in a range, up to three standard errors of it."""
+    error = 3 * np.sqrt(0.05 * 0.95 / n)
+    return low - error <= share <= high + error
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 20), (3, 20), (50, 100), (100, 100)])
+def test_wilson_is_that_of_scipy(k, n):
+    want = binomtest(k, n).proportion_ci(method="wilson")
+    assert wilson_interval([k / n], [n])[0] == pytest.approx([want.low, want.high], abs=1e-12)
+
+
+def test_gap_of_two_groups_is_newcombes_published_example():
+    """56/70 against 48/80: 0.0524 to 0.3339 (Newcombe 1998, table II, method 10)."""
+    found = gap_interval([56 / 70, 48 / 80], [70, 80])
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_gaps_know_nothing_of_order_and_of_empty_groups():
+    rates, n = np.array([0.3, 0.5, 0.45]), np.array([100, 300, 50])
+    found = gap_interval(rates, n)
+    assert gap_interval(rates[::-1], n[::-1]) == pytest.approx(found)
+    with_empty = gap_interval([*rates, np.nan], [*n, 0])
+    assert with_empty == pytest.approx(found)
+    assert np.isnan(gap_interval([0.3], [10])).all()
+
+
+CASES = {
+    "equal": ((0.3, 0.3), (200, 300)),
+    "apart": ((0.3, 0.45), (200, 300)),
+    "small and rare": ((0.05, 0.1), (60, 400)),
+    "unequal sizes": ((0.8, 0.75), (40, 5_000)),
+}
+
+
+def gap_coverage(rates, n, draws, *, ratio=False):
+    """Share of simulated samples whose interval holds the true gap."""
+    rng = np.random.default_rng(0)
+    samples = rng.binomial(n, rates, size=(draws, len(n))) / np.array(n)
+    true = min(rates) / max(rates) if ratio else np.ptp(rates)
+    found = [gap_interval(sample, n, ratio=ratio) for sample in samples]
+    return np.mean([i.low <= true + 1e-12 and true - 1e-12 <= i.high for i in found])
+
+
+@pytest.mark.parametrize("draws", [QUICK, pytest.param(SLOW, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", CASES)
+def test_gaps_of_two_groups_are_covered_as_promised(name, draws):
+    # three favorable rows of 60 cannot be 95 % of anything: the ends are too wide there
+    high = 1 if name == "small and rare" else 0.97
+    assert within(gap_coverage(*CASES[name], draws), draws, high=high)
+
+
+@pytest.mark.parametrize("draws", [QUICK, pytest.param(SLOW, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", CASES)
+def test_ratios_of_two_groups_are_covered_as_promised(name, draws):
+    assert within(gap_coverage(*CASES[name], draws, ratio=True), draws, high=0.985)
+
+
+@pytest.mark.parametrize("draws", [300, pytest.param(5_000, marks=pytest.mark.slow)])
+def test_gaps_of_five_groups_are_covered_at_least_as_promised(draws):
+    for rates in ((0.3,) * 5, (0.3, 0.32, 0.3, 0.35, 0.5)):
+        assert within(gap_coverage(rates, (100, 200, 300, 400, 500), draws), draws, high=1)
+
+
+def test_percentiles_of_the_gap_itself_would_miss_a_gap_of_zero():
+    """Why the signed differences are resampled: the usual way hardly ever covers 0."""
+    rng = np.random.default_rng(0)
+    covered = 0
+    for a, b in rng.binomial(2_000, 0.3, size=(200, 2)) / 2_000:
+        again = rng.binomial(2_000, [a, b], size=(500, 2)) / 2_000
+        low, _ = np.quantile(np.abs(again[:, 0] - again[:, 1]), [0.025, 0.975])
+        covered += low <= 0.0
+    assert covered / 200 < 0.2
+
+
+@pytest.mark.parametrize(("n_favorable", "n"), [(0, 5), (30, 100), (999, 1000)])
+def test_confidence_sequences_hold_the_measured_rate_and_narrow(n_favorable, n):
+    low, high = confidence_sequence([n_favorable], [n])[0]
+    assert 0 <= low <= n_favorable / n <= high <= 1
+    wide = confidence_sequence([n_favorable], [n], confidence_level=0.99)[0]
+    assert wide[0] <= low
+    assert high <= wide[1]
+    wilson = wilson_interval([n_favorable / n], [n])[0]
+    assert high - low > 0.99 * (wilson[1] - wilson[0])
+
+
+def test_wealth_is_a_fair_game():
+    """Expected wealth after one row is the wealth before, for every chance and every state."""
+    from skfeamoe.metrics._intervals import _log_wealth
+
+    for p in (0.01, 0.3, 0.9):
+        for total, n in ((0.0, 0.0), (3.0, 10.0), (60.0, 100.0)):
+            now = np.exp(_log_wealth(np.array([total]), np.array([n]), np.array([p])))
+            after = [
+                np.exp(_log_wealth(np.array([total + x]), np.array([n + 1.0]), np.array([p])))
+                for x in (0.0, 1.0)
+            ]
+            assert (1 - p) * after[0] + p * after[1] == pytest.approx(now)
+
+
+def ever_wrong(chances, runs, looks):
+    """Share of runs in which the sequence misses the running mean chance at any look."""
+    rng = np.random.default_rng(0)
+    totals = np.cumsum(rng.random((runs, len(chances))) < chances, axis=1)
+    means = np.cumsum(chances) / np.arange(1, len(chances) + 1)
+    wrong = np.zeros(runs, dtype=bool)
+    for look in looks:
+        low, high = confidence_sequence(totals[:, look - 1], np.full(runs, look)).T
+        wrong |= (means[look - 1] < low) | (means[look - 1] > high)
+    return wrong.mean()
+
+
+@pytest.mark.parametrize(
+    ("runs", "every"), [(400, 100), pytest.param(20_000, 10, marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize("world", ["still", "rare", "jumps", "waves"])
+def test_a_confidence_sequence_is_right_at_all_looks_together(world, runs, every):
+    t = np.arange(3_000)
+    chances = {
+        "still": np.full(3_000, 0.3),
+        "rare": np.full(3_000, 0.02),
+        "jumps": np.where(t < 700, 0.1, 0.8),
+        "waves": 0.5 + 0.4 * np.sin(t / 100),
+    }[world]
+    assert ever_wrong(chances, runs, range(every, 3_001, every)) <= 0.05
+
+
+def test_looking_every_day_with_the_usual_interval_raises_false_alarms():
+    rng = np.random.default_rng(0)
+    days = np.arange(100, 10_001, 200)
+    usual = anytime = 0
+    for _ in range(100):
+        total = [np.cumsum(rng.random(10_000) < 0.3) for _ in range(2)]
+        at = [[t[day - 1] for t in total] for day in days]
+        usual += any(
+            gap_interval(np.array(s) / d, [d, d]).low > 0 for s, d in zip(at, days, strict=True)
+        )
+        anytime += any(
+            gap_confidence_sequence(s, [d, d]).low > 0
+            for s, d in zip(at[::10], days[::10], strict=True)
+        )
+    assert usual / 100 > 0.2
+    assert anytime / 100 <= 0.05
+
+
+def people_data(rng, n_people, same):
+    """Two rows a person; with `same` both are decided alike."""
+    person = np.repeat(np.arange(n_people), 2)
+    sex = np.repeat(rng.choice(["f", "m"], n_people), 2)
+    chance = np.where(sex == "f", 0.4, 0.5)
+    luck = rng.random(2 * n_people)
+    luck = np.repeat(luck[::2], 2) if same else luck
+    return person, sex, (luck < chance).astype(int)
+
+
+@pytest.mark.parametrize("draws", [150, pytest.param(2_000, marks=pytest.mark.slow)])
+def test_people_are_drawn_with_all_their_rows(draws):
+    """Rows of one person are alike: intervals by rows are too narrow, by people right."""
+    rng = np.random.default_rng(0)
+    covered = {"rows": 0, "people": 0}
+    for _ in range(draws):
+        person, sex, chosen = people_data(rng, 300, same=True)
+        for name, people in (("rows", None), ("people", person)):
+            found = metric_interval(
+                demographic_parity_difference, chosen, chosen, sensitive_features=sex,
+                people=people, n_resamples=300, random_state=0,
+            )  # fmt: skip
+            covered[name] += found.low <= 0.1 <= found.high
+    assert covered["rows"] / draws < 0.91
+    assert within(covered["people"] / draws, draws)
+
+
+def audit(rng, n, rates=(0.4, 0.5)):
+    """Truths, decisions, groups, distances with known gaps."""
+    sex = rng.integers(2, size=n)
+    true = rng.integers(2, size=n)
+    chosen = (rng.random(n) < np.array(rates)[sex] + 0.2 * true).astype(int)
+    return true, chosen, sex, rng.exponential(1 + 0.2 * sex)
+
+
+TRUE_GAPS = {
+    demographic_parity_difference: 0.1,
+    equal_opportunity_difference: 0.1,
+    equalized_odds_difference: 0.1,
+    burden_difference: 0.2,
+}
+
+
+@pytest.mark.parametrize("draws", [100, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("metric", TRUE_GAPS)
+def test_bootstrapped_gaps_are_covered_as_promised(metric, draws):
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(draws):
+        true, chosen, sex, distance = audit(rng, 600)
+        params = {"distance": distance} if metric is burden_difference else {}
+        found = metric_interval(
+            metric, true, chosen, sensitive_features=sex, n_resamples=300, random_state=0,
+            **params,
+        )  # fmt: skip
+        covered += found.low <= TRUE_GAPS[metric] <= found.high
+    high = 0.99 if metric is equalized_odds_difference else 0.97  # two gaps at once
+    assert within(covered / draws, draws, high=high)
+
+
+def share_right(y_true, y_pred):
+    """Accuracy, quickly."""
+    return np.mean(y_true == y_pred)
+
+
+@pytest.mark.parametrize(
+    ("metric", "draws"),
+    [
+        (share_right, 150),
+        pytest.param(accuracy_score, 1_000, marks=pytest.mark.slow),
+        pytest.param(roc_auc_score, 1_000, marks=pytest.mark.slow),
+    ],
+)
+def test_bootstrapped_overall_metrics_are_covered_as_promised(metric, draws):
+    rng = np.random.default_rng(2)
+    of_score = metric is roc_auc_score
+    true = norm.cdf(1 / np.sqrt(2)) if of_score else norm.cdf(1 / 2)
+    covered = 0
+    for _ in range(draws):
+        y = rng.integers(2, size=300)
+        score = rng.normal(size=300) + y
+        said = score if of_score else (score > 0.5).astype(int)
+        found = metric_interval(metric, y, said, n_resamples=300, random_state=0)
+        covered += found.low <= true <= found.high
+    assert within(covered / draws, draws)
+
+
+def test_bootstrapped_and_score_intervals_agree_on_large_samples():
+    rng = np.random.default_rng(0)
+    true, chosen, sex, _ = audit(rng, 5_000)
+    found = metric_interval(
+        demographic_parity_difference, true, chosen, sensitive_features=sex, random_state=0
+    )
+    n = np.bincount(sex)
+    score = gap_interval(np.bincount(sex, chosen) / n, n)
+    assert found == pytest.approx(score, abs=0.004)
+
+
+def test_every_row_wise_parameter_is_drawn_with_the_rows():
+    rng = np.random.default_rng(0)
+    y, pred = rng.integers(2, size=(2, 200))
+    found = metric_interval(
+        individual_unfairness, y, pred, y_pred_counterfactual=pred, n_resamples=20,
+        random_state=0,
+    )  # fmt: skip
+    assert found == (0.0, 0.0, 0.0)
+
+
+def test_wrong_parameters_are_refused():
+    with pytest.raises(ValueError, match="confidence_level"):
+        wilson_interval([0.5], [10], confidence_level=95)
+    with pytest.raises(ValueError, match="successes"):
+        confidence_sequence([11], [10])
+    with pytest.raises(ValueError, match="n_resamples"):
+        metric_interval(accuracy_score, [0, 1], [0, 1], n_resamples=1)
+    with pytest.raises(ValueError, match="inconsistent"):
+        metric_interval(accuracy_score, [0, 1], [0, 1], people=[1])
