@@ -690,8 +690,9 @@ default=None
     @property
     def multipliers_(self):
         """Multipliers of every rule, event and group."""
-        rules = self._rule["rules"]
-        return rules[:, :-1].reshape(len(rules), len(self.events_), -1)
+        rules, n_events = self._rule["rules"], len(self.events_)
+        n_groups = len(self._group_labels) if n_events else 0
+        return rules[:, :-1].reshape(len(rules), n_events, n_groups)
 
     @property
     def mixture_(self):

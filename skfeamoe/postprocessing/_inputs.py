@@ -106,10 +106,10 @@ def check_stream_data(
     estimator, X, y, request: Request, sensitive, sample_weight, routed, classes, labels
 ) -> Data:
     """Rows of a `partial_fit`; ``classes`` and ``labels`` are those known, None at first."""
+    classes = None if classes is None else np.asarray(classes)
     y = _binary_target(X, y, classes)
     if classes is None:
         classes = np.unique(y)
-    classes = np.asarray(classes)
     if len(np.unique(classes)) != 2:
         raise ValueError(
             f"classes must be two labels, got {classes.tolist()}; pass both in the first call "
@@ -118,7 +118,7 @@ def check_stream_data(
     classes = np.unique(classes)
     foreign = y[~np.isin(y, classes)]
     if len(foreign):
-        raise ValueError(f"y has the label {foreign[0]!r}, not one of {classes.tolist()}")
+        raise ValueError(f"y has the label {foreign.tolist()[0]!r}, not one of {classes.tolist()}")
     groups = np.full(len(y), UNKNOWN, dtype=np.intp)
     known = _stream_groups(estimator, labels)
     if needs_groups(estimator, request) and sensitive is None and labels is None:
