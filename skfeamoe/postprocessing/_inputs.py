@@ -118,7 +118,9 @@ def check_stream_data(
     classes = np.unique(classes)
     foreign = y[~np.isin(y, classes)]
     if len(foreign):
-        raise ValueError(f"y has the label {foreign.tolist()[0]!r}, not one of {classes.tolist()}")
+        raise ValueError(
+            f"y has the label {foreign.tolist()[0]!r}, not one of {classes.tolist()}"
+        )
     groups = np.full(len(y), UNKNOWN, dtype=np.intp)
     known = _stream_groups(estimator, labels)
     if needs_groups(estimator, request) and sensitive is None and labels is None:
