@@ -9,12 +9,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
-from skfeamoe._classifier import GatedClassifier
 from skfeamoe._explanation import explain_estimator
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
 from skfeamoe._groups import encode_groups
-from skfeamoe._mixture.experts import EXPERTS, kind_of, moved
-from skfeamoe._mixture.forward import forward, mixture_log_proba, mixture_proba
+from skfeamoe._mixture.experts import EXPERTS
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.mlp import ACTIVATIONS
 from skfeamoe._mixture.optimizers import OPTIMIZERS
@@ -28,11 +26,11 @@ from skfeamoe._parameters import (
     first_layout,
     fitted_experts,
 )
+from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._rows import Rows
-from skfeamoe._told import PassCallbacks, warn_if_inactive, warn_if_unmet
+from skfeamoe._told import PassCallbacks, warn_if_inactive, warn_if_shuffled, warn_if_unmet
 from skfeamoe._training.drift.detector import DETECTORS
 from skfeamoe._training.model import Model
-from skfeamoe._training.scoring import boundary_distance
 from skfeamoe._training.settings import (
     CONTROLS,
     GROWTH,
@@ -53,14 +51,11 @@ from skfeamoe._validation import (
     unchanged_on_error,
 )
 
-PREDICT_ROWS = 8192
-"""Rows that a prediction works on at a time, so that memory stays bounded."""
-
 PATIENCE_ROWS = 1000
 """Rows of a stream after which a constraint that compares no groups is reported."""
 
 
-class FEAMOEClassifier(CallbackSupportMixin, GatedClassifier):
+class FEAMOEClassifier(CallbackSupportMixin, MixtureClassifier):
     """Fair, explainable and adaptive mixture of experts.
 
     A mixture of logistic experts, or small networks, with a softmax gate that learns in one
@@ -135,8 +130,10 @@ class FEAMOEClassifier(CallbackSupportMixin, GatedClassifier):
         counterfactual's (paper, appendix). Used with `counterfactual_columns`.
 
     max_experts : int, default=16
-        Most experts at a time. When it is reached, a new expert takes the place of the
-        one with the smallest mean gate weight.
+        Most experts at a time. When it is reached, the expert whose removal changes the
+        probabilities least makes room: it is dropped, or merged into another one. Where
+        every removal would change them by more than half a point on average, none is added,
+        and the busiest expert learns as fast as a new one would.
 
     initial_experts : list of fitted classifiers, default=None
         Models, one a year, say, that become the first experts: LogisticRegression or
@@ -435,6 +432,9 @@ default=None
         FairnessWarning
             If a constraint is inactive for want of groups, or its bound is not met on the
             training data by more than a standard error.
+
+        UserWarning
+            With ``growth="drift"``: passes are shuffled, so there is no drift to see.
         """
         with unchanged_on_error(self):
             model, rows = self._start(X, y, None, sensitive_features, sample_weight)
@@ -450,6 +450,7 @@ default=None
             callbacks.end(lambda: {"_model": model.copy()})
         self._warned_inactive = warn_if_inactive(self, model)
         warn_if_unmet(self, model)
+        warn_if_shuffled(self)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -606,96 +607,6 @@ default=None
             state = {**state, "_model": Model.from_dict(state["_model"])}
         super().__setstate__(state)
 
-    # ---------------------------------------------------------------- predicting
-
-    def predict_proba(self, X):
-        """Class probabilities f(x) = sum_k g_k(x) o_k(x).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to score, with or without the `sensitive_columns`.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-            Probabilities in the order of `classes_`.
-        """
-        return self._map(X, lambda fwd: mixture_proba(fwd))
-
-    def predict_log_proba(self, X):
-        """Logarithms of the class probabilities, accurate where these underflow.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to score.
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples, n_classes)
-            In the order of `classes_`.
-        """
-        return self._map(X, lambda fwd: mixture_log_proba(fwd))
-
-    def gate_proba(self, X):
-        """Weight of every expert for every row, g_k(x).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to route.
-
-        Returns
-        -------
-        gate_proba : ndarray of shape (n_samples, n_experts)
-            Rows sum to 1.
-        """
-        return self._map(X, lambda fwd: fwd.gate_proba)
-
-    def expert_proba(self, X):
-        """Class probabilities of every expert, o_k(x).
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to score.
-
-        Returns
-        -------
-        expert_proba : ndarray of shape (n_samples, n_experts, n_classes)
-            The last axis sums to 1.
-        """
-        return self._map(X, lambda fwd: fwd.expert_proba)
-
-    def distance_to_boundary(self, X):
-        """Distance to the decision boundary of the favorable class.
-
-        The absolute log-odds over the norm of their gradient, in standard deviations of
-        the features: exact for one logistic expert, first order otherwise, and at most 10.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to measure.
-
-        Returns
-        -------
-        distance : ndarray of shape (n_samples,)
-            Non-negative.
-
-        References
-        ----------
-        S. Sharma, A. H. Gee, D. Paydarfar and J. Ghosh (2020), "FaiR-N: Fair and robust
-        neural networks for structured data", arXiv:2010.06113.
-        """
-        check_is_fitted(self)
-        ensemble = self._model.ensemble
-        params, layout = ensemble.average, ensemble.layout
-        return self._map(
-            X, lambda fwd: boundary_distance(fwd, params, self._favorable, layout)[0]
-        )
-
     def explain(
         self,
         X,
@@ -834,120 +745,3 @@ default="interventional"
             engine=engine,
             random_state=random_state,
         )
-
-    def _map(self, X, read):
-        """Apply ``read`` to forward passes over X, a bounded number of rows at a time."""
-        check_is_fitted(self)
-        X, _ = check_features(self, X, reset=False, sensitive_columns=self.sensitive_columns)
-        run = self._forward_pass()
-        parts = [
-            read(run(X[start : start + PREDICT_ROWS]))
-            for start in range(0, X.shape[0], PREDICT_ROWS)
-        ]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _forward_pass(self):
-        """The forward pass as a function of checked rows in units of X."""
-        params, layout = self._folded()
-        return lambda rows: forward(rows, params, layout)
-
-    def _folded(self):
-        """The parameters that predict, in units of X, and their layout."""
-        model = self._model
-        layout = model.ensemble.layout
-        return moved(model.published(), layout, model.terms.fold), layout
-
-    # ---------------------------------------------------------------- attributes
-
-    @property
-    def n_experts_(self):
-        """Number of experts."""
-        return self._model.ensemble.n_experts
-
-    @property
-    def n_samples_seen_(self):
-        """Rows seen."""
-        return self._model.clock.n_samples_seen
-
-    @property
-    def gate_coef_(self):
-        """Coefficients of the gate in units of X."""
-        return self._read("gate").weight
-
-    @property
-    def gate_intercept_(self):
-        """Intercepts of the gate."""
-        return self._read("gate").bias
-
-    @property
-    def expert_coef_(self):
-        """Coefficients of the experts in units of X."""
-        return self._linear_layer("expert_coef_").weight
-
-    @property
-    def expert_intercept_(self):
-        """Intercepts of the experts."""
-        return self._linear_layer("expert_intercept_").bias
-
-    @property
-    def expert_layers_(self):
-        """Layers of the experts in units of X."""
-        return [tuple(layer) for layer in self._read("layers")]
-
-    def _linear_layer(self, name: str):
-        """The only layer of logistic experts."""
-        layout = self._model.ensemble.layout
-        if not kind_of(layout).is_linear:
-            raise AttributeError(
-                f'{name} needs expert="logistic"; experts of expert={layout.expert!r} '
-                "have no coefficients, see expert_layers_"
-            )
-        return self._read("layers")[0]
-
-    def _read(self, part: str):
-        """Gate or layers, by the name that the kind of expert gives them, in units of X."""
-        params, layout = self._folded()
-        return getattr(kind_of(layout), part)(params, layout)
-
-    @property
-    def group_gaps_(self):
-        """Largest difference between two groups, by constraint."""
-        model = self._model
-        return (
-            model.monitor.gaps(self._slots()) if model.audit is None else {**model.audit.gaps}
-        )
-
-    def _slots(self) -> Slots:
-        """The slots that the model has, whatever `constraints` has been set to since."""
-        return Slots(tuple(self._design["constraints"]))
-
-    @property
-    def multipliers_(self):
-        """Signed pressure on every group, by constraint, of the model that predicts."""
-        model, slots = self._model, self._slots()
-        own = model.monitor if model.audit is None else model.audit
-        return {c.name: own.multipliers[slots.of(c.name)].copy() for c in slots.constraints}
-
-    @property
-    def background_(self):
-        """Rows that explanations compare with."""
-        return self._model.background.sample()[0]
-
-    @property
-    def background_weight_(self):
-        """Weights of these rows."""
-        return self._model.background.sample()[1]
-
-    @property
-    def history_(self):
-        """Bounded record of training."""
-        model = self._model
-        series = dict(model.history.series)
-        if self.growth == "drift" or model.drift.alarm_rows:
-            series["alarm_n_samples_seen"] = np.array(model.drift.alarm_rows, dtype=int)
-            series["alarm_cause"] = np.array(model.alarm_causes(), dtype=object)
-        return series
-
-    def _known_groups(self):
-        """Names of the groups seen so far, by code."""
-        return self._model.groups

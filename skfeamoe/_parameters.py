@@ -33,10 +33,11 @@ from skfeamoe._validation import (
     numbers_of_features,
 )
 
-START_ONLY = ("initial_experts",)
+START_ONLY = frozenset(("initial_experts",))
 """Parameters that are read in the first call only."""
 
-PLAIN = (str, int, float, bool, type(None))
+PLAIN = frozenset((str, int, float, bool, type(None)))
+"""Types whose values are compared as they are."""
 
 
 def fingerprint(estimator) -> list:
@@ -44,8 +45,13 @@ def fingerprint(estimator) -> list:
 
     It costs a few microseconds where parameters are text and numbers.
     """
-    names = (name for name in estimator._parameter_constraints if name not in START_ONLY)
-    return [_frozen(getattr(estimator, name)) for name in names]
+    values = vars(estimator)
+    return [
+        (value.__class__, value) if value.__class__ in PLAIN else _frozen(value)
+        for name in estimator._parameter_constraints
+        if name not in START_ONLY
+        for value in (values[name],)
+    ]
 
 
 def _frozen(value) -> Any:

@@ -86,3 +86,14 @@ def warn_if_unmet(estimator, model: Model) -> None:
             FairnessWarning,
             stacklevel=3,
         )
+
+
+def warn_if_shuffled(estimator) -> None:
+    """Say that `fit` shuffles its rows, where change over time was asked for."""
+    if estimator.growth == "drift":
+        warnings.warn(
+            'growth="drift" sees nothing in fit, which shuffles the rows; stream them in '
+            'their order with partial_fit, or use growth="interval"',
+            UserWarning,
+            stacklevel=3,
+        )

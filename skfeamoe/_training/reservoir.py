@@ -24,6 +24,7 @@ P. S. Efraimidis, P. G. Spirakis (2006), Weighted random sampling with a reservo
 E. Cohen, H. Kaplan (2007), Summarizing data using bottom-k sketches.
 """
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -67,15 +68,18 @@ class Reservoir:
         entering = np.flatnonzero(keys < self.limit)
         if not len(entering):
             return
-        self.rows = list(self.rows)
         if len(self.rows) > self.size and len(entering) <= FEW_ROWS:
             self.keys, self.weight = self.keys.copy(), self.weight.copy()
-            self.arrival = self.arrival.copy()
+            self.arrival, self.rows = self.arrival.copy(), list(self.rows)
             for i in entering:
                 self._replace_last(keys[i], weight[i], first + i, X, i)
             return
-        rows = [self._kept(X, i) for i in entering]
-        self._add(keys[entering], weight[entering], first + entering, rows)
+        self._add(
+            keys[entering],
+            weight[entering],
+            first + entering,
+            lambda i: self._kept(X, entering[i]),
+        )
 
     def _replace_last(self, key, weight, arrival, X, i) -> None:
         """Put row i of X in the place of the row with the largest key, if its own is less."""
@@ -86,18 +90,27 @@ class Reservoir:
         self.rows[place] = self._kept(X, i)
         self.limit = float(self.keys.max())
 
-    def _add(self, keys: NDArray, weight: NDArray, arrival: NDArray, rows: list[Row]) -> None:
-        """Take more rows in, and keep those with the smallest keys."""
-        self.keys = np.concatenate([self.keys, keys])
-        self.weight = np.concatenate([self.weight, weight])
-        self.arrival = np.concatenate([self.arrival, arrival])
-        self.rows = self.rows + rows
-        if len(self.rows) > self.size + 1:
-            kept = np.argpartition(self.keys, self.size)[: self.size + 1]
-            self.keys, self.weight = self.keys[kept], self.weight[kept]
-            self.arrival = self.arrival[kept]
-            self.rows = [self.rows[i] for i in kept]
-        if len(self.rows) > self.size:
+    def _add(
+        self, keys: NDArray, weight: NDArray, arrival: NDArray, row: Callable[[int], Row]
+    ) -> None:
+        """Take more rows in, of which ``row`` gives one, and keep the smallest keys."""
+        n_kept = len(self.rows)
+        keys = np.concatenate([self.keys, keys])
+        weight = np.concatenate([self.weight, weight])
+        arrival = np.concatenate([self.arrival, arrival])
+        n_after = min(len(keys), self.size + 1)
+        places = np.arange(n_after)  # which of all rows is in each place
+        if len(keys) > n_after:
+            order = np.argpartition(keys, self.size)
+            out, stay = order[n_after:], order[:n_after]
+            free = np.concatenate([out[out < n_kept], np.arange(n_kept, n_after)])
+            places[free] = stay[stay >= n_kept]
+        self.keys, self.weight, self.arrival = keys[places], weight[places], arrival[places]
+        rows = [*self.rows, *[self.rows[0] if n_kept else row(0)] * (n_after - n_kept)]
+        for place in np.flatnonzero(places >= n_kept):
+            rows[place] = row(int(places[place]) - n_kept)
+        self.rows = rows
+        if len(rows) > self.size:
             self.limit = float(self.keys.max())
 
     def _kept(self, X, i) -> Row:
@@ -165,7 +178,8 @@ class Reservoir:
                 f"{self.n_features} features, background_size={self.size} and "
                 f"{other.n_features}, {other.size}"
             )
-        self._add(other.keys, other.weight, self.n_offered + other.arrival, other.rows)
+        arrival = self.n_offered + other.arrival
+        self._add(other.keys, other.weight, arrival, other.rows.__getitem__)
         self.n_offered += other.n_offered
         block, used = divmod(self.n_offered, DRAWS_PER_BLOCK)
         if used:

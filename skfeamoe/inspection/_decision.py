@@ -139,14 +139,17 @@ class DecisionDisplay:
                 f"X must be one person, shape (1, n_features), got {n_rows} rows; draw one "
                 "display for each, for example with X[i : i + 1]"
             )
-        explanation = estimator.explain(X, output=output, decompose=True, **explain_options)
+        parted = hasattr(estimator, "expert_coef_")  # networks have no parts
+        explanation = estimator.explain(X, output=output, decompose=parted, **explain_options)
         position = class_position(estimator, label)
         view = view_of_class(explanation, position, output)
-        n_players = len(view.names) // 2
+        names, expert, routing = _parts(view.names, view.values[0])
+        n_players = len(names)
         display = cls(
-            feature_names=[name.removesuffix(" (expert)") for name in view.names[:n_players]],
-            expert_values=view.values[0, :n_players],
-            routing_values=view.values[0, n_players:],
+            feature_names=names,
+            expert_values=expert,
+            routing_values=routing,
+            error_std=_error_of_sums(explanation, n_players, position),
             base_value=float(view.base_values[0]),
             cells=None if view.cells is None else list(view.cells[0, :n_players]),
             gate_proba=estimator.gate_proba(X)[0],
@@ -180,20 +183,15 @@ class DecisionDisplay:
                 f"explanation must be of one row and one output, got values of shape "
                 f"{values.shape}; choose with explanation[i] or explanation[i, :, k]"
             )
-        names, shown = list(explanation.feature_names), explanation.display_data
+        shown = explanation.display_data
         cells = explanation.data if shown is None else shown
+        names, expert, routing = _parts(list(explanation.feature_names), values)
         n_players = len(names)
-        routing = np.zeros(n_players)
-        if n_players % 2 == 0 and all(
-            n.endswith(" (routing)") for n in names[n_players // 2 :]
-        ):
-            n_players //= 2
-            values, routing = values[:n_players], values[n_players:]
-            names = [name.removesuffix(" (expert)") for name in names[:n_players]]
         display = cls(
             feature_names=names,
-            expert_values=values,
+            expert_values=expert,
             routing_values=routing,
+            error_std=_error_of_sums(explanation, n_players),
             base_value=float(explanation.base_values),
             cells=None if cells is None else list(cells[:n_players]),
             gate_proba=gate_proba,
@@ -234,17 +232,18 @@ class DecisionDisplay:
         return self
 
     def _lines(self, max_features: int):
-        """Texts, expert parts and routing parts of the lines to draw."""
+        """Texts, expert parts, routing parts and standard errors of the lines to draw."""
         expert, routing = np.asarray(self.expert_values), np.asarray(self.routing_values)
+        error = np.zeros(len(expert)) if self.error_std is None else np.asarray(self.error_std)
         order = np.argsort(-(np.abs(expert) + np.abs(routing)), kind="stable")
         top, rest = order, order[:0]
         if len(order) > max_features:
             top, rest = order[: max_features - 1], order[max_features - 1 :]
         texts = [self._text(j) for j in top]
-        parts = [expert[top], routing[top]]
+        parts = [expert[top], routing[top], error[top]]
         if len(rest):
             texts.append(f"{len(rest)} others")
-            parts = [np.append(p[top], p[rest].sum()) for p in (expert, routing)]
+            parts = [np.append(p[top], p[rest].sum()) for p in (expert, routing, error)]
         return texts, *parts
 
     def _text(self, j: int) -> str:
@@ -256,7 +255,7 @@ class DecisionDisplay:
         value = f"{cell:.4g}" if isinstance(cell, (float, np.floating)) else str(cell)
         return f"{name} = {shorten(value, 24)}"
 
-    def _draw_waterfall(self, ax, texts, expert, routing) -> None:
+    def _draw_waterfall(self, ax, texts, expert, routing, error) -> None:
         """Walk from the base value at the top to the output at the bottom."""
         steps = expert + routing
         starts = self.base_value + np.concatenate([[0.0], np.cumsum(steps)])
@@ -270,7 +269,9 @@ class DecisionDisplay:
             if abs(routing[i]) > 0.002 * reach:
                 _bar(ax, i + shift, middle, routing[i], height, hatch="////")
             ax.plot([starts[i + 1]] * 2, [i - 0.34, i + 1], color=QUIET, lw=0.8, zorder=0)
-            right = max(starts[i], middle, starts[i + 1])
+            if error[i] > 0.0:
+                ax.errorbar(starts[i + 1], i, xerr=error[i], color=INK, lw=1.0, capsize=3)
+            right = max(starts[i], middle, starts[i + 1] + error[i])
             ax.text(right + 0.02 * reach, i, signed(steps[i]), va="center", color=INK)
         ax.plot([starts[0]] * 2, [-1, 0.34], color=QUIET, lw=0.8, zorder=0)
         for place, value in ((-1, starts[0]), (n, starts[-1])):
@@ -312,6 +313,25 @@ class DecisionDisplay:
         ax.set_xlabel("gate weight")
         ax.set_title("Experts: weight and verdict", loc="left", pad=24)
         tidy(ax)
+
+
+def _parts(names: list[str], values):
+    """Names of the features, and their parts within experts and by routing."""
+    n = len(names) // 2
+    if len(names) % 2 == 0 and n and all(name.endswith(" (routing)") for name in names[n:]):
+        return [name.removesuffix(" (expert)") for name in names[:n]], values[:n], values[n:]
+    return list(names), values, np.zeros(len(names))
+
+
+def _error_of_sums(explanation, n_players: int, position: int = 0):
+    """Standard errors of a row's values; of a sum of two parts the most that it can be."""
+    error = explanation.error_std
+    if error is None:
+        return None
+    error = np.asarray(error, dtype=float)
+    if error.ndim == 3:
+        error = error[..., position]
+    return error.reshape(-1, n_players).sum(axis=0)
 
 
 def _bar(ax, place: float, start: float, width: float, height: float, hatch=None) -> None:

@@ -11,7 +11,7 @@ SHOWN = 12
 """Differences that a failure lists."""
 
 
-@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
+@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning", "ignore:growth=.drift. sees")
 @pytest.mark.parametrize("name", RUNS)
 def test_golden_run(name):
     if RUNS[name].get("growth") == "drift":
