@@ -30,7 +30,7 @@ def encode_groups(
     make intersections; a missing value in any column makes the row's group unknown, -1.
     New groups get the next free codes. ``labels`` is not changed.
     """
-    columns = [_texts(column, name) for column in _sensitive_columns(sensitive, name)]
+    columns = [texts_of(column, name) for column in _sensitive_columns(sensitive, name)]
     length = len(columns[0])
     if length != n_samples:
         raise ValueError(
@@ -94,7 +94,7 @@ def _values(column) -> list:
     return column.tolist()
 
 
-def _texts(column: list, name: str) -> list[str | None]:
+def texts_of(column: list, name: str) -> list[str | None]:
     """Every value as text, None where it is missing.
 
     Values are looked up together with their type: 1 and True are equal and hash alike, but
@@ -122,11 +122,16 @@ def _intersections(columns: list[list[str | None]]) -> list[str | None]:
     names = []
     for parts in zip(*columns, strict=True):
         if parts not in name_of:
-            escaped = [part.replace("&", "&&") for part in parts if part is not None]
-            complete = len(escaped) == len(parts)
-            name_of[parts] = SEPARATOR.join(escaped) if complete else None
+            name_of[parts] = None if None in parts else group_name(parts)
         names.append(name_of[parts])
     return names
+
+
+def group_name(parts: Sequence[str]) -> str:
+    """Name of a group from its texts by column; different texts never share a name."""
+    if len(parts) == 1:
+        return parts[0]
+    return SEPARATOR.join(part.replace("&", "&&") for part in parts)
 
 
 def _is_missing(value) -> bool:

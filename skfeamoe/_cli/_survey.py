@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._groups import group_name
 from skfeamoe.streaming import iter_batches
-from skfeamoe.streaming._groups import SEPARATOR, group_labels, sensitive_columns
+from skfeamoe.streaming._groups import group_labels, sensitive_columns
 
 from ._copies import Copies
 from ._errors import InputError, as_input_error
@@ -170,8 +171,7 @@ def survey_notes(found: Survey, roles: dict[str, Any], min_group_size: int) -> l
         f"{label} {found.labels[label] / found.n_rows:.1%}" for label in found.classes
     )
     groups = ", ".join(
-        f"{SEPARATOR.join(group)} {count:,}"
-        for group, count in found.intersections.most_common(12)
+        f"{group_name(group)} {count:,}" for group, count in found.intersections.most_common(12)
     )
     more = len(found.intersections) - 12
     notes = [
@@ -188,7 +188,7 @@ def survey_notes(found: Survey, roles: dict[str, Any], min_group_size: int) -> l
         )
     small = [g for g, count in found.intersections.items() if count < min_group_size]
     if small:
-        named = ", ".join(SEPARATOR.join(group) for group in small[:5])
+        named = ", ".join(group_name(group) for group in small[:5])
         notes.append(
             f"{len(small)} groups have fewer than {min_group_size} rows and never count in a "
             f"gap: {named}" + (", ..." if len(small) > 5 else "")

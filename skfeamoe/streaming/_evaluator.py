@@ -15,9 +15,11 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import clone
 
+from skfeamoe._groups import group_name
+
 from . import _alarms, _calls, _tally
 from ._batches import StreamBatch, stacked
-from ._groups import SEPARATOR, group_labels, sensitive_columns
+from ._groups import group_labels, sensitive_columns
 from ._inputs import InputMonitor
 from ._measures import checked_measures
 from ._parameters import (
@@ -301,7 +303,7 @@ class PrequentialEvaluator:
     @property
     def group_names_(self) -> list[str]:
         """Names of the groups that have appeared so far."""
-        return [SEPARATOR.join(values) for values in self._groups]
+        return [group_name(values) for values in self._groups]
 
     def _check_begun(self) -> None:
         """There is nothing to report before the first batch."""

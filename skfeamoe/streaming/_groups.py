@@ -1,4 +1,4 @@
-"""Sensitive features of any shape as group labels."""
+"""Sensitive features of any shape as columns, with their names, for tables and reports."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from skfeamoe._frames import columns_of, refuse_lazy
-
-SEPARATOR = " & "
+from skfeamoe._groups import texts_of
 
 
 def sensitive_columns(sensitive_features: Any) -> tuple[list[str], list[list]]:
@@ -34,21 +33,5 @@ def _listed(column: Any) -> list:
 
 def group_labels(columns: list[list]) -> list[tuple[str, ...] | None]:
     """Group of each row as a tuple of texts; None where any value is missing."""
-    texts = []
-    for values in columns:
-        text = {value: _text(value) for value in set(values)}
-        texts.append([text[value] for value in values])
-    rows = zip(*texts, strict=True)
+    rows = zip(*(texts_of(values, "sensitive_features") for values in columns), strict=True)
     return [None if None in row else row for row in rows]
-
-
-def _text(value: Any) -> str | None:
-    """Text of a value (1.0 reads 1, as missing values make floats of integers)."""
-    try:
-        if value is None or not bool(value == value):
-            return None
-    except TypeError:  # pandas.NA
-        return None
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)

@@ -15,8 +15,9 @@ from fairlearn.metrics import (
     true_positive_rate,
 )
 
+from skfeamoe._groups import group_name
+
 from ._files import write_text
-from ._groups import SEPARATOR
 from ._inputs import InputMonitor
 from ._points import EvaluationPoint
 from ._tally import GAPS, calibration_errors, group_rates
@@ -114,7 +115,7 @@ class PrequentialResult:
     @property
     def group_names(self) -> list[str]:
         """Names of the groups; of several columns the values are joined by " & "."""
-        return [SEPARATOR.join(values) for values in self.groups]
+        return [group_name(values) for values in self.groups]
 
     @property
     def table(self) -> pd.DataFrame:
