@@ -57,6 +57,7 @@ def kill_after_a_save(path, wait, *options):
     return process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.slow
 def test_killed_runs_go_on_as_if_unbroken(loans, tmp_path):
     out, err = start("--model", "whole.joblib").communicate()
     assert err == ""

@@ -38,8 +38,8 @@ def expected_failed_checks(estimator):
 @quiet
 @parametrize_with_checks(
     [
-        PolicyGatedMoEClassifier(max_iter=150, gate_max_iter=2),
-        PolicyGatedMoEClassifier("reinforce", max_iter=150, gate_max_iter=2),
+        PolicyGatedMoEClassifier(max_iter=60, gate_max_iter=1, cv=2),
+        PolicyGatedMoEClassifier("reinforce", max_iter=60, gate_max_iter=1, cv=2),
     ],
     expected_failed_checks=expected_failed_checks,
 )

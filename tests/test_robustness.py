@@ -281,6 +281,7 @@ def check_long(model, sizes, peaks, n_rows):
     assert peaks[1] <= peaks[0] + 256 * 1024
 
 
+@pytest.mark.slow
 def test_two_hundred_thousand_rows_use_no_more_memory_than_fifty():
     check_long(*run_long(200_000), 200_000)
 
