@@ -1,0 +1,71 @@
+"""X goes down through the rooms: no function of one calls a room above it."""
+
+import configparser
+import sys
+from pathlib import Path
+
+import pytest
+from lending import make_lending, stream
+
+from skfeamoe import FEAMOEClassifier
+
+HANDED_DOWN = {
+    ("_fairness", "_training"): {"score"},  # of the model, which the monitor is handed
+    ("_terms", "_training"): {"_other_value"},  # the change that makes a counterfactual
+}
+"""Functions that travel down as arguments and are called from there."""
+
+
+def floors():
+    """Number of every room's floor, from the contract that imports are held to."""
+    contract = configparser.ConfigParser()
+    contract.read(Path(__file__).parents[1] / "setup.cfg")
+    layers = contract["importlinter:contract:rooms"]["layers"].split("\n")
+    rooms = [[part.strip().split(".")[-1] for part in layer.split("|")] for layer in layers]
+    return {room: -number for number, layer in enumerate(rooms) for room in layer if room}
+
+
+def calls_of(action):
+    """Calls from one room to another: (caller, called, name of the function)."""
+    found = set()
+
+    def room(frame):
+        name = frame.f_globals.get("__name__", "") if frame else ""
+        return name.split(".")[1] if name.startswith("skfeamoe.") else None
+
+    def note(frame, event, _):
+        called, caller = room(frame), room(frame.f_back)
+        if event == "call" and called and caller and caller != called:
+            found.add((caller, called, frame.f_code.co_name))
+
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+@pytest.mark.parametrize("growth", ["interval", "drift", "individual_fairness"])
+def test_partial_fit_never_climbs(growth):
+    pytest.importorskip("river", reason='growth="drift" needs river')
+    X, y, group = make_lending(400)
+    X[:, 5] = group == "b"
+    model = FEAMOEClassifier(
+        ["equalized_odds", "burden"],
+        growth=growth,
+        growth_interval=60,
+        counterfactual_columns=5,
+        random_state=0,
+    )
+    stream(model, X[:200], y[:200], group[:200])
+    found = calls_of(lambda: stream(model, X[200:], y[200:], group[200:]))
+    height = floors()
+    climbing = {
+        (caller, called, name)
+        for caller, called, name in found
+        if height[called] > height[caller] and name not in HANDED_DOWN.get((caller, called), ())
+    }
+    assert climbing == set()
+    entered = {called for _, called, _ in found}
+    assert {"_training", "_fairness", "_mixture", "_terms", "_groups"} <= entered
