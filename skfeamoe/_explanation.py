@@ -24,6 +24,7 @@ from skfeamoe._shapley import (
     mixture_shapley,
     model_shapley,
 )
+from skfeamoe._terms.table import NUMBER
 from skfeamoe._validation import check_features, feature_columns
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def explain_estimator(
     players = resolve_players(feature_groups, names, known, kept, rows)
     linear = hasattr(estimator, "expert_coef_")
     play = _linear_game(estimator) if linear else _game(estimator)
+    if linear:
+        play = _on_terms(play, estimator)
     if not isinstance(random_state, np.random.Generator):
         random_state = int(check_random_state(random_state).randint(2**31 - 1))
     attribution = play(
@@ -55,6 +58,7 @@ def explain_estimator(
         **options,
     )
     codes, shown = player_data(X, players, names)
+    shown = _in_words(estimator._table, players, codes, shown)
     return _as_explanation(
         attribution,
         players.names,
@@ -74,6 +78,28 @@ def _linear_game(estimator):
         expert_intercept=estimator.expert_intercept_,
     )
     return partial(mixture_shapley, mixture)
+
+
+def _on_terms(play, estimator):
+    """A game of experts that are linear in columns, each of which is one feature's."""
+    columns_of, owner = estimator._terms.published, estimator._terms.owner
+
+    def play_on_terms(X, rows, *, players, **options):
+        columns = [np.flatnonzero(np.isin(owner, player)) for player in players]
+        return play(columns_of(X), columns_of(rows), players=columns, **options)
+
+    return play_on_terms
+
+
+def _in_words(table, players: Players, codes: NDArray, shown: NDArray | None):
+    """What to show people, with labels in place of the codes of categories."""
+    if table is None or all(kind == NUMBER for kind in table.kinds):
+        return shown
+    shown = codes.astype(object) if shown is None else shown
+    for j, columns in enumerate(players.columns):
+        if len(columns) == 1 and table.kinds[columns[0]] != NUMBER:
+            shown[:, j] = [table.label(columns[0], code) for code in codes[:, j]]
+    return shown
 
 
 def _game(estimator):

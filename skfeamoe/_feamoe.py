@@ -24,11 +24,20 @@ from skfeamoe._parameters import (
     design,
     fingerprint,
     first_layout,
+    first_terms,
     fitted_experts,
 )
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._rows import Rows
-from skfeamoe._told import PassCallbacks, warn_if_inactive, warn_if_shuffled, warn_if_unmet
+from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms
+from skfeamoe._terms.table import TableEncoder
+from skfeamoe._told import (
+    PassCallbacks,
+    warn_if_inactive,
+    warn_if_shuffled,
+    warn_if_unmet,
+    warn_of_far_values,
+)
 from skfeamoe._training.drift.detector import DETECTORS
 from skfeamoe._training.model import Model
 from skfeamoe._training.settings import (
@@ -48,6 +57,7 @@ from skfeamoe._validation import (
     check_target,
     check_weight,
     encode_target,
+    has_holes,
     unchanged_on_error,
 )
 
@@ -92,16 +102,36 @@ class FEAMOEClassifier(CallbackSupportMixin, MixtureClassifier):
         The negative log-likelihood of the mixture, or the localized squared error of
         Jacobs et al. (1991), the form of the paper.
 
-    expert : {"logistic", "mlp"}, default="logistic"
-        What an expert is: a logistic regression, or a multilayer perceptron. Logistic
-        experts are faster, have coefficients to read, and are explained a hundred times
-        faster. One ``"mlp"`` expert without constraints is an online neural network.
+    expert : {"logistic", "additive", "mlp"}, default="logistic"
+        What an expert is: a logistic regression, a generalized additive model (a logistic
+        regression on a piecewise-linear function of every number), or a multilayer
+        perceptron. Logistic experts are faster and have coefficients to read; additive ones
+        come close to boosted trees and have `shape_functions_` to read; both are explained a
+        hundred times faster than networks. One ``"mlp"`` expert without constraints is an
+        online neural network.
 
     hidden_layer_sizes : int or sequence of int, default=(30,)
         Widths of the hidden layers of ``expert="mlp"``.
 
     activation : {"relu", "leaky_relu", "tanh"}, default="relu"
         Activation of these layers.
+
+    n_knots : int or "auto", default="auto"
+        Knots of every number's function with ``expert="additive"``. "auto": the cube root of
+        the rows seen, 4 to 64. Values that hold more than one part in `n_knots` of the rows
+        are set apart.
+
+    categorical_features : array-like of {bool, int, str}, "from_dtype" or None, \
+default="from_dtype"
+        Which columns of `X` are categories: a mask, column numbers or names. "from_dtype":
+        category, text and object columns of data frames and object arrays. Booleans are
+        numbers. A category has a weight of its own once it has 10 rows, at any time.
+
+    monotonic_cst : array-like of int of shape (n_features_in_,), dict or None, default=None
+        1, -1 or 0 for every column of `X`, or by name: the probability of ``classes_[1]``
+        never falls (1) or never rises (-1) with it, all else equal. It holds exactly, for
+        every expert and for the mixture, since the gate does not see such columns. Two
+        classes and logistic or additive experts only.
 
     growth : {"interval", "drift", "individual_fairness"} or None, default="interval"
         When experts are added: every `growth_interval` rows, when a change detector raises
@@ -202,8 +232,9 @@ class FEAMOEClassifier(CallbackSupportMixin, MixtureClassifier):
     expert_coef_, expert_intercept_ : ndarray of shape (n_experts, n_outputs, n_features) \
 and (n_experts, n_outputs)
         Experts in units of `X`. `n_outputs` is 1 for two classes, else `n_classes`. With
-        `sensitive_columns`, features are the other columns in their order. Only with
-        ``expert="logistic"``.
+        `sensitive_columns`, features are the other columns in their order. With
+        ``expert="additive"``, categories or missing values, weights of the terms that
+        `get_feature_names_out` names. Not with ``expert="mlp"``.
 
     expert_layers_ : list of (weight, bias)
         Layers of all experts in units of `X`, from the features on: arrays of shape
@@ -211,6 +242,14 @@ and (n_experts, n_outputs)
 
     gate_coef_, gate_intercept_ : ndarray of shape (n_experts, n_features) and (n_experts,)
         Softmax gate in units of `X`.
+
+    shape_functions_ : dict of str to dict
+        For every feature, what gate and experts add at its points: ``"value"``, ``"label"``,
+        ``"kind"`` ("value", between which functions are linear, "atom", "category" or
+        "missing"), ``"effect"`` in log-odds, of shape (n_experts, n_points) for two classes
+        and (n_experts, n_classes, n_points) for more, with mean 0 over the background, and
+        ``"gate"``, of shape (n_experts, n_points). Only with ``expert="additive"``, categories
+        or missing values.
 
     group_gaps_ : dict of str to float
         Largest difference between two groups by constraint: after `fit` of the finished
@@ -296,6 +335,7 @@ and (n_experts, n_outputs)
     _cache: dict
     _design: dict
     _warned_inactive: bool
+    _told_far: list[int]
 
     # Sensitive features are what this estimator is about: routing passes them on without
     # a call to set_fit_request.
@@ -311,6 +351,9 @@ and (n_experts, n_outputs)
         "expert": [StrOptions(set(EXPERTS))],
         "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like", tuple],
         "activation": [StrOptions(set(ACTIVATIONS))],
+        "n_knots": [Interval(Integral, 2, 1000, closed="both"), StrOptions({"auto"})],
+        "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
+        "monotonic_cst": ["array-like", dict, None],
         "growth": [StrOptions(set(GROWTH)), None],
         "growth_interval": [
             Interval(Integral, 1, None, closed="left"),
@@ -346,6 +389,9 @@ and (n_experts, n_outputs)
         expert="logistic",
         hidden_layer_sizes=(30,),
         activation="relu",
+        n_knots="auto",
+        categorical_features="from_dtype",
+        monotonic_cst=None,
         growth="interval",
         growth_interval="auto",
         drift_detector="adwin",
@@ -374,6 +420,9 @@ and (n_experts, n_outputs)
         self.expert = expert
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
+        self.n_knots = n_knots
+        self.categorical_features = categorical_features
+        self.monotonic_cst = monotonic_cst
         self.growth = growth
         self.growth_interval = growth_interval
         self.drift_detector = drift_detector
@@ -394,6 +443,12 @@ and (n_experts, n_outputs)
         self.background_size = background_size
         self.random_state = random_state
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
+
     # ------------------------------------------------------------------ learning
 
     @with_callbacks
@@ -404,7 +459,8 @@ and (n_experts, n_outputs)
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Training data, numeric and finite; sensitive columns may hold anything.
+            Training data: numbers, booleans, categories and text, with or without missing
+            values (NaN, None); sensitive columns may hold anything.
 
         y : array-like of shape (n_samples,)
             Class labels.
@@ -505,6 +561,7 @@ default=None
             train_stream(model, self._stream_settings(model), rows)
             model.audit = None
             self._model = model
+        self._told_far = warn_of_far_values(self, model, self._told_far)
         told_nothing = sensitive_features is None and self.sensitive_columns is None
         patient = not told_nothing and model.clock.n_samples_seen < PATIENCE_ROWS
         if not (self._warned_inactive or patient):
@@ -526,18 +583,19 @@ default=None
         self._cache = {"parameters": fingerprint(self)}
         self._n_core_features = X.shape[1]
         self._warned_inactive = False
+        self._told_far = []
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model = Model.start(
             first_layout(self, X.shape[1]),
             n_slots,
             seed=seed,
-            standardize=bool(self.standardize),
+            terms=first_terms(self, X),
             sparse=hasattr(X, "tocsr"),
             background_size=int(self.background_size),
         )
         rows = self._rows(model, X, y, columns, sensitive_features, sample_weight)
         if self.initial_experts is not None:
-            model.start_from(fitted_experts(self, X.shape[1]), rows.X, rows.weight)
+            model.start_from(fitted_experts(self, model.terms), rows.X, rows.weight)
         return model, rows
 
     def _continue(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
@@ -553,10 +611,12 @@ default=None
                 f"was: {self.classes_!r}"
             )
         X, columns = check_features(
-            self, X, reset=False, sensitive_columns=self.sensitive_columns
+            self, X, reset=False, sensitive_columns=self.sensitive_columns, learn=True
         )
         y = check_target(y, X.shape[0], self.classes_)
         model = self._model.copy()
+        if isinstance(model.terms, LinearTerms | RawTerms) and has_holes(X):
+            model.terms = ColumnTerms.around(model.terms)
         return model, self._rows(model, X, y, columns, sensitive_features, sample_weight)
 
     def _rows(self, model, X, y, columns, sensitive_features, sample_weight) -> Rows:
@@ -594,6 +654,8 @@ default=None
         state = {k: v for k, v in super().__getstate__().items() if k != "_cache"}
         if "_model" in state:
             state["_model"] = self._model.to_dict()
+        if self._table is not None:
+            state["_table"] = self._table.to_dict()
         return state
 
     def __setstate__(self, state):
@@ -605,6 +667,8 @@ default=None
             )
         if "_model" in state:
             state = {**state, "_model": Model.from_dict(state["_model"])}
+        if state.get("_table") is not None:
+            state = {**state, "_table": TableEncoder.from_dict(state["_table"])}
         super().__setstate__(state)
 
     def explain(

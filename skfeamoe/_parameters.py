@@ -1,11 +1,13 @@
 """From the estimator's parameters to what training needs, checked on the way."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
 from skfeamoe._fairness.monitor import Fairness
@@ -16,6 +18,7 @@ from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.optimizers import OPTIMIZERS
 from skfeamoe._rows import Rows
+from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms, Terms
 from skfeamoe._training.settings import (
     EARLY_BATCH,
     STREAM_BATCH,
@@ -28,8 +31,10 @@ from skfeamoe._training.settings import (
 from skfeamoe._validation import (
     check_constraints,
     check_favorable,
+    check_monotonic,
     check_per_constraint,
     check_widths,
+    feature_columns,
     numbers_of_features,
 )
 
@@ -71,6 +76,13 @@ def _frozen(value) -> Any:
     return kind, id(value), value
 
 
+def _listed(value):
+    """A parameter that may be an array as plain data."""
+    return (
+        value if value is None or isinstance(value, (str, dict)) else np.asarray(value).tolist()
+    )
+
+
 def constraint_names(estimator) -> tuple[str, ...]:
     """Names of the constraints."""
     return check_constraints(estimator.constraints, tuple(CONSTRAINTS))
@@ -95,6 +107,48 @@ def first_layout(estimator, n_features: int) -> Layout:
     )
 
 
+def first_terms(estimator, X) -> Terms:
+    """Terms that have seen nothing, for what the first rows and the parameters ask for."""
+    n, bends, signs = X.shape[1], estimator.expert == "additive", monotone_signs(estimator)
+    if issparse(X):
+        if signs.any():
+            raise ValueError("monotonic_cst needs dense X, got a sparse matrix; use .toarray()")
+        if bends:
+            warnings.warn(
+                'expert="additive" has straight lines only where X is sparse, like '
+                'expert="logistic"; pass a dense X for functions that bend',
+                UserWarning,
+                stacklevel=4,
+            )
+        return LinearTerms(n, centered=False) if estimator.standardize else RawTerms(n)
+    table = estimator._table
+    is_category = np.zeros(n, dtype=bool) if table is None else np.array(table.is_category)
+    if signs[is_category].any():
+        raise ValueError(
+            "monotonic_cst must be 0 for categories, which have no order, got "
+            f"{estimator.monotonic_cst!r}"
+        )
+    if bends or is_category.any() or signs.any() or np.isnan(X).any():
+        n_knots = 0 if estimator.n_knots == "auto" else int(estimator.n_knots)
+        return ColumnTerms(is_category, splines=bends, n_knots=n_knots, monotone=signs)
+    return LinearTerms(n) if estimator.standardize else RawTerms(n)
+
+
+def monotone_signs(estimator) -> NDArray:
+    """-1, 0 or 1 for every feature, from `monotonic_cst`."""
+    features, _, _ = feature_columns(estimator)
+    signs = check_monotonic(estimator)[features].astype(float)
+    if signs.any() and not EXPERTS[estimator.expert].is_linear:
+        raise ValueError(
+            f'monotonic_cst needs expert="additive" or "logistic", got {estimator.expert!r}'
+        )
+    if signs.any() and len(estimator.classes_) > 2:
+        raise ValueError(
+            f"monotonic_cst needs two classes, got {len(estimator.classes_)}; use None"
+        )
+    return signs
+
+
 def design(estimator) -> dict:
     """The parameters that a stream must not change, in a form that compares."""
     columns = estimator.sensitive_columns
@@ -107,6 +161,9 @@ def design(estimator) -> dict:
         "standardize": bool(estimator.standardize),
         "expert": estimator.expert,
         "hidden_layer_sizes": hidden_widths(estimator),
+        "n_knots": estimator.n_knots,
+        "categorical_features": _listed(estimator.categorical_features),
+        "monotonic_cst": _listed(estimator.monotonic_cst),
         "activation": estimator.activation,
         "background_size": int(estimator.background_size),
     }
@@ -122,8 +179,13 @@ def check_design(estimator, started_with: dict) -> None:
             )
 
 
-def fitted_experts(estimator, n_features: int) -> list:
+def fitted_experts(estimator, terms: Terms) -> list:
     """Layers of the fitted models of `initial_experts`."""
+    if not terms.is_linear:
+        raise ValueError(
+            'initial_experts need expert="logistic" or "mlp" on columns of numbers without '
+            "missing values; encode categories and holes first, or leave initial_experts out"
+        )
     models = list(estimator.initial_experts)
     if not 1 <= len(models) <= estimator.max_experts:
         raise ValueError(
@@ -138,7 +200,7 @@ def fitted_experts(estimator, n_features: int) -> list:
             hidden=hidden_widths(estimator),
             activation=estimator.activation,
             classes=estimator.classes_,
-            n_features=n_features,
+            n_features=terms.n_inputs,
         )
         for k, model in enumerate(models)
     ]
@@ -235,7 +297,21 @@ def _counterfactual_columns(estimator) -> NDArray:
                 "of X whose change makes a row's counterfactual, got None"
             )
         return np.empty(0, dtype=np.intp)
-    return numbers_of_features(estimator, "counterfactual_columns")
+    numbers = numbers_of_features(estimator, "counterfactual_columns")
+    _check_two_categories(estimator, numbers)
+    return numbers
+
+
+def _check_two_categories(estimator, numbers: NDArray) -> None:
+    """Refuse a column of categories of which a person has more than one other."""
+    table = estimator._table
+    for j in [] if table is None else numbers:
+        if table.is_category[j] and (len(table.labels[j]) > 2 or len(numbers) > 1):
+            raise ValueError(
+                f"counterfactual_columns={estimator.counterfactual_columns!r} names a column "
+                f"of the categories {table.labels[j][:5]}; it must be a single column of two "
+                "categories, or the one-hot columns of one attribute"
+            )
 
 
 def _privileged(estimator, groups: Sequence[str]) -> int | None:

@@ -1,15 +1,20 @@
 """What a mixture of one or many generations says: predictions and fitted attributes."""
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._classifier import GatedClassifier
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._mixture.experts import kind_of, moved
 from skfeamoe._mixture.forward import forward, mixture_log_proba, mixture_proba
+from skfeamoe._mixture.layout import Layout
+from skfeamoe._shapes import shape_tables
+from skfeamoe._terms import ColumnTerms
+from skfeamoe._terms.table import TableEncoder
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import boundary_distance
-from skfeamoe._validation import check_features
+from skfeamoe._validation import check_features, feature_columns
 
 PREDICT_ROWS = 8192
 """Rows that a prediction works on at a time, so that memory stays bounded."""
@@ -23,6 +28,7 @@ class MixtureClassifier(GatedClassifier):
     """
 
     _model: Model
+    _table: TableEncoder | None = None
     _design: dict
     _favorable: int
 
@@ -39,7 +45,7 @@ class MixtureClassifier(GatedClassifier):
         proba : ndarray of shape (n_samples, n_classes)
             Probabilities in the order of `classes_`.
         """
-        return self._map(X, lambda fwd: mixture_proba(fwd))
+        return self._map(X, lambda fwd, _: mixture_proba(fwd))
 
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities, accurate where these underflow.
@@ -54,7 +60,7 @@ class MixtureClassifier(GatedClassifier):
         log_proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        return self._map(X, lambda fwd: mixture_log_proba(fwd))
+        return self._map(X, lambda fwd, _: mixture_log_proba(fwd))
 
     def gate_proba(self, X):
         """Weight of every expert for every row, g_k(x).
@@ -69,7 +75,7 @@ class MixtureClassifier(GatedClassifier):
         gate_proba : ndarray of shape (n_samples, n_experts)
             Rows sum to 1.
         """
-        return self._map(X, lambda fwd: fwd.gate_proba)
+        return self._map(X, lambda fwd, _: fwd.gate_proba)
 
     def expert_proba(self, X):
         """Class probabilities of every expert, o_k(x).
@@ -84,7 +90,7 @@ class MixtureClassifier(GatedClassifier):
         expert_proba : ndarray of shape (n_samples, n_experts, n_classes)
             The last axis sums to 1.
         """
-        return self._map(X, lambda fwd: fwd.expert_proba)
+        return self._map(X, lambda fwd, _: fwd.expert_proba)
 
     def distance_to_boundary(self, X):
         """Distance to the decision boundary of the favorable class.
@@ -108,33 +114,69 @@ class MixtureClassifier(GatedClassifier):
         neural networks for structured data", arXiv:2010.06113.
         """
         check_is_fitted(self)
-        ensemble = self._model.ensemble
-        params, layout = ensemble.average, ensemble.layout
+        ensemble, terms = self._model.ensemble, self._model.terms
+        params, layout, favorable = ensemble.average, ensemble.layout, self._favorable
         return self._map(
-            X, lambda fwd: boundary_distance(fwd, params, self._favorable, layout)[0]
+            X,
+            lambda fwd, Z: boundary_distance(fwd, Z, params, favorable, layout, terms)[0],
         )
 
     def _map(self, X, read):
-        """Apply ``read`` to forward passes over X, a bounded number of rows at a time."""
+        """Apply ``read`` to passes over X and its terms, a bounded number of rows at a time."""
         check_is_fitted(self)
         X, _ = check_features(self, X, reset=False, sensitive_columns=self.sensitive_columns)
-        run = self._forward_pass()
-        parts = [
-            read(run(X[start : start + PREDICT_ROWS]))
-            for start in range(0, X.shape[0], PREDICT_ROWS)
-        ]
+        model = self._model
+        params, layout = _folded(model)
+        parts = []
+        for start in range(0, X.shape[0], PREDICT_ROWS):
+            Z = model.terms.published(X[start : start + PREDICT_ROWS])
+            parts.append(read(forward(Z, params, layout), Z))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _forward_pass(self):
         """The forward pass as a function of checked rows in units of X."""
-        params, layout = self._folded()
-        return lambda rows: forward(rows, params, layout)
-
-    def _folded(self):
-        """The parameters that predict, in units of X, and their layout."""
         model = self._model
-        layout = model.ensemble.layout
-        return moved(model.published(), layout, model.terms.fold), layout
+        params, layout = _folded(model)
+        return lambda rows: forward(model.terms.published(rows), params, layout)
+
+    @property
+    def _terms(self):
+        """What the mixture is made of."""
+        return self._model.terms
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of what `gate_coef_` and `expert_coef_` are weights of.
+
+        The features, or, with ``expert="additive"``, categories or missing values, the terms:
+        "age" is a straight line, "age~40" a hat with its top at 40, "gain=0" a value of its
+        own, "job=clerk" a category, "job=(other)" all rare ones, "age=(missing)" a hole.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            Names of the features; None takes those of `X`, or "x0", "x1", ...
+
+        Returns
+        -------
+        names : ndarray of str objects of shape (n_terms,)
+        """
+        check_is_fitted(self)
+        names = feature_columns(self)[1]
+        if input_features is not None:
+            if len(input_features) != len(names):
+                raise ValueError(
+                    f"input_features must have {len(names)} names, got {len(input_features)}"
+                )
+            names = [str(name) for name in input_features]
+        if isinstance(self._terms, ColumnTerms):
+            names = self._terms.names(names, self._label)
+        return np.array(names, dtype=object)
+
+    def _label(self, j: int, code: float) -> str:
+        """The user's word for a value of feature j."""
+        if self._table is not None:
+            return self._table.label(j, code)
+        return "(missing)" if np.isnan(code) else f"{code:.6g}"
 
     @property
     def n_experts_(self):
@@ -183,8 +225,29 @@ class MixtureClassifier(GatedClassifier):
 
     def _read(self, part: str):
         """Gate or layers, by the name that the kind of expert gives them, in units of X."""
-        params, layout = self._folded()
+        params, layout = _folded(self._model)
         return getattr(kind_of(layout), part)(params, layout)
+
+    @property
+    def shape_functions_(self):
+        """Shape functions of gate and experts, by feature."""
+        if not isinstance(self._terms, ColumnTerms) or not hasattr(self, "expert_coef_"):
+            raise AttributeError(
+                'shape_functions_ needs expert="additive" on dense X; other experts on numbers '
+                "have expert_coef_ or expert_layers_"
+            )
+        tables = shape_tables(
+            self._terms,
+            feature_columns(self)[1],
+            self._label,
+            self.gate_coef_,
+            self.expert_coef_,
+            self.background_,
+            self.background_weight_,
+        )
+        if len(self.classes_) == 2:
+            tables = {n: {**t, "effect": t["effect"][:, 0]} for n, t in tables.items()}
+        return tables
 
     @property
     def group_gaps_(self):
@@ -228,3 +291,11 @@ class MixtureClassifier(GatedClassifier):
     def _known_groups(self):
         """Names of the groups seen so far, by code."""
         return self._model.groups
+
+
+def _folded(model: Model) -> tuple[NDArray, Layout]:
+    """The parameters that predict, in units of X if terms are linear, and their layout."""
+    layout, params = model.ensemble.layout, model.published()
+    if not model.terms.is_linear:
+        return params, layout
+    return moved(params, layout, model.terms.fold), layout

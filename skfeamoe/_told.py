@@ -2,9 +2,14 @@
 
 import warnings
 from collections.abc import Callable
+from typing import Any
+
+import numpy as np
 
 from skfeamoe._parameters import constraint_names, limits
+from skfeamoe._terms import ColumnTerms, LinearTerms
 from skfeamoe._training.model import Model
+from skfeamoe._validation import feature_columns
 from skfeamoe.exceptions import FairnessWarning
 
 
@@ -65,6 +70,34 @@ def _why_inactive(estimator, model: Model) -> str:
             f'{estimator.growth!r} has added none. Use growth="interval" or control="bound"'
         )
     return ""
+
+
+def warn_of_far_values(estimator, model: Model, told: list[int]) -> list[int]:
+    """Say where values lie far beyond the data, once for each feature; the features told."""
+    terms, columns = model.terms, None
+    numbers: Any = terms
+    if isinstance(terms, ColumnTerms):
+        numbers, columns = terms.numbers, terms.number
+    elif not isinstance(terms, LinearTerms):
+        return told
+    if not numbers.n_far.any():
+        return told
+    far = [int(j) for j in np.flatnonzero(numbers.n_far) if int(j) not in told]
+    if far:
+        names = feature_columns(estimator)[1]
+        low, high = numbers.bounds
+        found = [
+            f"{names[j if columns is None else columns[j]]!r}: {numbers.n_far[j]} beyond "
+            f"[{low[j]:.6g}, {high[j]:.6g}], such as {numbers.farthest[j]:.6g}"
+            for j in far
+        ]
+        warnings.warn(
+            "values of X lie far beyond those that the model has seen and count as its "
+            "bounds: " + "; ".join(found) + ". Look for errors of entry, or for other units",
+            UserWarning,
+            stacklevel=3,
+        )
+    return [*told, *far]
 
 
 def warn_if_unmet(estimator, model: Model) -> None:

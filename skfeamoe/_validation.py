@@ -17,6 +17,7 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_feature_names,
+    _check_monotonic_cst,
     _check_n_features,
     _check_sample_weight,
     _check_y,
@@ -45,6 +46,8 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
     ``_table`` takes tables: categories become codes, and holes NaN. With ``reset`` its
     dictionaries begin anew, with ``learn`` they take in categories that are new.
     """
+    if reset and _takes_tables(estimator):
+        estimator._table = None
     if sensitive_columns is None:
         if not reset and _is_ready(estimator, X):
             return np.ascontiguousarray(X), None
@@ -154,6 +157,16 @@ def _encoded(estimator, table: Table, numbers: Sequence[int], reset: bool, learn
     with _huge_values_allowed():
         matrix = check_array(matrix, estimator=estimator, input_name="X", **_options(True))
     return _in_range(matrix)
+
+
+def has_holes(X) -> bool:
+    """Whether a value of dense X is missing."""
+    return not issparse(X) and bool(np.isnan(X).any())
+
+
+def check_monotonic(estimator) -> NDArray:
+    """-1, 0 or 1 for every column of X, from `monotonic_cst`."""
+    return np.asarray(_check_monotonic_cst(estimator, estimator.monotonic_cst))
 
 
 def _is_category(estimator, numbers: Sequence[int]) -> list[bool] | None:

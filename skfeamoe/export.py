@@ -25,6 +25,7 @@ from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._frames import columns_of, refuse_lazy, values_of
 from skfeamoe._mixture.mlp import LEAK
 from skfeamoe._optional import optional
+from skfeamoe._terms import LinearTerms
 from skfeamoe._validation import LARGEST, feature_columns
 
 __all__ = ["OPSET", "register_converter", "to_onnx"]
@@ -242,8 +243,24 @@ def _terms(graph: _Graph, model, inputs) -> str:
     kept, _, _ = feature_columns(model)
     if sum(each.type.shape[1] for each in inputs) > len(kept):
         x = graph("Gather", x, graph.constant(np.array(kept)), axis=1)
-    limits = graph.constant(np.array(-LARGEST)), graph.constant(np.array(LARGEST))
-    return graph("Clip", x, *limits)
+    low, high = (np.clip(bound, -LARGEST, LARGEST) for bound in _bounds(model, len(kept)))
+    x = graph("Max", x, graph.constant(low[None]))
+    return graph("Min", x, graph.constant(high[None]))
+
+
+def _bounds(model, n_features: int) -> tuple[np.ndarray, np.ndarray]:
+    """Within which the model holds its features."""
+    terms = model._terms
+    if not terms.is_linear:
+        raise ValueError(
+            'to_onnx writes models of numbers; expert="additive", categories and missing '
+            "values have no graph yet: serve such a model with skops, or encode its columns "
+            "in a Pipeline before it"
+        )
+    if isinstance(terms, LinearTerms) and terms.centered:
+        return terms.bounds
+    unbounded = np.full(n_features, np.inf)
+    return -unbounded, unbounded
 
 
 def _gate_proba(graph: _Graph, model, z: str) -> str:

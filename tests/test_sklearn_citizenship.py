@@ -51,12 +51,14 @@ def expected_failed_checks(estimator):
 
 
 @quiet
+@pytest.mark.filterwarnings('ignore:expert="additive" has straight lines')
 @parametrize_with_checks(
     [FEAMOEClassifier(name) for name in [None, *ALL]]
     + [FEAMOEClassifier(ALL, control="schedule", loss="jacobs")]
     # a check asks for an accuracy of .83 where the sign of the first column is the label
     + [GroupsFromX(name, difference_bound=0.5, growth_interval=10) for name in ALL]
-    + [GroupsFromX(ALL, control="schedule", growth_interval=10, max_experts=3)],
+    + [GroupsFromX(ALL, control="schedule", growth_interval=10, max_experts=3)]
+    + [FEAMOEClassifier(None, expert="additive"), GroupsFromX(ALL, expert="additive")],
     expected_failed_checks=expected_failed_checks,
 )
 def test_scikit_learn_check(estimator, check):

@@ -245,8 +245,8 @@ def _weight_columns(layout: Layout) -> NDArray:
 
 LOGISTIC, NETWORKS = LogisticExperts(), NetworkExperts()
 
-EXPERTS: dict[str, Kind] = {"logistic": LOGISTIC, "mlp": NETWORKS}
-"""Kinds of experts by name."""
+EXPERTS: dict[str, Kind] = {"logistic": LOGISTIC, "additive": LOGISTIC, "mlp": NETWORKS}
+"""Kinds of experts by name. Additive ones are logistic regressions on terms that bend."""
 
 
 def kind_of(layout: Layout) -> Kind:
@@ -267,6 +267,35 @@ def moved(
     for weight, bias in (kind.layers(block, layout)[0], kind.gate(block, layout)):
         weight[...], bias[...] = move(weight, bias)
     return block
+
+
+def carried(
+    block: NDArray, layout: Layout, n_features: int, move: Callable[[NDArray, NDArray], tuple]
+) -> NDArray:
+    """The block for ``n_features`` others; ``move`` takes maps of the old ones to them."""
+    kind, wider = kind_of(layout), layout._replace(n_features=n_features)
+    made = np.empty_like(kind.start(wider, np.random.default_rng(0)))
+    old, new = kind.layers(block, layout), kind.layers(made, wider)
+    pairs = [*zip(old[1:], new[1:], strict=True)]
+    for (weight, bias), (into_weight, into_bias) in pairs:
+        into_weight[...], into_bias[...] = weight, bias
+    for (weight, bias), (into_weight, into_bias) in (
+        (old[0], new[0]),
+        (kind.gate(block, layout), kind.gate(made, wider)),
+    ):
+        into_weight[...], into_bias[...] = move(weight, bias)
+    return made
+
+
+def hold_signs(block: NDArray, layout: Layout, signs: NDArray) -> None:
+    """Let the experts' weights of features have the given signs, and the gate not see them.
+
+    In place. Then every expert rises with such a feature, and so does the mixture.
+    """
+    kind, held = kind_of(layout), signs != 0
+    weight = kind.layers(block, layout)[0].weight
+    weight[..., held] = np.maximum(weight[..., held] * signs[held], 0.0) * signs[held]
+    kind.gate(block, layout).weight[:, held] = 0.0
 
 
 def expert_rows(layout: Layout, k: int) -> NDArray:

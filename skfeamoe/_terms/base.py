@@ -34,6 +34,14 @@ class Terms(Protocol):
     def n_outputs(self) -> int:
         """Columns of Z."""
 
+    @property
+    def owner(self) -> NDArray:
+        """Column of X of every column of Z, (n_outputs,)."""
+
+    @property
+    def signs(self) -> NDArray | None:
+        """Sign that experts' weights of every column of Z must have, 0 for any; None: no."""
+
     def update(self, X, weight: NDArray) -> Carry | None:
         """Learn from the rows of X, (n_samples, n_inputs), dense or CSR, and their weights.
 
@@ -43,6 +51,9 @@ class Terms(Protocol):
 
     def transform(self, X) -> Any:
         """Z of the rows of X, (n_samples, n_outputs), dense or CSR."""
+
+    def published(self, X) -> Any:
+        """What published parameters are weights of: X where terms are linear in it, else Z."""
 
     def back(self, Z, slopes: NDArray) -> NDArray:
         """Derivatives by what people differ in, from those by the columns of Z.

@@ -34,9 +34,9 @@ class Carry(NamedTuple):
         """The map of the new columns that equals a map of the old ones; (..., n) and (...)."""
         return weight @ self.matrix, bias + weight @ self.offset
 
-    def memories(self, memory: NDArray) -> NDArray:
-        """What is remembered of the new columns, from (..., n_old)."""
-        return memory @ self.memory
+    def states(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """An optimizer's state of a map of the new columns, from that of the old ones."""
+        return weight @ self.memory, bias
 
 
 def side_by_side(carries: Sequence[Carry]) -> Carry:

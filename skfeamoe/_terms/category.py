@@ -21,6 +21,9 @@ from skfeamoe._terms.carry import Carry
 SLOT_ROWS = 10
 """Rows that a category needs for a weight of its own."""
 
+COUNT_ROWS = 64
+"""Rows that are counted at a time: counting takes longer than the terms of a few rows."""
+
 MOST_SLOTS = 255
 """Slots of one column, as many as HistGradientBoostingClassifier has bins."""
 
@@ -33,6 +36,8 @@ class CategoryTerms:
 
     def __init__(self, n_columns: int) -> None:
         self.counts = [np.zeros(0) for _ in range(n_columns)]  # rows by code
+        self.uncounted: tuple[NDArray, ...] = ()  # rows that wait to be counted
+        self.n_uncounted = 0
         self.slot_column = np.empty(0, dtype=np.intp)
         self.slot_code = np.empty(0)
 
@@ -84,11 +89,19 @@ class CategoryTerms:
 
     def update(self, X: NDArray, weight: NDArray) -> Carry | None:
         """Count categories; a carry if some of them get slots of their own."""
-        used = weight > 0
+        codes = X[weight > 0]
+        self.uncounted = (*self.uncounted, codes)
+        self.n_uncounted += len(codes)
+        return self._count() if self.n_uncounted >= COUNT_ROWS else None
+
+    def _count(self) -> Carry | None:
+        """Count the rows that wait for it, and open the slots that are due."""
+        rows = np.concatenate([np.empty((0, self.n_inputs)), *self.uncounted])
+        self.uncounted, self.n_uncounted = (), 0
         self.counts = list(self.counts)
         opened: list[tuple[int, int]] = []
         for j in range(self.n_inputs):
-            codes = X[used, j]
+            codes = rows[:, j]
             codes = codes[codes >= 0].astype(np.intp)
             if not len(codes):
                 continue
@@ -121,6 +134,8 @@ class CategoryTerms:
                 "start from one model, and learn no more rows apart than that had seen"
             )
         merged = []
+        self.uncounted = (*self.uncounted, *other.uncounted)
+        self.n_uncounted += other.n_uncounted
         for mine, theirs in zip(self.counts, other.counts, strict=True):
             total = np.zeros(max(len(mine), len(theirs)))
             total[: len(mine)] += mine
@@ -142,11 +157,22 @@ class CategoryTerms:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
-        return {"kind": self.kind, **vars(self)}
+        rows = [np.empty((0, self.n_inputs)), *self.uncounted]
+        return {
+            "kind": self.kind,
+            **vars(self),
+            "uncounted": np.concatenate(rows),
+            "counts": np.concatenate([np.empty(0), *self.counts]),
+            "n_codes": np.array([len(count) for count in self.counts], dtype=np.intp),
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The terms that `to_dict` has written."""
         made = cls.__new__(cls)
-        vars(made).update({name: value for name, value in data.items() if name != "kind"})
+        own = {name: v for name, v in data.items() if name not in ("kind", "n_codes")}
+        ends = np.cumsum(data["n_codes"])
+        own["counts"] = [*np.split(data["counts"], ends[:-1])][: len(ends)]
+        own["uncounted"] = (data["uncounted"],) if len(data["uncounted"]) else ()
+        vars(made).update(own)
         return made

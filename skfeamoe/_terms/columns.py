@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 
 from skfeamoe._terms.carry import Carry, side_by_side
 from skfeamoe._terms.category import CategoryTerms
+from skfeamoe._terms.linear import LinearTerms, RawTerms
 from skfeamoe._terms.missing import MissingTerms
 from skfeamoe._terms.spline import SplineTerms
 
@@ -36,6 +37,17 @@ class ColumnTerms:
         )
         self.categories = CategoryTerms(len(self.category))
         self.missing = MissingTerms(self.n_columns)
+
+    @classmethod
+    def around(cls, terms: LinearTerms | RawTerms) -> Self:
+        """Terms with the same columns of Z as linear ones, which take holes from now on."""
+        made = cls(np.zeros(terms.n_inputs), splines=False)
+        if isinstance(terms, LinearTerms):
+            made.numbers.start_from(terms.mean, terms.scale, terms.count)
+        else:
+            n = terms.n_inputs
+            made.numbers.start_from(np.zeros(n), np.ones(n), 0.0)
+        return made
 
     # ------------------------------------------------------------------ sizes and names
 
@@ -61,8 +73,10 @@ class ColumnTerms:
         ).astype(np.intp)
 
     @property
-    def signs(self) -> NDArray:
-        """Sign that an expert's weight of every column of Z must have, 0 for any."""
+    def signs(self) -> NDArray | None:
+        """Sign that experts' weights of every column of Z must have, 0 for any; None: no."""
+        if not self.numbers.monotone.any():
+            return None
         parts = (self.numbers, self.categories, self.missing)
         return np.concatenate([part.signs for part in parts])
 
@@ -75,6 +89,28 @@ class ColumnTerms:
             ),
             *self.missing.names(columns),
         ]
+
+    def points(self, j: int) -> tuple[NDArray, list[str]]:
+        """Values at which the terms of column j of X are free, and what each of them is.
+
+        A ``"value"`` is a knot, or a bound of a straight line: in between, functions are
+        linear. An ``"atom"`` stands alone, so does a ``"category"``, of which the code -1 is
+        the pool. NaN is ``"missing"``, where that has been seen.
+        """
+        if j in self.category:
+            codes = self.categories.slot_code[
+                self.categories.slot_column == np.searchsorted(self.category, j)
+            ]
+            values, kinds = [*np.sort(codes), -1.0], ["category"] * (len(codes) + 1)
+        else:
+            bends, atoms = self.numbers.points(int(np.searchsorted(self.number, j)))
+            both = np.concatenate([bends, atoms])
+            order = np.argsort(both, kind="stable")
+            values = list(both[order])
+            kinds = ["value" if i < len(bends) else "atom" for i in order]
+        if j in self.missing.holed:
+            values, kinds = [*values, np.nan], [*kinds, "missing"]
+        return np.array(values), kinds
 
     # ------------------------------------------------------------------ from X to Z
 
@@ -89,6 +125,10 @@ class ColumnTerms:
         if self.missing.n_outputs:
             parts.append(self.missing.transform(X))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def published(self, X) -> NDArray:
+        """Z: weights are of terms."""
+        return self.transform(X)
 
     def _numbers_of(self, X: NDArray) -> NDArray:
         """The columns of numbers."""

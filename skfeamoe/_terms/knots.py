@@ -33,9 +33,9 @@ class Knots(NamedTuple):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """Smallest and largest of all."""
-        ends = np.concatenate([self.knots, self.atoms])
-        return float(ends.min()), float(ends.max())
+        """Outermost knots, or atoms where there are no knots."""
+        ends = self.knots if len(self.knots) else self.atoms
+        return float(ends[0]), float(ends[-1])
 
 
 def number_of_knots(n_rows: float) -> int:
@@ -114,5 +114,5 @@ def refine(old: Knots, values: NDArray, mass: NDArray, n_knots: int) -> Knots:
 def is_crowded(old: Knots, values: NDArray, mass: NDArray, n_knots: int) -> bool:
     """Whether too many rows lie beyond the outer knots, where the function is constant."""
     low, high = old.bounds
-    beyond = mass[(values < low) | (values > high)].sum()
+    beyond = mass[((values < low) | (values > high)) & ~np.isin(values, old.atoms)].sum()
     return bool(beyond * n_knots > 2 * OVERFULL * mass.sum())

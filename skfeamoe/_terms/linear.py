@@ -28,8 +28,20 @@ MAX_VARIANCE = 1e300
 """Variances stop here, so that values near the largest float leave the moments finite."""
 
 
+SETTLED_ROWS = 256
+"""Rows after which the values seen so far say how far one may reach."""
+
+FAR = 20.0
+"""A value is far beyond all others if it is so many times their range away."""
+
+
 class LinearTerms:
     """Standardized features, :math:`z = (x - m)/s`.
+
+    A value counts as at most one range of all values so far beyond the outermost of them, so
+    that a single error of entry has a bounded influence, and another unit is learned within
+    some batches: the range doubles with each.
+
 
     A stream that began with sparse rows is not ``centered``: z = x / s, with s the root mean
     square.
@@ -43,6 +55,11 @@ class LinearTerms:
         self.count = 0.0
         self.mean = np.zeros(n_features)
         self.variance = np.zeros(n_features)  # of the population
+        self.n_rows = 0.0  # seen, by weight
+        self.low = np.full(n_features, np.inf)  # smallest and largest value so far
+        self.high = np.full(n_features, -np.inf)
+        self.n_far = np.zeros(n_features, dtype=np.int64)
+        self.farthest = np.full(n_features, np.nan)
 
     @property
     def n_inputs(self) -> int:
@@ -54,12 +71,60 @@ class LinearTerms:
         """Columns of Z, the same."""
         return len(self.mean)
 
+    @property
+    def owner(self) -> NDArray:
+        """Column of X of every column of Z, the same."""
+        return np.arange(self.n_outputs)
+
+    @property
+    def signs(self) -> None:
+        """Any sign for every weight."""
+        return None
+
     def update(self, X, weight: NDArray) -> None:
         """Take the rows of X, (n_samples, n_features), into the moments."""
         total = float(weight.sum())
         if total > 0.0:
+            if self.centered:
+                X = self._watched(X.toarray() if issparse(X) else X, weight)
             with np.errstate(over="ignore", under="ignore"):
                 self._take(total, *_batch_moments(X, weight, total))
+
+    def _watched(self, X: NDArray, weight: NDArray) -> NDArray:
+        """X within the bounds; values far beyond them are counted."""
+        used = X if weight.all() else X[weight > 0]
+        lowest, highest = used.min(axis=0), used.max(axis=0)
+        low, high = self.bounds
+        if (lowest < low).any() or (highest > high).any():
+            reach = (FAR - 1.0) * (self.high - self.low)
+            with np.errstate(over="ignore"):
+                far = (used < low - reach) | (used > high + reach)
+            if far.any():
+                columns = far.any(axis=0)
+                value = used[
+                    np.where(far, np.abs(used), -1.0).argmax(axis=0), range(self.n_inputs)
+                ]
+                self.n_far = self.n_far + far.sum(axis=0)
+                self.farthest = np.where(columns, value, self.farthest)
+            X = np.clip(X, low, high)
+            lowest, highest = np.maximum(lowest, low), np.minimum(highest, high)
+        self.n_rows += float(weight.sum())
+        self.low, self.high = np.minimum(self.low, lowest), np.maximum(self.high, highest)
+        return X
+
+    @property
+    def bounds(self) -> tuple[NDArray, NDArray]:
+        """Within which every feature is held, each (n_features,).
+
+        As far again as all values so far reach, on both sides. Nothing is held before
+        `SETTLED_ROWS` rows, nor in a column that has been constant.
+        """
+        if self.n_rows < SETTLED_ROWS:
+            unbounded = np.full(self.n_inputs, np.inf)
+            return -unbounded, unbounded
+        width = self.high - self.low
+        width = np.where(width > 0.0, width, np.inf)
+        return self.low - width, self.high + width
 
     def merge(self, other: Self) -> None:
         """Take in the moments of other rows; exact and associative up to rounding."""
@@ -72,6 +137,11 @@ class LinearTerms:
         if other.count > 0.0:
             with np.errstate(over="ignore", under="ignore"):
                 self._take(other.count, other.mean, other.variance)
+        self.n_rows += other.n_rows
+        self.low = np.minimum(self.low, other.low)
+        self.high = np.maximum(self.high, other.high)
+        self.n_far = self.n_far + other.n_far
+        self.farthest = np.where(np.isnan(other.farthest), self.farthest, other.farthest)
 
     def _take(self, total: float, mean: NDArray, variance: NDArray) -> None:
         """Merge the moments of ``total`` more rows."""
@@ -107,7 +177,11 @@ class LinearTerms:
                 scaled = X.copy()
                 scaled.data = np.clip(scaled.data / scale[X.indices], -MAX_Z, MAX_Z)
                 return scaled
-        Z = (X - self.mean if self.centered else X) / scale
+        if not self.centered:
+            return np.clip(X / scale, -MAX_Z, MAX_Z)
+        Z = np.clip(X, *self.bounds) if self.n_rows >= SETTLED_ROWS else X.copy()
+        Z -= self.mean
+        Z /= scale
         return np.clip(Z, -MAX_Z, MAX_Z, out=Z)
 
     def back(self, Z, slopes: NDArray) -> NDArray:
@@ -121,6 +195,17 @@ class LinearTerms:
         shift = self.mean[columns] if self.centered else np.zeros(len(columns))
         altered[:, columns] = (change(altered[:, columns] * scale + shift) - shift) / scale
         return altered
+
+    def published(self, X) -> Any:
+        """X within the bounds, with the value at which z is 0 in place of missing ones."""
+        if issparse(X) and not self.centered:
+            return X
+        X = X.toarray() if issparse(X) else X
+        if self.centered and self.n_rows >= SETTLED_ROWS:
+            X = np.clip(X, *self.bounds)
+        if not np.isnan(X).any():
+            return X
+        return np.where(np.isnan(X), self.mean if self.centered else 0.0, X)
 
     def fold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
         """The map of X that equals a map of Z."""
@@ -173,6 +258,16 @@ class RawTerms:
         """Columns of Z, the same."""
         return self.n_features
 
+    @property
+    def owner(self) -> NDArray:
+        """Column of X of every column of Z, the same."""
+        return np.arange(self.n_outputs)
+
+    @property
+    def signs(self) -> None:
+        """Any sign for every weight."""
+        return None
+
     def update(self, X, weight: NDArray) -> None:
         """Nothing is learned."""
 
@@ -197,6 +292,10 @@ class RawTerms:
         altered = Z.toarray() if issparse(Z) else Z.copy()
         altered[:, columns] = change(altered[:, columns])
         return altered
+
+    def published(self, X) -> Any:
+        """X, with 0 in place of missing values."""
+        return X if issparse(X) or not np.isnan(X).any() else np.nan_to_num(X, nan=0.0)
 
     def fold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
         """The same map."""

@@ -54,11 +54,14 @@ MOST_CHUNKS = 64
 REVIEW_ROWS = 512
 """Rows between two looks at whether the outermost knots still hold the data."""
 
-FAR = 1.0
-"""A value is far beyond the support if it is so many times the support's width away."""
+MARGIN = 1.0
+"""Bounds of a straight line are so many times the width of the support away from it."""
 
-HELD = 1e140
-"""Beyond this no value goes: its square would overflow."""
+FAR = 20.0
+"""A value is far beyond the support if it is so many times its width away."""
+
+START_REACH = 1e6
+"""Standard deviations within which values stay where terms start from moments alone."""
 
 
 class SplineTerms:
@@ -81,6 +84,18 @@ class SplineTerms:
         self.farthest = np.full(n_columns, np.nan)
         self.location, self.scale = np.zeros(n_columns), np.ones(n_columns)
         self.knots = [Knots(np.empty(0), np.zeros(1)) for _ in range(n_columns)]
+        self._compile()
+
+    def start_from(self, location: NDArray, scale: NDArray, count: float) -> None:
+        """Begin with columns that ``count`` rows were standardized by, no rows kept."""
+        self.location, self.scale, self.count = location.copy(), scale.copy(), count
+        self.next_placement = 2.0 * max(count, REVIEW_ROWS)
+        self.next_review = count + REVIEW_ROWS
+        reach = START_REACH * scale
+        self.knots = [
+            Knots(np.empty(0), np.array([center - r, center + r]))
+            for center, r in zip(location, reach, strict=True)
+        ]
         self._compile()
 
     # ------------------------------------------------------------------ sizes and names
@@ -114,6 +129,20 @@ class SplineTerms:
     def signs(self) -> NDArray:
         """Sign that the weight of every column of Z must have, 0 for any."""
         return self.monotone[self.owner]
+
+    @property
+    def bounds(self) -> tuple[NDArray, NDArray]:
+        """Values between which the functions are not constant, each (n_inputs,)."""
+        return self._low, self._high
+
+    def points(self, j: int) -> tuple[NDArray, NDArray]:
+        """Where the function of column j bends, or ends, and its atoms."""
+        bent = self.bends and _is_bent(self.knots[j])
+        if bent and len(self.knots[j].knots):
+            return self.knots[j]
+        if bent:
+            return np.empty(0), self.knots[j].atoms
+        return np.unique([self._low[j], self._high[j]]), np.empty(0)
 
     # ------------------------------------------------------------------ from X to Z
 
@@ -190,9 +219,11 @@ class SplineTerms:
         self._into_columns = (self._hat_column[:, None] == np.arange(self.n_inputs)) * 1.0
         self._is_ramp = self.monotone[self._hat_column] != 0
         bounds = np.array([k.bounds for k in self.knots]).reshape(-1, 2)
+        if not self.bends:
+            bounds = np.array([_reach(k) for k in self.knots]).reshape(-1, 2)
         self._low, self._high = bounds[:, 0], bounds[:, 1]
         if not self.bends:
-            margin = FAR * (self._high - self._low) * [_is_bent(k) for k in self.knots]
+            margin = MARGIN * (self._high - self._low) * [_is_bent(k) for k in self.knots]
             self._low, self._high = self._low - margin, self._high + margin
 
     # ------------------------------------------------------------------ learning
@@ -272,7 +303,8 @@ class SplineTerms:
             if self.monotone[j]:
                 new = _without_atoms(new)
             self.knots[j] = new
-            self.location[j], self.scale[j] = _moments(new, values, mass)
+            held = new.bounds if self.bends else _reach(new)
+            self.location[j], self.scale[j] = _moments(new, held, values, mass)
         self._compile()
         return before._carry_to(self)
 
@@ -319,18 +351,27 @@ class SplineTerms:
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
         data = {name: v for name, v in vars(self).items() if not name.startswith("_")}
-        data["recent"] = list(self.recent)
-        data["knots"] = [k.knots for k in self.knots]
-        data["atoms"] = [k.atoms for k in self.knots]
+        rows = [np.empty((0, self.n_inputs + 1)), *self.recent]
+        data["recent"] = np.concatenate(rows)[-RECENT_ROWS:]
+        for place_ in ("knots", "atoms"):
+            parts = [getattr(k, place_) for k in self.knots]
+            data[place_] = np.concatenate([np.empty(0), *parts])
+            data[f"n_{place_}_of"] = np.array([len(part) for part in parts], dtype=np.intp)
         return {"kind": self.kind, **data}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The terms that `to_dict` has written."""
         made = cls.__new__(cls)
-        own = {name: v for name, v in data.items() if name not in ("kind", "atoms")}
-        own["recent"] = tuple(data["recent"])
-        own["knots"] = [Knots(*k) for k in zip(data["knots"], data["atoms"], strict=True)]
+        left_out = ("kind", "atoms", "n_atoms_of", "n_knots_of")
+        own = {name: v for name, v in data.items() if name not in left_out}
+        own["recent"] = (data["recent"],) if len(data["recent"]) else ()
+        knots, atoms = (
+            np.split(data[name], np.cumsum(data[f"n_{name}_of"])[:-1])
+            for name in ("knots", "atoms")
+        )
+        n_columns = len(data["n_knots_of"])
+        own["knots"] = [Knots(*pair) for pair in zip(knots, atoms, strict=True)][:n_columns]
         vars(made).update(own)
         made._compile()
         return made
@@ -339,6 +380,12 @@ class SplineTerms:
 def _is_bent(knots: Knots) -> bool:
     """Whether a column has more than two values."""
     return len(knots.knots) > 0 or len(knots.atoms) > 2
+
+
+def _reach(knots: Knots) -> tuple[float, float]:
+    """Smallest and largest of knots and atoms."""
+    both = np.concatenate([knots.knots, knots.atoms])
+    return float(both.min()), float(both.max())
 
 
 def _hats(knots: NDArray, ramps: bool) -> tuple[NDArray, ...]:
@@ -366,9 +413,11 @@ def _without_atoms(knots: Knots) -> Knots:
     return Knots(np.union1d(knots.knots, knots.atoms), np.empty(0))
 
 
-def _moments(knots: Knots, values: NDArray, mass: NDArray) -> tuple[float, float]:
+def _moments(
+    knots: Knots, bounds: tuple[float, float], values: NDArray, mass: NDArray
+) -> tuple[float, float]:
     """Location and scale of one column, values held within its bounds."""
-    low, high = knots.bounds
+    low, high = bounds
     if not _is_bent(knots):
         return low, high - low if high > low else 1.0
     held = np.clip(values, low, high)

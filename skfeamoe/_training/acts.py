@@ -28,7 +28,8 @@ NEWBORN_STATE_PART = 0.003
 def kept_rows(model: Model):
     """Rows to measure on, standardized: the last ones if they are kept, else the background."""
     if len(model.drift.recent) >= FEW_ROWS:
-        return model.drift.recent.last(len(model.drift.recent)).X[::2]
+        X = model.drift.recent.last(len(model.drift.recent)).X
+        return model.terms.transform(X[::2])
     X, _ = model.background.sample()
     return model.terms.transform(X[:: max(X.shape[0] // KEPT_ROWS, 1)])
 
@@ -54,6 +55,8 @@ def add_expert(model: Model, max_experts: int) -> None:
     noise = model.generator(Draws.GROWTH).normal(size=(n_rows, ensemble.params.shape[1]))
     noise *= NOISE / np.sqrt(noise.shape[1])
     ensemble.split(parent, noise, STATE_PART)
+    if model.terms.signs is not None:
+        ensemble.hold_signs(model.terms.signs)
 
 
 def add_generation(model: Model, max_experts: int) -> None:

@@ -12,11 +12,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._mixture.experts import append_expert, expert_rows, kind_of, moved, remove_expert
+from skfeamoe._mixture.experts import (
+    append_expert,
+    carried,
+    expert_rows,
+    hold_signs,
+    kind_of,
+    moved,
+    remove_expert,
+)
 from skfeamoe._mixture.forward import Forward, forward, proba
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._mixture.optimizers import Optimizer
+from skfeamoe._terms import Carry
 
 AVERAGE_WARMUP = 4.0
 """Early on the rate is (w + 1) / (step + w): a mean that forgets the first iterates fast.
@@ -102,6 +111,20 @@ class Ensemble:
         """One step of descent; ``keep`` is the part of its state the optimizer keeps."""
         self.optimizer_state *= keep
         optimizer.step(self.params, gradient, self.optimizer_state)
+
+    def hold_signs(self, signs: NDArray) -> None:
+        """Let the experts' weights of features have the given signs, see `hold_signs`."""
+        hold_signs(self.params, self.layout, signs)
+        hold_signs(self.average, self.layout, signs)
+
+    def carry(self, carry: Carry) -> None:
+        """Say the same of terms that have changed."""
+        n_features = carry.matrix.shape[1]
+        for name in BLOCKS:
+            move = carry.weights if name != "optimizer_state" else carry.states
+            block = carried(getattr(self, name), self.layout, n_features, move)
+            setattr(self, name, block)
+        self.layout = self.layout._replace(n_features=n_features)
 
     def move_average(self, part: float, rate: float) -> None:
         """Let the average follow the iterate after ``part`` reference batches."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skfeamoe._fairness.monitor import FairnessMonitor
 from skfeamoe._mixture.layout import Layout
-from skfeamoe._terms import LinearTerms, RawTerms, Terms, terms_from_dict
+from skfeamoe._terms import LinearTerms, Terms, terms_from_dict
 from skfeamoe._training.draws import Draws, generator
 from skfeamoe._training.drift.monitor import DriftMonitor
 from skfeamoe._training.ensemble import FITTED_ROWS, Ensemble
@@ -108,13 +108,16 @@ class Model:
         n_slots: int,
         *,
         seed: int,
-        standardize: bool = True,
+        terms: Terms | None = None,
         sparse: bool = False,
         background_size: int = 0,
     ) -> Self:
-        """A mixture that has seen nothing; ``layout`` has the columns of X."""
+        """A mixture that has seen nothing; ``layout`` has the columns of X.
+
+        None for ``terms`` takes `LinearTerms`.
+        """
         n = layout.n_features
-        terms = LinearTerms(n, centered=not sparse) if standardize else RawTerms(n)
+        terms = LinearTerms(n, centered=not sparse) if terms is None else terms
         layout = layout._replace(n_features=terms.n_outputs)
         ensemble = Ensemble.start(layout, generator(seed, Draws.START))
         background = Reservoir(n, size=background_size, sparse=sparse, seed=seed)
@@ -129,6 +132,17 @@ class Model:
         self.terms.update(X, weight)
         self.terms.hold(FITTED_ROWS)
         self.ensemble = Ensemble.of_fitted(self.ensemble.layout, experts, self.terms.unfold)
+
+    def learn_terms(self, X, weight: NDArray) -> None:
+        """Let the terms learn from rows of X; what rests on them moves with them."""
+        carry = self.terms.update(X, weight)
+        if carry is None:
+            return
+        if self.clock.n_samples_seen == 0:
+            layout = self.ensemble.layout._replace(n_features=self.terms.n_outputs)
+            self.ensemble = Ensemble.start(layout, generator(self.seed, Draws.START))
+        else:
+            self.ensemble.carry(carry)
 
     def generator(self, purpose: Draws) -> np.random.Generator:
         """A fresh generator for one purpose at the present point of training."""

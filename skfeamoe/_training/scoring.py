@@ -16,16 +16,18 @@ from skfeamoe._mixture.forward import (
 )
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._rows import Rows
+from skfeamoe._terms import Terms
 from skfeamoe._training.model import Model
 
 
 def boundary_distance(
-    fwd: Forward, params: NDArray, favorable: int, layout: Layout
+    fwd: Forward, Z, params: NDArray, favorable: int, layout: Layout, terms: Terms
 ) -> tuple[NDArray, NDArray]:
     """Distance of every row to the boundary, and the norm of its log-odds' gradient."""
     q, d_gate, d_expert = favorable_slopes(fwd, favorable, layout)
     slopes = score_slopes(d_gate, d_expert)
-    norm = log_odds_gradient_norm(q, input_gradient(params, layout, slopes, fwd.trace))
+    by_term = input_gradient(params, layout, slopes, fwd.trace)
+    norm = log_odds_gradient_norm(q, terms.back(Z, by_term))
     return np.abs(log_odds(q)) / norm, norm
 
 
@@ -40,5 +42,5 @@ def score(model: Model, fairness: Fairness, rows: Rows) -> Outcome:
         params, layout = model.ensemble.average, model.ensemble.layout
         fwd = forward(rows.X, params, layout, model.prior)
         predicted = mixture_proba(fwd).argmax(axis=1)
-        distance, _ = boundary_distance(fwd, params, favorable, layout)
+        distance, _ = boundary_distance(fwd, rows.X, params, favorable, layout, model.terms)
     return Outcome(favored, predicted == favorable, distance, predicted != rows.y)

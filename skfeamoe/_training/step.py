@@ -53,7 +53,7 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
             n_seen=model.clock.n_samples_seen,
             n_added=model.clock.n_added,
         )
-        t, q_gate, q_expert = _fairness_slopes(model, fairness, fwd, seen, rows.groups)
+        t, q_gate, q_expert = _fairness_slopes(model, fairness, fwd, seen, rows)
         d_gate += t[:, None] * q_gate
         d_expert += t[:, None, None] * q_expert
         outcome = seen.outcome
@@ -69,6 +69,8 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
     gradient[:, shrunk] += (learning.alpha * part) * ensemble.params[:, shrunk]
     ensemble.step(gradient, learning.optimizer, np.exp(-len(rows) / learning.memory_span))
+    if model.terms.signs is not None:
+        ensemble.hold_signs(model.terms.signs)
     if generations:
         n_seen = model.clock.n_samples_seen
         posterior.update(loss_gate, fairness_gate, fwd.gate_proba, generation, n_seen)
@@ -108,7 +110,7 @@ def _individual_gradient(
 
 
 def _fairness_slopes(
-    model: Model, fairness: Fairness, fwd: Forward, seen: Observation, groups: NDArray
+    model: Model, fairness: Fairness, fwd: Forward, seen: Observation, rows: Rows
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Slope of all constraints on q, (n_samples,), and those of q on all scores."""
     ensemble = model.ensemble
@@ -116,6 +118,6 @@ def _fairness_slopes(
     norm = q
     if fairness.slots.uses_distance:
         slopes = score_slopes(q_gate, q_expert)
-        by_input = input_gradient(ensemble.params, ensemble.layout, slopes, fwd.trace)
-        norm = log_odds_gradient_norm(q, by_input)
-    return model.monitor.slopes(fairness, seen, groups, q, norm), q_gate, q_expert
+        by_term = input_gradient(ensemble.params, ensemble.layout, slopes, fwd.trace)
+        norm = log_odds_gradient_norm(q, model.terms.back(rows.X, by_term))
+    return model.monitor.slopes(fairness, seen, rows.groups, q, norm), q_gate, q_expert

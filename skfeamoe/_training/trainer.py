@@ -33,15 +33,16 @@ def train_stream(model: Model, settings: Settings, rows: Rows) -> None:
         whole = start == 0 and size >= len(rows)
         batch = rows if whole else rows.take(slice(start, start + size))
         start += size
-        model.terms.update(batch.X, batch.weight)
-        _advance(model, settings, batch.with_columns(model.terms.transform(batch.X)))
+        model.learn_terms(batch.X, batch.weight)
+        _advance(model, settings, batch)
 
 
 def _advance(model: Model, settings: Settings, batch: Rows) -> None:
-    """Grow if it is time, train on one batch, and keep the record."""
+    """Grow if it is time, train on one batch of rows of X, and keep the record."""
     for act in settings.growth.before(model):
         _carry_out(model, settings, act)
-    outcome = train_batch(model, settings, batch)
+    Z = model.terms.transform(batch.X)
+    outcome = train_batch(model, settings, batch.with_columns(Z))
     if outcome is not None:
         settings.growth.after(model, settings.fairness, batch, outcome)
     if model.history.is_due(model.clock.n_samples_seen):
@@ -91,9 +92,8 @@ class Passes:
     def __iter__(self) -> Iterator[int]:
         """Train, yielding the number of passes made after every one of them."""
         model, settings, rows = self.model, self.settings, self.rows
-        model.terms.update(rows.X, rows.weight)
+        model.learn_terms(rows.X, rows.weight)
         model.background.update(rows.X, rows.weight)
-        rows = rows.with_columns(model.terms.transform(rows.X))
         for n_made in range(1, self.n_passes + 1):
             order = model.generator(Draws.SHUFFLE).permutation(len(rows))
             size = settings.learning.batch_size

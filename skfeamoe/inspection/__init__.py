@@ -13,6 +13,7 @@ from skfeamoe.inspection._recourse import RecourseResult, recourse
 from skfeamoe.inspection._recourse_display import RecourseDisplay
 from skfeamoe.inspection._regions import ExpertRegionsDisplay
 from skfeamoe.inspection._routing import RoutingDisplay
+from skfeamoe.inspection._shape import ShapeDisplay
 from skfeamoe.inspection._views import onehot_groups
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "RecourseDisplay",
     "RecourseResult",
     "RoutingDisplay",
+    "ShapeDisplay",
     "decision_plot",
     "explain_gap",
     "onehot_groups",

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from skfeamoe._feature_groups import onehot_players
 
@@ -69,8 +68,8 @@ def mean_gate_proba(estimator, background) -> NDArray:
     """Mean gate weights over a background, (n_experts,)."""
     if background is not None:
         return estimator.gate_proba(background).mean(axis=0)
-    scores = estimator.background_ @ estimator.gate_coef_.T + estimator.gate_intercept_
-    return np.average(softmax(scores, axis=1), axis=0, weights=estimator.background_weight_)
+    gate = estimator._forward_pass()(estimator.background_).gate_proba
+    return np.average(gate, axis=0, weights=estimator.background_weight_)
 
 
 def _cells(explanation):

@@ -7,7 +7,7 @@ import pytest
 from table_data import IS_CATEGORY, NAMES, draw
 
 from skfeamoe._terms import ColumnTerms, terms_from_dict
-from skfeamoe._terms.category import MOST_SLOTS, SLOT_ROWS, CategoryTerms
+from skfeamoe._terms.category import COUNT_ROWS, MOST_SLOTS, SLOT_ROWS, CategoryTerms
 from skfeamoe._terms.knots import Knots, number_of_knots, place, refine
 from skfeamoe._terms.spline import HEIGHT, RECENT_ROWS, REVIEW_ROWS, SplineTerms
 
@@ -139,10 +139,12 @@ def test_a_missing_value_is_zero_everywhere_but_in_its_own_indicator(options):
 
 def test_a_slot_opens_with_the_weight_of_the_pool():
     terms = CategoryTerms(1)
-    X = np.zeros((100, 1))
-    terms.update(X, np.ones(100))
-    late = np.full((SLOT_ROWS - 1, 1), 7.0)
+    X = np.zeros((COUNT_ROWS, 1))
+    terms.update(X, np.ones(len(X)))
+    late = X.copy()
+    late[1:SLOT_ROWS] = 7.0
     assert terms.update(late, np.ones(len(late))) is None
+    late = np.full((COUNT_ROWS, 1), 7.0)
     pool = terms.transform(late)
     carry = terms.update(late, np.ones(len(late)))
     assert carry is not None
@@ -150,7 +152,7 @@ def test_a_slot_opens_with_the_weight_of_the_pool():
     assert weight.tolist() == [2.0, 3.0, 2.0]
     assert pool[0].tolist() == [1.0, 0.0]
     assert terms.transform(late)[0].tolist() == [0.0, 0.0, 1.0]
-    assert carry.memories(np.ones(2)).tolist() == [1.0, 1.0, 0.0]
+    assert carry.states(np.ones(2), np.ones(()))[0].tolist() == [1.0, 1.0, 0.0]
 
 
 def test_slots_are_limited_and_unknown_codes_share_the_pool():

@@ -95,6 +95,7 @@ def _look_back(model: Model, fairness: Fairness) -> None:
         return
     since = n_seen - (drift.alarm_rows or [0])[-1]
     rows = drift.recent.last(min(since, RECENT_ROWS))
+    rows = rows.with_columns(model.terms.transform(rows.X))
     found = changed_gap(
         fairness, rows, n_groups, partial(score, model, fairness), model.predict
     )

@@ -48,6 +48,7 @@ def replay(model: Model, settings: Settings) -> None:
     if n_rows < LEAST_ROWS:
         return
     rows, old = drift.recent.last(n_rows), monitor.moments
+    rows = rows.with_columns(model.terms.transform(rows.X))
     copy = model.copy()
     own_score = partial(score, copy, fairness)
     rng = model.generator(Draws.REPLAY)
