@@ -89,3 +89,13 @@ html_theme_options = {
     "pygments_light_style": "tango",
 }
 html_sidebars = {"index": [], "getting_started": [], "changelog": []}
+
+
+def _inherited_from_others(app, what, name, obj, skip, options):
+    """Leave out methods whose words are other projects' and were not written for Sphinx."""
+    return True if (getattr(obj, "__module__", None) or "").startswith("river.") else None
+
+
+def setup(app):
+    """Called by Sphinx."""
+    app.connect("autodoc-skip-member", _inherited_from_others)
