@@ -46,6 +46,7 @@ myst_heading_anchors = 4
 write_api_pages(DOCS / "api")
 autosummary_generate = True
 autosummary_ignore_module_all = False
+default_role = "literal"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = True
@@ -60,6 +61,9 @@ warnings.filterwarnings("ignore", message=".*Agg, which is a non-GUI backend.*")
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
+    "subsection_order": [
+        f"examples/{part}" for part in ("begin", "streams", "explain", "move")
+    ],
     "filename_pattern": r"\.py$",
     "ignore_pattern": r"__init__\.py|lending\.py",
     "within_subsection_order": "FileNameSortKey",

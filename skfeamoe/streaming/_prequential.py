@@ -82,8 +82,8 @@ def prequential(
         Of "accuracy", "balanced_accuracy", "majority_accuracy" (of always saying the most
         frequent label), "log_loss", "brier_score", "roc_auc", "ks_statistic",
         "calibration_error", and the differences and ratios "demographic_parity_difference",
-        "demographic_parity_ratio" (adverse impact), likewise "equalized_odds_...",
-        "equal_opportunity_...", and "burden_difference"; default: all. What is left out is
+        "demographic_parity_ratio" (adverse impact), those of equalized odds and equal
+        opportunity likewise, and "burden_difference"; default: all. What is left out is
         not computed. A mapping names functions with the signature of scikit-learn's or
         fairlearn's metrics besides: ``{"auc": roc_auc_score, "accuracy": None}``. They see
         labels coded 1 = favorable, 0 = other. Over all rows (not in windows) a function

@@ -39,14 +39,14 @@ result = recourse(
     reference=X[:8_000],
 )
 granted = model.predict(result.changed[result.found])
-print(f"{result.found.mean():.1%} of {len(result.rows)} refused have recourse; ", end="")
-print(f"the model grants {(granted == 1).mean():.1%} of the changed applications")
-result.to_frame().head(6)
+print(f"{result.found.mean():.1%} of {len(result.rows)} refused have recourse")
+print(f"{(granted == 1).mean():.1%} of the changed applications are granted")
+result.to_frame().round(1).head(6)
 
 # %%
 # Over groups
 # -----------
-# Equal approval rates do not make equal ways to an approval.
+# Equal approval rates need not be equal ways to an approval. Here is how long each group's are.
 result.by_group().round(3)
 
 # %%
