@@ -21,7 +21,7 @@ past = make_credit_stream(16_000, drift=None, random_state=0)
 X, y, group = past.data, past.target, past.sensitive_features
 train, test = slice(0, 8_000), slice(8_000, None)
 
-bounds = [None, 0.2, 0.1, 0.05, 0.02]
+bounds = [None, 0.07, 0.05, 0.03, 0.01]
 points = []
 for bound in bounds:
     constraint = None if bound is None else "demographic_parity"

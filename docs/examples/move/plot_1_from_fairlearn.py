@@ -2,7 +2,8 @@
 From fairlearn's reductions to skfeamoe
 =======================================
 
-You bound a gap with fairlearn's ``ExponentiatedGradient``. What changes when you come here, and what does not?
+You bound a gap with fairlearn's ``ExponentiatedGradient``. What changes when you come here, and
+what does not?
 """
 
 # %%
