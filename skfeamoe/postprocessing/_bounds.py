@@ -67,7 +67,7 @@ def pairwise_bounds(
             rows, e = np.arange(len(first)), events.index(event)
             block[rows, e, first] = factor
             block[rows, e, second] = -1.0
-            blocks.append(block.reshape(len(first), -1))
+            blocks.append(block.reshape(len(first), len(events) * n_groups))
             limits.append(np.full(len(first), limit))
             owners += [constraint] * len(first)
     width = len(events) * n_groups

@@ -140,16 +140,13 @@ def find_rules(
             held, estimator.coverage, estimator.coverage_bound, estimator.no_harm
         )
         decided = held.rows(coverage.is_covered(held.eta, held.pi))
-    if held.n_groups < 2 or not request.slots:
-        return Rules(no_rule(), coverage, None, messages)
-    rule = solve_request(decided, request, start)
-    found = audit(decided, rule, request)
-    labels = estimator._group_labels
-    messages = [
-        _messages.unmet(found, request),
-        _messages.uncompared(decided, request, labels),
-    ]
-    if coverage is not None and estimator.no_harm:
+    rule, found, labels = no_rule(), None, estimator._group_labels
+    if held.n_groups > 1 and request.slots:
+        rule = solve_request(decided, request, start)
+        found = audit(decided, rule, request)
+        messages.append(_messages.unmet(found, request))
+        messages.append(_messages.uncompared(decided, request, labels))
+    if coverage is not None and estimator.no_harm and labels:
         harmed = harmed_groups(held, coverage, rule.expected(held.eta, held.pi))
         messages.append(_messages.harmed([labels[a] for a in harmed]))
     return Rules(rule, coverage, found, [m for m in messages if m])
