@@ -114,13 +114,15 @@ these or None, default="demographic_parity"
 
     coverage : float, default=None
         Share of rows in (0, 1) to decide on, the surest ones; `predict` gives the others
-        `abstain_label`. None decides on all. The bounds then hold among those decided.
+        `abstain_label`. None decides on all. The bounds then hold among those decided, which
+        costs more than among all: the surest people of unlike groups are most unlike.
 
     coverage_bound : float, default=0.05
         Largest difference of coverage between any two groups.
 
     no_harm : bool, default=True
-        Whether every group's accuracy among the decided must not be below that among all.
+        Whether every group's accuracy among the decided must not be below that among all:
+        sought for the estimator's own decisions, checked for the bounded ones with a warning.
 
     abstain_label : label, default=None
         Answer where nothing is decided; None means -1, or "abstain" for text labels.

@@ -55,6 +55,7 @@ def harmed(labels: list[str]) -> str:
     if not labels:
         return ""
     return (
-        f"accuracy among the decided is below that among all in: {', '.join(labels)}; the "
-        "estimator's confidence says little there, so calibrate it or raise coverage"
+        f"accuracy among the decided is below that among all in: {', '.join(labels)}; bounds "
+        "among the surest cost more, and an estimator may be surest where it is wrong: raise "
+        "coverage, loosen a bound, or calibrate the estimator"
     )
