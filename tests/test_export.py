@@ -35,6 +35,7 @@ TOLERANCE = 1e-6
 
 EXPERTS = {
     "logistic": {},
+    "additive": {"expert": "additive"},
     "relu": {"expert": "mlp", "hidden_layer_sizes": (9,)},
     "leaky": {"expert": "mlp", "hidden_layer_sizes": (7, 5), "activation": "leaky_relu"},
     "tanh": {"expert": "mlp", "hidden_layer_sizes": (6, 4, 3), "activation": "tanh"},
@@ -157,6 +158,44 @@ def test_steps_that_onnx_runtime_has_in_single_precision_take_single_rows():
     model.fit(frame, y, feamoeclassifier__sensitive_features=group)
     _, proba = run(to_onnx(model, frame.dropna()), frame)
     np.testing.assert_allclose(proba, model.predict_proba(frame), rtol=0, atol=TOLERANCE)
+
+
+def raw_table(n_samples=1500):
+    """A table of numbers with holes, zeros and far values, flags, and categories."""
+    X, y, group = make_lending(n_samples)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    frame["b"] = frame["b"].mask(rng.random(n_samples) < 0.1)
+    frame["c"] = np.where(rng.random(n_samples) < 0.4, 0.0, frame["c"])
+    frame["flag"] = rng.random(n_samples) < 0.5
+    frame["kind"] = rng.choice(["fha", "va", "rare"], n_samples, p=[0.6, 0.397, 0.003])
+    return frame, y, group
+
+
+@pytest.mark.parametrize("expert", ["additive", "logistic", "mlp"])
+def test_tables_with_categories_and_holes_are_part_of_the_graph(expert):
+    frame, y, group = raw_table()
+    model = fitted(frame, y, group, expert=expert)
+    told = frame.copy()
+    told.loc[:20, "kind"] = "never seen"
+    told.loc[30:50, "a"], told.loc[60:80, "b"], told.loc[90:100, "c"] = 1e9, -50.0, np.nan
+    label, proba = run(to_onnx(model, frame), told)
+    np.testing.assert_allclose(proba, model.predict_proba(told), rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(label, model.predict(told))
+    holed = frame.assign(kind=frame["kind"].where(frame.index % 3 > 0))
+    model.partial_fit(holed, y, sensitive_features=group)
+    _, proba = run(to_onnx(model, frame), holed.fillna({"kind": ""}))
+    np.testing.assert_allclose(proba, model.predict_proba(holed), rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="X must be given for a model of categories"):
+        to_onnx(model)
+
+
+def test_additive_experts_of_an_array_are_one_matrix():
+    X, y, group = make_lending(1500, n_classes=3)
+    model = fitted(X, y, group, expert="additive")
+    far = np.concatenate([X, 40 * X[:50]])
+    _, proba = run(to_onnx(model), far)
+    np.testing.assert_allclose(proba, model.predict_proba(far), rtol=0, atol=1e-12)
 
 
 def test_sensitive_columns_behind_a_pipeline_are_passed_over():
