@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -58,15 +59,14 @@ def additive(train: Task, seed: int, constraint=None, **parameters) -> FEAMOECla
     return model.fit(train.X, train.y, sensitive_features=groups)
 
 
-def run_tables(context: Context) -> Iterator[dict]:
-    """Fits without constraint and under both bounds."""
-    for name in context.some(DATA):
-        task = load(name, context)
-        for seed in context.seeds:
-            for record in _of_split(*parts(task, seed), seed):
-                yield {"data": name, "seed": seed} | record
-            if name == "adult":
-                yield {"data": name, "seed": seed} | _reduced(*parts(task, seed), seed)
+def run_tables(context: Context, name: str) -> Iterator[dict]:
+    """Fits without constraint and under both bounds, on one data set."""
+    task = load(name, context)
+    for seed in context.seeds:
+        for record in _of_split(*parts(task, seed), seed):
+            yield {"data": name, "seed": seed} | record
+        if name == "adult":
+            yield {"data": name, "seed": seed} | _reduced(*parts(task, seed), seed)
 
 
 def _of_split(train: Task, test: Task, seed: int) -> Iterator[dict]:
@@ -135,16 +135,8 @@ def _of(frame, data: str, method: str, constraint=None) -> pd.DataFrame:
 
 def table_targets(frame) -> Iterator[Target]:
     """How far from boosted trees, and that nothing is lost against logistic experts."""
-    parity, odds = CONSTRAINTS
-    own = _of(frame, "adult", ADDITIVE)["accuracy"]
-    trees = _of(frame, "adult", TREES)["accuracy"]
-    yield target("adult: accuracy below boosted trees", trees - own, "<=", 0.005)
-    own = _of(frame, "adult", ADDITIVE, parity)
-    yield target("adult, parity .05: accuracy", own["accuracy"], ">=", 0.850)
-    yield target("adult, parity .05: gap", own["dp"], "<=", 0.055)
-    own = _of(frame, "adult", ADDITIVE, odds)
-    yield target("adult, odds .05: accuracy", own["accuracy"], ">=", 0.863)
-    yield target("adult, odds .05: largest gap", own["eo"], "<=", 0.06)
+    if "adult" in frame["data"].unique():
+        yield from _adult_targets(frame)
     for data in frame["data"].unique():
         for constraint in (None, *CONSTRAINTS):
             own, other = (
@@ -156,6 +148,20 @@ def table_targets(frame) -> Iterator[Target]:
             yield target(what, own - other, ">=", least)
         own, other = (_of(frame, data, m)["seconds"] for m in (ADDITIVE, LOGISTIC))
         yield target(f"{data}: fit time over that of logistic experts", own / other, "<=", 2.0)
+
+
+def _adult_targets(frame) -> Iterator[Target]:
+    """Near boosted trees, also under a bound."""
+    parity, odds = CONSTRAINTS
+    own = _of(frame, "adult", ADDITIVE)["accuracy"]
+    trees = _of(frame, "adult", TREES)["accuracy"]
+    yield target("adult: accuracy below boosted trees", trees - own, "<=", 0.005)
+    own = _of(frame, "adult", ADDITIVE, parity)
+    yield target("adult, parity .05: accuracy", own["accuracy"], ">=", 0.850)
+    yield target("adult, parity .05: gap", own["dp"], "<=", 0.055)
+    own = _of(frame, "adult", ADDITIVE, odds)
+    yield target("adult, odds .05: accuracy", own["accuracy"], ">=", 0.863)
+    yield target("adult, odds .05: largest gap", own["eo"], "<=", 0.06)
 
 
 def tables_of_tables(frame) -> dict[str, pd.DataFrame]:
@@ -305,10 +311,18 @@ def explain_tables(frame) -> dict[str, pd.DataFrame]:
     return {"": frame.drop(columns="method").round(4).astype(str)}
 
 
-EBM_SECTION = Section("tables_ebm", run_ebm, ebm_tables, targets=ebm_targets)
 SECTIONS = (
-    Section("tables", run_tables, tables_of_tables, targets=table_targets),
-    EBM_SECTION,
+    *(
+        Section(
+            f"tables_{name}",
+            partial(run_tables, name=name),
+            tables_of_tables,
+            None,
+            table_targets,
+        )
+        for name in DATA
+    ),
+    Section("tables_ebm", run_ebm, ebm_tables, targets=ebm_targets),
     Section("tables_holes", run_holes, holes_tables, targets=holes_targets),
     Section("tables_formats", run_formats, formats_tables, targets=formats_targets),
     Section("tables_explain", run_explain, explain_tables, targets=explain_targets),
