@@ -144,14 +144,14 @@ class ShapeDisplay:
             else:
                 self._draw_lines(one, name, table)
             one.set_title(shorten(name), loc="left", fontsize="medium")
-            one.axhline(0.0, color=QUIET, linewidth=0.6, zorder=0)
             tidy(one)
         for one in axes[n:]:
             one.set_visible(False)
         yes = "" if self.label is None else f" of {self.label!s}"
-        axes[0].figure.supylabel(f"added to the log-odds{yes}", fontsize="medium")
-        shown = self._shown()
-        if len(shown) > 1:
+        axes[0].figure.suptitle(
+            f"Added to the log-odds{yes}, by column", x=0.01, ha="left", fontsize="medium"
+        )
+        if len(self._shown()) > 1:
             axes[0].legend(fontsize="x-small", frameon=False)
         self.ax_, self.figure_ = axes[:n], axes[0].figure
         return self
@@ -168,6 +168,7 @@ class ShapeDisplay:
         kind, x, effect = np.array(table["kind"]), table["value"], table["effect"]
         mean = self.share @ effect
         lines, atoms = kind == "value", kind == "atom"
+        ax.axhline(0.0, color=QUIET, linewidth=0.6, zorder=0)
         finite = np.isfinite(x)
         x_drawn = np.where(finite, x, 0.0)
         for k in self._shown():
