@@ -65,7 +65,7 @@ def choose_features(frame, ignored: Sequence[str]) -> tuple[list[str], list[str]
             notes.append(f"{name}: left out as asked")
         elif column.isna().all():
             notes.append(f"{name}: left out, it has no value in the first {len(frame):,} rows")
-        elif _is_moment(column):
+        elif _is_moment(column) or _is_written_date(column):
             notes.append(f"{name}: left out, it holds dates (one of them can be --time)")
         elif isinstance(column.dropna().iloc[0], (list, dict, set, np.ndarray)):
             notes.append(f"{name}: left out, it holds lists")
@@ -131,12 +131,12 @@ class SavedModel(Pipeline):
             One value for each raw column, which it names; the raw values are shown.
         """
         encoder = self[:-1]
-        names = encoder[0].feature_names_in_.tolist()
         raw = encoder[0].transform(X)
         options = {"feature_groups": encoded_columns(encoder), **options}
         explanation = self[-1].explain(encoder.transform(X), **options)
-        if list(explanation.feature_names) == names:
-            explanation.display_data = raw.to_numpy(dtype=object)
+        names = list(explanation.feature_names)
+        if set(names) <= set(raw.columns):
+            explanation.display_data = raw[names].to_numpy(dtype=object)
         return explanation
 
 
@@ -292,6 +292,15 @@ class Watch:
                 f"(such as {str(self.examples[name])!r}), taken as rare or as none"
             )
         return notes
+
+
+def _is_written_date(column) -> bool:
+    """Whether a column holds texts like 2024-03-31, with or without a time."""
+    if pd.api.types.is_numeric_dtype(column) or not isinstance(column.dropna().iloc[0], str):
+        return False
+    texts = column.dropna().astype(str)
+    dated = texts.str.match(r"\d{4}-\d{2}-\d{2}(?:[T ]|$)").all()
+    return bool(dated and texts.nunique() > MIN_CATEGORY_ROWS)
 
 
 def _is_moment(column) -> bool:

@@ -190,8 +190,8 @@ def survey_notes(found: Survey, roles: dict[str, Any], min_group_size: int) -> l
     if small:
         named = ", ".join(group_name(group) for group in small[:5])
         notes.append(
-            f"{len(small)} groups have fewer than {min_group_size} rows and never count in a "
-            f"gap: {named}" + (", ..." if len(small) > 5 else "")
+            f"groups with fewer than {min_group_size} rows, which never count in a gap: "
+            f"{named}" + (f" and {len(small) - 5} more" if len(small) > 5 else "")
         )
     if found.time_breaks:
         notes.append(

@@ -75,8 +75,8 @@ class CoefficientsDisplay:
             that coefficients compare; False shows them in units of `X`.
         max_features : int, default=15
             Features with the largest coefficients are drawn.
-        ax : array of two Axes, default=None
-            Where to draw; None makes a figure.
+        ax : Axes or array of two Axes, default=None
+            Where to draw; one is parted in two, None makes a figure.
 
         Returns
         -------
@@ -108,8 +108,8 @@ class CoefficientsDisplay:
         ----------
         max_features : int, default=15
             Features to draw.
-        ax : array of two Axes, default=None
-            Where to draw; None makes a figure.
+        ax : Axes or array of two Axes, default=None
+            Where to draw; one is parted in two, None makes a figure.
 
         Returns
         -------
@@ -124,7 +124,7 @@ class CoefficientsDisplay:
             _, ax = plt.subplots(
                 1, 2, figsize=(width, 2.0 + 0.32 * len(top)), sharey=True, layout="constrained"
             )
-        axes = np.asarray(ax)
+        axes = _two_axes(ax)
         yes = "" if self.label is None else f" for {self.label!s}"
         titles = ("What makes the gate ask", f"What makes it speak{yes}")
         for one, coef, title in zip(axes, (gate, expert), titles, strict=True):
@@ -146,6 +146,22 @@ class CoefficientsDisplay:
             axes[0].figure.supxlabel(note, fontsize="small", color="#666666")
         self.ax_, self.figure_ = axes, axes[0].figure
         return self
+
+
+def _two_axes(ax):
+    """Two axes: those that were given, or the two halves of one."""
+    axes = np.asarray(ax, dtype=object).ravel()
+    if len(axes) == 1:
+        axes[0].set_axis_off()
+        halves = axes[0].get_subplotspec().subgridspec(1, 2, wspace=0.45)
+        first = axes[0].figure.add_subplot(halves[0])
+        axes = np.array(
+            [first, axes[0].figure.add_subplot(halves[1], sharey=first)], dtype=object
+        )
+        axes[1].tick_params(labelleft=False)
+    if len(axes) != 2:
+        raise ValueError(f"ax must be one Axes or two, got {len(axes)}")
+    return axes
 
 
 def _spread(estimator):

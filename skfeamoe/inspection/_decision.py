@@ -17,6 +17,9 @@ from skfeamoe.inspection._style import (
 )
 from skfeamoe.inspection._views import class_position, mean_gate_proba, view_of_class
 
+_PAPER = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+"""Behind numbers, so that no line of the grid strikes them through."""
+
 OUTPUT_NAMES = {"probability": "probability", "log_odds": "log-odds"}
 
 
@@ -253,6 +256,7 @@ class DecisionDisplay:
             return name
         cell = self.cells[j]
         value = f"{cell:.4g}" if isinstance(cell, (float, np.floating)) else str(cell)
+        value = value.removeprefix(f"{self.feature_names[j]}=")  # a column with its indicator
         return f"{name} = {shorten(value, 24)}"
 
     def _draw_waterfall(self, ax, texts, expert, routing, error) -> None:
@@ -272,7 +276,8 @@ class DecisionDisplay:
             if error[i] > 0.0:
                 ax.errorbar(starts[i + 1], i, xerr=error[i], color=INK, lw=1.0, capsize=3)
             right = max(starts[i], middle, starts[i + 1] + error[i])
-            ax.text(right + 0.02 * reach, i, signed(steps[i]), va="center", color=INK)
+            text = ax.text(right + 0.02 * reach, i, signed(steps[i]), va="center", color=INK)
+            text.set_bbox(_PAPER)
         ax.plot([starts[0]] * 2, [-1, 0.34], color=QUIET, lw=0.8, zorder=0)
         for place, value in ((-1, starts[0]), (n, starts[-1])):
             ax.plot(value, place, "o", color=INK, ms=6)

@@ -182,7 +182,10 @@ class FairnessDriftDisplay:
         groups = chosen_view(result.group_table, view)
         groups = groups[groups["model"] == model].set_index(["group", "rows_seen"])
         sizes = groups.groupby(level=0)["n_rows"].sum().sort_values(ascending=False)
-        names = [name for name in result.group_names if name in sizes.index[:MOST_GROUPS]]
+        typical = groups.groupby(level=0)["n_rows"].median()
+        large = [name for name in sizes.index if typical[name] >= result.min_group_size]
+        drawn = (large or list(sizes.index))[:MOST_GROUPS]
+        names = [name for name in result.group_names if name in drawn]
         rows = table["rows_seen"].to_numpy()
         parts = {name: groups.loc[name].reindex(rows) for name in names}
         found = result.alarms

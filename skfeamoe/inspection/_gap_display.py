@@ -137,9 +137,11 @@ class GroupComparisonDisplay:
         ends = means[[gap.highest, gap.lowest]]
         ax.hlines(places, ends.min(axis=0), ends.max(axis=0), color=QUIET, lw=1.5, zorder=1)
         ax.axvline(0.0, color=INK, lw=0.8, zorder=0)
-        middle = (len(gap.groups) - 1) / 2
-        for a, group in enumerate(gap.groups):
-            label, shift = f"{group}: {gap.mean_output[a]:.3f}", DODGE * (a - middle)
+        drawn = np.flatnonzero(np.asarray(gap.n_samples) >= 2)  # the others are left out
+        middle = (len(drawn) - 1) / 2
+        for place, a in enumerate(drawn):
+            group = gap.groups[a]
+            label, shift = f"{group}: {gap.mean_output[a]:.3f}", DODGE * (place - middle)
             self._draw_group(ax, a, label, places - shift, means[a], errors[a])
         for place, value in zip(places, values, strict=True):
             _at_right(ax, place, signed(value))

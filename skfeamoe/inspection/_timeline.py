@@ -78,7 +78,8 @@ def full_window(result, view: str) -> int:
 def label_ends(ax, ends: Sequence[tuple[float, str, Any]], x: float) -> None:
     """Write (value, text, color) beside the ends of lines, none over another."""
     low, high = ax.get_ylim()
-    least = 0.085 * (high - low)
+    height = max(0.8 * ax.get_window_extent().height * 72 / ax.figure.dpi, 1.0)
+    least = max(0.085, 12.5 / height) * (high - low)
     places: list[float] = []
     ordered = sorted((end for end in ends if np.isfinite(end[0])), key=lambda end: end[0])
     for value, _, _ in ordered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +50,7 @@ def tiles(report: Any) -> list[dict[str, Any]]:
         windows = verdict.windows
         noise = (
             f"noise alone would leave {percent(windows.share_noise, 0)} outside"
-            if np.isfinite(windows.share_noise)
+            if np.isfinite(windows.share_noise) and verdict.within
             else ""
         )
         found.append(
@@ -213,14 +214,19 @@ def input_lines(result) -> list[dict[str, Any]]:
                 "at": count(worst["last_row"]),
                 "beyond": percent(beyond, 0),
                 "wasserstein": decimal(part["wasserstein"].max(), 2),
-                "missing": f"{percent(part['missing_rate'].min())} to "
-                f"{percent(part['missing_rate'].max())}",
+                "missing": _range(part["missing_rate"]),
                 "new": next((text for text in part["new_values"] if text), ""),
                 "moved": bool(beyond > 0),
                 "order": float(worst["psi"]),
             }
         )
     return sorted(lines, key=lambda line: -line["order"])[:MOST_LINES]
+
+
+def _range(rates) -> str:
+    """Smallest and largest share, once if they are the same."""
+    ends = list(dict.fromkeys(percent(value) for value in (rates.min(), rates.max())))
+    return " to ".join(ends)
 
 
 def importance_frame(view):
@@ -391,10 +397,21 @@ def record_facts(result, model: str, extra: Mapping[str, Any]) -> list[tuple[str
         (
             "Software",
             f"skfeamoe {skfeamoe.__version__}, scikit-learn {sklearn.__version__}, "
-            f"numpy {np.__version__}, Python {platform.python_version()}",
+            f"numpy {np.__version__}, {_installed()}Python {platform.python_version()}",
         )
     )
     return facts
+
+
+def _installed() -> str:
+    """Versions of further packages that a run may rest on."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for name in ("scipy", "pandas", "fairlearn", "river"):
+        with contextlib.suppress(PackageNotFoundError):
+            found.append(f"{name} {version(name)}, ")
+    return "".join(found)
 
 
 def own_alarms(result, model: str) -> list[tuple[str, str]]:

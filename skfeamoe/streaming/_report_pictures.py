@@ -27,7 +27,7 @@ DARK = {
     "#e2e2e2": "#3a3d42",
     "#e6e6e6": "#3a3d42",
     "#000000": "#eceae6",
-    "#0072b2": "#56b4e9",
+    "#0072b2": "#3d9be0",
     "#555555": "#b8b8b8",
 }
 """Colors of paper, ink and lines that are exchanged for dark pages."""

@@ -127,6 +127,12 @@ class Verdict:
     reasons: list[str] = field(default_factory=list)
 
     @property
+    def within(self) -> bool:
+        """Whether the measured value itself is within the bound."""
+        value = self.whole.interval.value
+        return value >= self.bound if self.measure.endswith("_ratio") else value <= self.bound
+
+    @property
     def sentence(self) -> str:
         """The verdict in one sentence."""
         value = self.whole.interval.value
@@ -180,7 +186,7 @@ class Verdict:
             f"In windows of {count(windows.size)} rows it was within the bound "
             f"{percent(windows.share_within, 0)} of the time"
         )
-        if np.isfinite(windows.share_noise):
+        if np.isfinite(windows.share_noise) and self.within:
             text += f"; noise alone would leave {percent(windows.share_noise, 0)} outside"
         at = f"row {count(windows.worst_row)}"
         if windows.worst_time is not None:

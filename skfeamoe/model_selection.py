@@ -1,0 +1,152 @@
+"""Choose a bound, or any parameter, by accuracy *subject to* a gap.
+
+Scored by accuracy alone, a search over bounds picks the widest. Here the gap is scored too,
+and of the candidates whose gap is within what may be, the most accurate one is taken.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from fairlearn import metrics as fairlearn_metrics
+from sklearn.metrics import make_scorer
+
+from skfeamoe.exceptions import FairnessWarning
+
+__all__ = ["best_within", "gap_scorer"]
+
+GAPS: dict[str, Callable] = {
+    "demographic_parity": fairlearn_metrics.demographic_parity_difference,
+    "equalized_odds": fairlearn_metrics.equalized_odds_difference,
+    "equal_opportunity": fairlearn_metrics.equal_opportunity_difference,
+}
+
+
+def gap_scorer(constraint: str = "demographic_parity", *, favorable_label: Any = None):
+    """Make a scorer of a gap between groups: minus the gap, so that greater is better.
+
+    It asks for `sensitive_features`, so that a search with metadata routing hands them on.
+
+    Parameters
+    ----------
+    constraint : {"demographic_parity", "equalized_odds", "equal_opportunity"}, \
+default="demographic_parity"
+        Which gap.
+    favorable_label : label, default=None
+        The label that is good for the person; default: the last in sorted order.
+
+    Returns
+    -------
+    scorer : callable
+        For `scoring` of searches and of :func:`sklearn.model_selection.cross_validate`.
+
+    Raises
+    ------
+    ValueError
+        If the constraint is not known.
+
+    Examples
+    --------
+    >>> import sklearn
+    >>> from skfeamoe.model_selection import gap_scorer
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     scorer = gap_scorer("equalized_odds")
+    """
+    if constraint not in GAPS:
+        raise ValueError(f"constraint must be one of {list(GAPS)}, got {constraint!r}")
+    metric = GAPS[constraint]
+
+    def gap(y_true, y_pred, *, sensitive_features, sample_weight=None):
+        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+        label = np.unique(y_true)[-1] if favorable_label is None else favorable_label
+        options = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return metric(
+            (y_true == label).astype(int),
+            (y_pred == label).astype(int),
+            sensitive_features=sensitive_features,
+            **options,
+        )
+
+    scorer = make_scorer(gap, greater_is_better=False)
+    return scorer.set_score_request(sensitive_features=True)
+
+
+def best_within(
+    bound: float,
+    *,
+    score: str = "accuracy",
+    gap: str = "gap",
+    n_standard_errors: float = 0.0,
+) -> Callable[[Mapping[str, Any]], int]:
+    """Make a `refit` for searches: the best score among candidates within a gap.
+
+    Parameters
+    ----------
+    bound : float
+        Largest mean gap over the folds.
+    score : str, default="accuracy"
+        Name in `scoring` of what is to be as large as possible.
+    gap : str, default="gap"
+        Name in `scoring` of the gap, scored by :func:`gap_scorer`.
+    n_standard_errors : float, default=0.0
+        So many standard errors of the mean gap over the folds must lie within the bound
+        too: with 1.0, a candidate that is within by chance is rarely taken.
+
+    Returns
+    -------
+    refit : callable
+        Takes ``cv_results_`` and returns the index of the chosen candidate. If none is
+        within the bound it warns (:class:`~skfeamoe.FairnessWarning`) and takes the one
+        with the smallest gap.
+
+    Raises
+    ------
+    ValueError
+        If the bound is not positive.
+
+    Examples
+    --------
+    >>> import sklearn
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from skfeamoe import FEAMOEClassifier
+    >>> from skfeamoe.datasets import make_credit_stream
+    >>> from skfeamoe.model_selection import best_within, gap_scorer
+    >>> stream = make_credit_stream(3_000, drift=None, random_state=0)
+    >>> with sklearn.config_context(enable_metadata_routing=True):
+    ...     search = GridSearchCV(
+    ...         FEAMOEClassifier(random_state=0),
+    ...         {"difference_bound": [0.02, 0.2]},
+    ...         scoring={"accuracy": "accuracy", "gap": gap_scorer()},
+    ...         refit=best_within(0.1),
+    ...         cv=3,
+    ...     ).fit(stream.data, stream.target, sensitive_features=stream.sensitive_features)
+    >>> search.best_params_
+    {'difference_bound': 0.02}
+    """
+    if not bound > 0:
+        raise ValueError(f"bound must be positive, got {bound!r}; a gap of 5 points is 0.05")
+
+    def refit(results: Mapping[str, Any]) -> int:
+        for name in (score, gap):
+            if f"mean_test_{name}" not in results:
+                raise ValueError(f"scoring must have {name!r}; it scores what refit weighs")
+        gaps = -np.asarray(results[f"mean_test_{gap}"], dtype=float)
+        folds = sum(key.startswith("split") and key.endswith(f"test_{gap}") for key in results)
+        error = np.asarray(results[f"std_test_{gap}"], dtype=float) / np.sqrt(max(folds - 1, 1))
+        scores = np.asarray(results[f"mean_test_{score}"], dtype=float)
+        within = gaps + n_standard_errors * error <= bound
+        if within.any():
+            return int(np.flatnonzero(within)[np.argmax(scores[within])])
+        smallest = int(np.nanargmin(gaps))
+        warnings.warn(
+            f"no candidate has a gap within {bound:g}; the smallest, {gaps[smallest]:.3f} of "
+            f"{results['params'][smallest]}, is taken. Try smaller bounds or more rows.",
+            FairnessWarning,
+            stacklevel=2,
+        )
+        return smallest
+
+    return refit

@@ -1,0 +1,422 @@
+"""Nothing of the user's is overwritten or half-written; pipes, interrupts and reading."""
+
+import errno
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from cli_bad_input import good
+
+from skfeamoe._cli import _outputs, main
+from skfeamoe._cli._source import guessed_encoding, time_format
+from skfeamoe.streaming import _files
+
+OPTIONS = ("--target", "repaid", "--sensitive", "group")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """A folder with a good file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    good().to_csv(tmp_path / "loans.csv", index=False)
+    return tmp_path
+
+
+def run(capsys, *arguments):
+    """Exit code, stdout and stderr."""
+    code = main([str(a) for a in arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_links_to_the_input_are_the_input(folder, capsys):
+    content = (folder / "loans.csv").read_bytes()
+    (folder / "soft.html").symlink_to("loans.csv")
+    os.link(folder / "loans.csv", folder / "hard.html")
+    for name in ("soft.html", "hard.html", "./loans.csv"):
+        code, _, err = run(
+            capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--report", name
+        )
+        assert code == 2
+        assert "is the same file as the input" in err
+    assert (folder / "loans.csv").read_bytes() == content
+
+
+def test_standard_input_is_an_input_too(folder):
+    content = (folder / "loans.csv").read_bytes()
+    with (folder / "loans.csv").open("rb") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "skfeamoe", "stream", "-", *OPTIONS, "--model", "loans.csv"],
+            stdin=file, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 2
+    assert "is the same file as the input" in done.stderr
+    assert (folder / "loans.csv").read_bytes() == content
+
+
+def test_a_failing_picture_loses_neither_model_nor_report(folder, capsys, monkeypatch):
+    (folder / "p.png").write_bytes(b"old picture")
+
+    def full_disk(figure, path):
+        with _files.replaced(path) as part:
+            part.write_bytes(b"half")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("skfeamoe._cli._stream.save_picture", full_disk)
+    code, out, err = run(
+        capsys, "stream", "loans.csv", *OPTIONS, "--output", "p.png", "--model", "m",
+        "--report", "r.html", "--json", "numbers",
+    )  # fmt: skip
+    assert code == 1
+    assert err == (
+        "skfeamoe: error: --output 'p.png' cannot be written: No space left on device\n"
+    )
+    assert (folder / "p.png").read_bytes() == b"old picture"
+    assert joblib.load(folder / "m").predict(good()).shape == (400,)
+    assert (folder / "r.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert json.loads((folder / "numbers" / "report.json").read_text())["verdicts"]
+    assert not list(folder.glob(".*part"))
+    assert "Report: r.html" in out
+
+
+def test_files_are_replaced_whole_by_the_link_and_with_their_rights(folder):
+    target = folder / "target"
+    target.write_text("old")
+    target.chmod(0o640)
+    (folder / "link").symlink_to("target")
+    _files.write_bytes(folder / "link", b"new")
+    assert (folder / "link").is_symlink()
+    assert target.read_bytes() == b"new"
+    assert target.stat().st_mode & 0o777 == 0o640
+
+    def torn():
+        with _files.replaced(target) as part:
+            part.write_text("half")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        torn()
+    assert target.read_bytes() == b"new"
+    assert not list(folder.glob(".*part"))
+
+
+def test_a_file_named_part_of_the_users_is_left_alone(folder, capsys):
+    (folder / "m.part").write_text("mine")
+    assert main(["stream", "loans.csv", *OPTIONS, "--no-plot", "--model", "m"]) == 0
+    capsys.readouterr()
+    assert (folder / "m.part").read_text() == "mine"
+
+
+def test_outputs_check_the_right_to_write(folder, monkeypatch):
+    monkeypatch.setattr(_outputs.os, "access", lambda *args: False)
+    with pytest.raises(_outputs.InputError, match="must not be written to"):
+        _outputs.Outputs({"--model": "m"}, {})
+
+
+def test_a_closed_pipe_ends_with_one_line_and_its_code(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "skfeamoe", "stream", "loans.csv", *OPTIONS, "--no-plot"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 141
+    assert err == "skfeamoe: standard output was closed, so the run was stopped\n"
+
+
+def test_help_needs_little_time_and_no_heavy_package():
+    code = (
+        "import sys, time; from skfeamoe._cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'pandas', 'sklearn', 'scipy', 'matplotlib', 'river', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)), time.process_time())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    loaded, seconds = done.stdout.splitlines()[-1].rsplit(" ", 1)
+    assert loaded == "[]"
+    assert float(seconds) < 0.3
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert capsys.readouterr().out.startswith("skfeamoe 0.")
+
+
+def test_an_interrupted_run_says_how_to_go_on(folder, capsys, monkeypatch):
+    from skfeamoe.streaming import PrequentialEvaluator
+
+    update, calls = PrequentialEvaluator.update, []
+
+    def stopped(self, batch):
+        calls.append(1)
+        if len(calls) == 60:
+            raise KeyboardInterrupt
+        return update(self, batch)
+
+    monkeypatch.setattr(PrequentialEvaluator, "update", stopped)
+    command = ["stream", "loans.csv", *OPTIONS, "--no-plot", "--checkpoint", "state"]
+    code, _, err = run(capsys, *command)
+    assert code == 130
+    line = "python -m skfeamoe " + " ".join(command)
+    assert err == f"skfeamoe: interrupted; go on with: {line}\n"
+    monkeypatch.setattr(PrequentialEvaluator, "update", update)
+    code, out, _ = run(capsys, *command)
+    assert code == 0
+    assert "goes on from state after" in out
+
+
+def test_an_error_of_a_model_is_one_line(folder, capsys, monkeypatch):
+    from skfeamoe._cli._models import OnlineLogisticRegression
+
+    def broken(self, X):
+        raise AttributeError("no attribute 'classes_'")
+
+    monkeypatch.setattr(OnlineLogisticRegression, "predict", broken)
+    code, _, err = run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot")
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "AttributeError: no attribute 'classes_'" in err
+
+
+def test_odd_cells_are_counted_and_do_not_make_a_category(folder, capsys):
+    frame = good().astype({"income": object})
+    frame.loc[[5, 17, 300], "income"] = "n.a."
+    frame.to_csv("odd.csv", index=False)
+    code, out, _ = run(capsys, "stream", "odd.csv", *OPTIONS, "--no-plot")
+    assert code == 0
+    assert "income: 3 of 400 cells are no number (such as 'n.a.')" in out
+    assert "rare values" not in out
+    code, out, _ = run(
+        capsys, "stream", "odd.csv", *OPTIONS, "--no-plot", "--categorical", "income"
+    )
+    assert code == 0
+    assert "cells are no number" not in out
+    assert "income: tells nothing" in out or "income: rare values" in out
+
+
+def test_text_far_down_a_column_of_numbers_is_missing_and_told(folder, capsys):
+    frame = pd.concat([good()] * 50, ignore_index=True).astype({"income": object})
+    frame.loc[19_000, "income"] = "?"
+    frame.to_csv("long.csv", index=False)
+    code, out, _ = run(
+        capsys, "stream", "long.csv", *OPTIONS, "--no-plot", "--model-only", "--quiet"
+    )
+    assert code == 0
+    code, out, _ = run(capsys, "stream", "long.csv", *OPTIONS, "--no-plot", "--model-only")
+    assert "income: 1 of 20,000 cells are no number (such as '?')" in out
+
+
+def test_encoding_and_separator_are_guessed_and_told(folder, capsys):
+    frame = good().assign(region="Zürich")
+    frame.loc[::2, "region"] = "Basel"
+    (folder / "swiss.csv").write_bytes(frame.to_csv(index=False, sep=";").encode("cp1252"))
+    code, out, err = run(capsys, "stream", "swiss.csv", *OPTIONS, "--no-plot")
+    assert (code, err) == (0, "")
+    assert "not UTF-8: read as cp1252" in out
+    assert "columns are separated by ';'" in out
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        ("Zürich".encode(), None),
+        ("Zürich".encode("cp1252") + b" more text", "cp1252"),
+        ("Zürich".encode("utf-16"), "utf-16"),
+        (b"plain", None),
+    ],
+)
+def test_guessed_encodings(content, encoding):
+    assert guessed_encoding(content) == encoding
+
+
+@pytest.mark.parametrize(
+    ("texts", "first", "day"),
+    [
+        (["2024-03-01", "2024-03-02"], None, "2024-03-01"),
+        (["13/03/2024", "01/04/2024"], None, "2024-03-13"),
+        (["03/13/2024", "04/01/2024"], None, "2024-03-13"),
+        (["01/02/2024", "02/02/2024", "03/02/2024"], None, "2024-02-01"),
+        (["01/02/2024", "02/02/2024", "03/02/2024"], False, "2024-01-02"),
+        (["2024-03-01T23:30:00-05:00", "2024-03-02T00:00:00Z"], None, "2024-03-02"),
+    ],
+)
+def test_times_of_many_forms(texts, first, day):
+    column = pd.Series(texts)
+    options = time_format(column, first)
+    options.pop("note", None)
+    assert str(pd.to_datetime(column, **options)[0].date()) == day
+
+
+def test_times_that_are_none_are_no_times():
+    assert time_format(pd.Series(["soon", "later"]), None) is None
+
+
+def test_rows_are_sorted_by_time_if_asked(folder, capsys):
+    frame = good().sample(frac=1, random_state=0)
+    frame["day"] = [f"{1 + i % 28:02d}/{1 + i // 28 % 12:02d}/2024" for i in frame.index]
+    frame.drop(columns="year").to_csv("mixed.csv", index=False)
+    options = (*OPTIONS, "--no-plot", "--time", "day", "--day-first")
+    _, out, _ = run(capsys, "stream", "mixed.csv", *options)
+    assert "NOT in order of day" in out
+    code, out, _ = run(capsys, "stream", "mixed.csv", *options, "--sort")
+    assert code == 0
+    assert "sorted by day" in out
+    assert "NOT in order" not in out
+
+
+def test_standard_input_gives_what_the_file_gives(folder, capsys, monkeypatch):
+    _, of_file, _ = run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot")
+
+    class Stdin(io.StringIO):
+        buffer = io.BytesIO((folder / "loans.csv").read_bytes())
+
+    monkeypatch.setattr(sys, "stdin", Stdin())
+    code, of_pipe, _ = run(capsys, "stream", "-", *OPTIONS, "--no-plot")
+    assert code == 0
+    assert of_pipe.partition("Over ")[2] == of_file.partition("Over ")[2]
+
+
+def test_copies_can_be_ignored_or_kept(folder, capsys):
+    good().assign(sex=lambda f: f["group"]).to_csv("copy.csv", index=False)
+    for option in ("--ignore", "--keep"):
+        code, _, err = run(
+            capsys, "stream", "copy.csv", *OPTIONS, "--no-plot", option, "sex", "--model-only"
+        )
+        assert (code, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("target", "values", "warned"),
+    [
+        ("default", (0, 1), True),
+        ("outcome", ("approved", "denied"), True),
+        ("two_year_recid", (0, 1), True),
+        ("repaid", ("no", "yes"), False),
+    ],
+)
+def test_a_favorable_label_whose_name_suggests_harm_is_warned_of(
+    folder, capsys, target, values, warned
+):
+    frame = good().rename(columns={"repaid": target})
+    frame[target] = frame[target].map({"no": values[0], "yes": values[1]})
+    frame.drop(columns="granted").to_csv("harm.csv", index=False)
+    options = ("--target", target, "--sensitive", "group", "--no-plot", "--model-only")
+    _, out, _ = run(capsys, "stream", "harm.csv", *options)
+    assert ("WARNING" in out) == warned
+    assert (f"--favorable {values[0]} turns it around" in out) == warned
+    _, out, _ = run(capsys, "stream", "harm.csv", *options, "--favorable", values[0])
+    assert "WARNING" not in out
+
+
+def test_saved_models_take_pandas_polars_and_arrow_and_name_columns(folder, capsys):
+    assert run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--model", "m")[0] == 0
+    model, frame = joblib.load(folder / "m"), good()
+    want = model.predict_proba(frame)
+    for other in (pl.from_pandas(frame), pa.Table.from_pandas(frame)):
+        np.testing.assert_array_equal(model.predict_proba(other), want)
+    explanation = model.explain(frame.head(3))
+    names = list(explanation.feature_names)
+    assert sorted(names) == ["granted", "income", "region", "year"]
+    sums = explanation.base_values + explanation.values.sum(axis=1)
+    np.testing.assert_allclose(sums, want[:3, 1])
+    assert explanation.display_data[0, names.index("region")] == frame["region"][0]
+    with pytest.raises(TypeError, match="named columns"):
+        model.predict(frame.to_numpy())
+
+
+def test_explain_says_why_a_row_was_refused(folder, capsys):
+    assert run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--model", "m")[0] == 0
+    model, frame = joblib.load(folder / "m"), good()
+    row = int(np.flatnonzero(model.predict(frame) == "no")[0])
+    code, out, err = run(capsys, "explain", "m", "loans.csv", "--row", row)
+    assert (code, err) == (0, "")
+    assert f"row {row}: decided no" in out
+    assert "1. " in out
+    favorable = int(np.flatnonzero(model.predict(frame) == "yes")[0])
+    _, out, _ = run(capsys, "explain", "m", "loans.csv", "--row", favorable)
+    assert "nothing to justify" in out
+    code, _, err = run(capsys, "explain", "m", "loans.csv", "--row", 400)
+    assert code == 2
+    assert "--row 400 is not in 'loans.csv', which has 400 rows" in err
+
+
+def test_monitor_judges_decisions_with_and_without_truths(folder, capsys):
+    options = ("--decision", "granted", "--sensitive", "group", "--no-plot", "--bound", "0.3")
+    code, out, _ = run(capsys, "monitor", "loans.csv", *options, "--target", "repaid")
+    assert code == 0
+    assert "accuracy: 0." in out
+    assert "decisions kept its bound" in out or "is not shown to have kept" in out
+    code, out, _ = run(capsys, "monitor", "loans.csv", *options, "--ignore", "repaid",
+                       "--report", "r.html", "--json", "j")  # fmt: skip
+    assert code == 0
+    assert "accuracy: " not in out
+    text = (folder / "r.html").read_text(encoding="utf-8")
+    assert "this report cannot know" in text
+    assert "decided first and learned" not in text
+
+
+def test_compare_shows_the_frontier(folder, capsys):
+    code, out, err = run(
+        capsys, "compare", "loans.csv", *OPTIONS, "--bounds", "0.05,0.3", "--json", "j",
+        "--output", "c.png",
+    )  # fmt: skip
+    assert (code, err) == (0, "")
+    assert "fairlearn reductions" in out
+    assert "No other is better in both" in out
+    rows = pd.read_csv("j/compare.csv")
+    assert rows["bound"].dropna().unique().tolist() == [0.05, 0.3]
+    assert (folder / "c.png").stat().st_size > 10_000
+
+
+def test_several_constraints_have_bounds_and_verdicts_each(folder, capsys):
+    code, out, _ = run(
+        capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--model-only", "--bound", "0.2",
+        "--constraint", "demographic_parity=0.1", "--constraint", "equal_opportunity",
+        "--delay", "20", "--growth", "none", "--metrics", "ks_statistic,brier_score",
+    )  # fmt: skip
+    assert code == 0
+    assert "demographic-parity gap" in out
+    assert "bound 0.1" in out
+    assert "equal-opportunity gap" in out
+    assert "bound 0.2" in out
+    assert "KS" in out
+    assert "Brier" in out
+    assert "online SGD" not in out
+
+
+def test_quiet_prints_the_verdict_alone(folder, capsys):
+    _, out, err = run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--quiet")
+    assert err == ""
+    assert len(out.splitlines()) == 1
+    assert out.startswith("FEAMOE ")
+
+
+def test_the_record_lists_what_was_done(folder, capsys):
+    from hashlib import sha256
+
+    begin = time.time()
+    run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--ignore", "granted",
+        "--report", "r.html", "--seed", 7)  # fmt: skip
+    text = (folder / "r.html").read_text(encoding="utf-8")
+    assert sha256((folder / "loans.csv").read_bytes()).hexdigest() in text
+    assert "python -m skfeamoe stream loans.csv" in text
+    assert "--seed 7" in text
+    assert "granted: left out as asked" in text
+    assert "scikit-learn" in text
+    assert time.time() - begin < 300

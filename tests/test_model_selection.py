@@ -1,0 +1,89 @@
+"""Choosing by accuracy subject to a gap."""
+
+import numpy as np
+import pytest
+import sklearn
+from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
+from lending import make_lending
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+
+from skfeamoe import FairnessWarning, FEAMOEClassifier
+from skfeamoe.model_selection import best_within, gap_scorer
+
+
+def results(accuracy, gap, std=0.0):
+    """What a search hands to `refit`."""
+    n = len(gap)
+    return {
+        "params": [{"x": i} for i in range(n)],
+        "mean_test_accuracy": np.array(accuracy),
+        "mean_test_gap": -np.array(gap),
+        "std_test_gap": np.full(n, std),
+        **{f"split{i}_test_gap": -np.array(gap) for i in range(5)},
+    }
+
+
+def test_the_most_accurate_within_the_bound_is_taken():
+    found = results([0.7, 0.9, 0.8, 0.75], [0.01, 0.2, 0.05, 0.04])
+    assert best_within(0.05)(found) == 2
+    assert best_within(0.3)(found) == 1
+    assert best_within(0.045)(found) == 3
+
+
+def test_standard_errors_count_if_asked():
+    found = results([0.7, 0.8], [0.01, 0.05], std=0.02)
+    assert best_within(0.055)(found) == 1
+    assert best_within(0.055, n_standard_errors=1.0)(found) == 0
+
+
+def test_it_says_when_no_candidate_qualifies():
+    with pytest.warns(FairnessWarning, match=r"no candidate has a gap within 0.01.*0.040"):
+        assert best_within(0.01)(results([0.9, 0.8], [0.2, 0.04])) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("demographic_parity", demographic_parity_difference),
+        ("equalized_odds", equalized_odds_difference),
+    ],
+)
+@pytest.mark.parametrize("labels", [(0, 1), ("no", "yes")])
+def test_scorer_is_minus_the_gap_of_fairlearn(name, metric, labels):
+    X, y, groups = make_lending(600)
+    y = np.array(labels)[y]
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = LogisticRegression().fit(X, y)
+        got = gap_scorer(name)(model, X, y, sensitive_features=groups)
+        turned = gap_scorer(name, favorable_label=labels[0])
+        other = turned(model, X, y, sensitive_features=groups)
+    coded = [(part == labels[1]).astype(int) for part in (y, model.predict(X))]
+    assert got == -metric(*coded, sensitive_features=groups)
+    assert other == pytest.approx(-metric(*(1 - c for c in coded), sensitive_features=groups))
+
+
+@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
+def test_a_search_takes_a_narrower_bound_than_accuracy_alone_would():
+    X, y, groups = make_lending(1_500)
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = GridSearchCV(
+            FEAMOEClassifier(random_state=0, max_iter=3),
+            {"difference_bound": [0.02, 0.5]},
+            scoring={"accuracy": "accuracy", "gap": gap_scorer()},
+            refit=best_within(0.15),
+            cv=2,
+        ).fit(X, y, sensitive_features=groups)
+    accuracy, gap = (search.cv_results_[f"mean_test_{n}"] for n in ("accuracy", "gap"))
+    assert accuracy.argmax() == 1
+    assert -gap[1] > 0.15
+    assert search.best_params_ == {"difference_bound": 0.02}
+
+
+def test_wrong_parameters_are_refused():
+    with pytest.raises(ValueError, match="constraint must be one of"):
+        gap_scorer("parity")
+    with pytest.raises(ValueError, match="bound must be positive"):
+        best_within(0)
+    with pytest.raises(ValueError, match="scoring must have 'gap'"):
+        best_within(0.1)({"mean_test_accuracy": [1]})
