@@ -92,7 +92,7 @@ def parquet(frame):
 ROWS = 400
 CASES = [
     # commands and options
-    Case("unknown command", "strem {}", "invalid choice: 'strem'"),
+    Case("unknown command", "dmeo {}", "invalid choice: 'dmeo'"),
     Case("unknown option", STREAM + " --bond 0.1", "unrecognized arguments: --bond"),
     Case("no file", "stream --target repaid --sensitive group", "required: FILE"),
     Case("no target", "stream {} --sensitive group", "required: --target"),
@@ -137,7 +137,7 @@ CASES = [
     Case("negative delay", STREAM + " --delay=-3", "delay must be rows, such as 500"),
     Case("unknown unit of delay", STREAM + " --delay 3y", "or a time, such as 30d"),
     Case("delay in days without times", STREAM + " --delay 30d", "needs --time COL"),
-    Case("unknown measure", STREAM + " --metrics acuracy", "close to 'accuracy'"),
+    Case("unknown measure", STREAM + " --metrics accurasy", "close to 'accuracy'"),
     Case("explain in words", STREAM + " --explain all", "at least 0, got all"),
     Case("sort without times", STREAM + " --sort", "--sort needs --time COL"),
     Case(
@@ -168,10 +168,10 @@ CASES = [
         "stream {} --target repaid --sensitive Group",
         "did you mean 'group'?",
     ),
-    Case("time misspelled", STREAM + " --time yaer", "did you mean 'year'?"),
+    Case("time misspelled", STREAM + " --time years", "did you mean 'year'?"),
     Case("ignored column misspelled", STREAM + " --ignore incom", "close to 'income'"),
     Case("id misspelled", STREAM + " --id incom", "--id names no feature"),
-    Case("category misspelled", STREAM + " --categorical regio", "close to 'region'"),
+    Case("category misspelled", STREAM + " --categorical regions", "close to 'region'"),
     Case("number misspelled", STREAM + " --numeric incme", "close to 'income'"),
     Case("one column in two roles", STREAM + " --time group", "'group' has two roles"),
     Case(

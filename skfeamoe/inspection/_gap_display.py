@@ -139,7 +139,7 @@ class GroupComparisonDisplay:
         ax.axvline(0.0, color=INK, lw=0.8, zorder=0)
         drawn = np.flatnonzero(np.asarray(gap.n_samples) >= 2)  # the others are left out
         middle = (len(drawn) - 1) / 2
-        for place, a in enumerate(drawn):
+        for place, a in enumerate(drawn.tolist()):
             group = gap.groups[a]
             label, shift = f"{group}: {gap.mean_output[a]:.3f}", DODGE * (place - middle)
             self._draw_group(ax, a, label, places - shift, means[a], errors[a])
