@@ -210,8 +210,9 @@ def report(records: list[dict]) -> str:
     for (data, method), runs in frame.groupby(["data", "method"], sort=False):
         valid, cost, dearer = runs["valid"], runs["median_cost"], runs["dearer"]
         beside = "" if method.startswith(OURS) else f"{dearer.mean():.1%}"
+        spread = f" ± {cost.std():.2f}" if cost.notna().sum() > 1 else ""
         lines.append(
-            f"| {data} | {method} | {valid.mean():.1%} | {cost.mean():.2f} ± {cost.std():.2f} "
+            f"| {data} | {method} | {valid.mean():.1%} | {cost.mean():.2f}{spread} "
             f"| {beside} | {runs['milliseconds'].mean():.1f} | {runs['times'].mean():.0f} |"
         )
     return "\n".join(lines)

@@ -127,7 +127,7 @@ default="from_dtype"
         category, text and object columns of data frames and object arrays. Booleans are
         numbers. A category has a weight of its own once it has 10 rows, at any time.
 
-    monotonic_cst : array-like of int of shape (n_features_in_,), dict or None, default=None
+    monotonic_cst : array-like of int of shape (n_features,), dict or None, default=None
         1, -1 or 0 for every column of `X`, or by name: the probability of ``classes_[1]``
         never falls (1) or never rises (-1) with it, all else equal. It holds exactly, for
         every expert and for the mixture, since the gate does not see such columns. Two

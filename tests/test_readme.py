@@ -26,7 +26,7 @@ def test_python_blocks_run_one_after_the_other(capsys):
     for code in (code for kind, code in BLOCKS if kind == "python"):
         exec(compile(code, "README.md", "exec"), names)
     assert float(capsys.readouterr().out) < 0.08
-    assert names["model"].score(names["X"][6_000:], names["adult"].target[6_000:]) > 0.8
+    assert names["model"].score(names["X"][6_000:], names["y"][6_000:]) > 0.8
 
 
 def test_links_lead_somewhere():

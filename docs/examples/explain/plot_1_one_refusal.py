@@ -1,6 +1,6 @@
 """
-One refusal, explained
-======================
+One refusal, explained with reason codes
+========================================
 
 An applicant was refused and asks why. Shapley values of the decision answer in the units of its
 probability; a decision plot shows the same for several people.
@@ -13,10 +13,10 @@ import numpy as np
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.datasets import make_credit_stream
-from skfeamoe.inspection import DecisionDisplay, decision_plot
+from skfeamoe.inspection import DecisionDisplay, decision_plot, reason_codes
 
 past = make_credit_stream(8_000, drift=None, random_state=0)
-X, y, group = past.data, past.target, past.sensitive_features
+X, y, group = past.data.round(1), past.target, past.sensitive_features
 model = FEAMOEClassifier(difference_bound=0.05, max_iter=5, random_state=0)
 model.fit(X[:6_000], y[:6_000], sensitive_features=group[:6_000])
 
@@ -36,13 +36,19 @@ DecisionDisplay.from_estimator(model, person)
 # %%
 # In words
 # --------
-# The features that lowered the probability most, the strongest first.
-explanation = model.explain(person)
-order = np.argsort(explanation.values[0])
-for j in order[:3]:
-    name, value = explanation.feature_names[j], person.iloc[0, j]
-    print(f"{name} = {value:,.1f} changed the probability by {explanation.values[0, j]:+.3f}")
-print(f"on average {explanation.base_values[0]:.3f}, here {chance[position]:.3f}")
+# Reason codes name the columns that counted most against the person, in your words.
+reasons = reason_codes(
+    model,
+    person,
+    n=3,
+    words={
+        "debt_to_income": "debts of {value} % of your income",
+        "income": "an income of {value} dollars",
+        "credit_utilization": "{value} % of your credit lines in use",
+    },
+)
+for reason in reasons[0].reasons:
+    print(f"- {reason.text} ({reason.contribution:+.3f})")
 
 # %%
 # Several people at once
