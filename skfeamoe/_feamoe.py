@@ -1,5 +1,6 @@
 """FEAMOEClassifier: parameters, documentation and public methods."""
 
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._explanation import explain_estimator
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
+from skfeamoe._fairness.monitors import make_monitor
 from skfeamoe._groups import encode_groups
 from skfeamoe._mixture.experts import EXPERTS
 from skfeamoe._mixture.losses import LOSSES
@@ -36,6 +38,7 @@ from skfeamoe._told import (
     warn_if_inactive,
     warn_if_shuffled,
     warn_if_unmet,
+    warn_in_stream,
     warn_of_far_values,
 )
 from skfeamoe._training.drift.detector import DETECTORS
@@ -87,13 +90,20 @@ class FEAMOEClassifier(CallbackSupportMixin, MixtureClassifier):
         None, or no sensitive features, gives a plain adaptive mixture.
 
     control : {"bound", "schedule"}, default="bound"
-        ``"bound"`` measures the gaps of its own decisions and pushes just as hard as the
-        bounds ask. ``"schedule"`` is the published method: penalties of fixed direction
-        that grow by `penalty_increment` with every expert; it may overshoot.
+        ``"bound"`` lets the experts learn freely and keeps the bounds by one linear function
+        of `X`, the offset, that is added to every expert's score: again and again the model
+        decides anew on the people seen last, and the cheapest offset that keeps all bounds
+        on them is solved for. ``"schedule"`` is the published method: penalties of fixed
+        direction that grow by `penalty_increment` with every expert; it may overshoot.
 
     difference_bound : float or mapping of constraint to float, default=0.05
         Largest difference between any two groups, as measured by fairlearn's
         ``*_difference`` metrics. In (0, 1] for rates, positive for the burden.
+
+    accuracy_floor : float, default=None
+        Least accuracy, on the people seen last, at which bounds are kept. Where they cost
+        more they are relaxed just as far as it takes, with a warning. None keeps bounds at
+        any price: a constant decision has no gap.
 
     penalty_increment : float or mapping of constraint to float, default=0.02
         Growth of the penalties per added expert with ``control="schedule"``.
@@ -197,6 +207,10 @@ default="from_dtype"
         Rows after which a group's past counts half. Each cell (event, group) is forgotten
         at the pace of its own rows. "auto": 2,000; less in a `fit` on fewer than 4,000 rows.
 
+    class_weight : dict, "balanced" or None, default=None
+        Weights of the classes in the loss; gaps are measured without them, unlike
+        `sample_weight`, with which a row counts as so many people. "balanced" for `fit` only.
+
     favorable_label : object, default=None
         The class that is good for the person. None means ``classes_[-1]``.
 
@@ -252,13 +266,24 @@ and (n_experts, n_outputs)
         or missing values.
 
     group_gaps_ : dict of str to float
-        Largest difference between two groups by constraint: after `fit` of the finished
-        model's decisions on (at most 20,000 rows of) the training data, after `partial_fit`
-        of the decisions on recent rows, each made just before the row was learned. nan
-        while fewer than two groups have 20 rows.
+        Largest difference between two groups by constraint. With ``control="bound"`` of the
+        present model's decisions on the people seen last (after `fit` on at most 30,000 rows
+        of the training data), whatever was decided on them at the time; nan while fewer than
+        two groups have 20 people. With ``control="schedule"`` of the decisions on recent
+        rows, each made just before the row was learned.
+
+    group_gap_details_ : list of dict
+        The same for every constraint and event: "gap", "standard_error", "bound", the groups
+        with the "highest" and the "lowest" mean and their numbers of people, "n_highest" and
+        "n_lowest", the "unweighted_gap" of people whatever their `sample_weight`,
+        "groups_left_out" for want of people, the "price" of all bounds together in expected
+        accuracy, and a "verdict": "kept" or "not kept" if two standard errors allow to say
+        so, else "not shown".
 
     multipliers_ : dict of str to ndarray of shape (n_events, n_groups)
-        Signed pressure on every group; positive lowers the measured quantity.
+        Pressure on every group; positive lowers the favorable probability of people who look
+        like the group. With ``control="bound"`` minus the coefficients of the groups'
+        directions in the offset.
 
     n_samples_seen_ : int
         Rows seen, those of repeated passes included.
@@ -336,6 +361,7 @@ and (n_experts, n_outputs)
     _design: dict
     _warned_inactive: bool
     _told_far: list[int]
+    _episodes: tuple[str, ...]
 
     # Sensitive features are what this estimator is about: routing passes them on without
     # a call to set_fit_request.
@@ -361,6 +387,8 @@ and (n_experts, n_outputs)
         ],
         "drift_detector": [StrOptions(set(DETECTORS))],
         "counterfactual_columns": [str, Integral, "array-like", tuple, None],
+        "accuracy_floor": [Interval(Real, 0, 1, closed="both"), None],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
         "individual_penalty": [Interval(Real, 0, None, closed="left")],
         "max_experts": [Interval(Integral, 1, None, closed="left")],
         "initial_experts": ["array-like", tuple, None],
@@ -384,6 +412,7 @@ and (n_experts, n_outputs)
         *,
         control="bound",
         difference_bound=0.05,
+        accuracy_floor=None,
         penalty_increment=0.02,
         loss="log_loss",
         expert="logistic",
@@ -406,6 +435,7 @@ and (n_experts, n_outputs)
         alpha=1e-4,
         standardize=True,
         half_life="auto",
+        class_weight=None,
         favorable_label=None,
         privileged_group=None,
         sensitive_columns=None,
@@ -415,6 +445,7 @@ and (n_experts, n_outputs)
         self.constraints = constraints
         self.control = control
         self.difference_bound = difference_bound
+        self.accuracy_floor = accuracy_floor
         self.penalty_increment = penalty_increment
         self.loss = loss
         self.expert = expert
@@ -437,6 +468,7 @@ and (n_experts, n_outputs)
         self.alpha = alpha
         self.standardize = standardize
         self.half_life = half_life
+        self.class_weight = class_weight
         self.favorable_label = favorable_label
         self.privileged_group = privileged_group
         self.sensitive_columns = sensitive_columns
@@ -495,7 +527,7 @@ default=None
         with unchanged_on_error(self):
             model, rows = self._start(X, y, None, sensitive_features, sample_weight)
             check_enough_to_fit(rows)
-            settings = build_settings(self, fit_defaults(len(rows)), model.groups)
+            settings = build_settings(self, fit_defaults(len(rows)), model.groups, rows.y)
             n_passes = passes_for(len(rows)) if self.max_iter == "auto" else self.max_iter
             passes = Passes(model, settings, rows, n_passes)
             callbacks = PassCallbacks(self, n_passes, X, y, sample_weight)
@@ -505,7 +537,7 @@ default=None
             self._model = passes.finish()
             callbacks.end(lambda: {"_model": model.copy()})
         self._warned_inactive = warn_if_inactive(self, model)
-        warn_if_unmet(self, model)
+        warn_if_unmet(self, model, where="on the training data")
         warn_if_shuffled(self)
         return self
 
@@ -559,18 +591,18 @@ default=None
             else:
                 model, rows = self._continue(X, y, classes, sensitive_features, sample_weight)
             train_stream(model, self._stream_settings(model), rows)
-            model.audit = None
             self._model = model
         self._told_far = warn_of_far_values(self, model, self._told_far)
         told_nothing = sensitive_features is None and self.sensitive_columns is None
         patient = not told_nothing and model.clock.n_samples_seen < PATIENCE_ROWS
         if not (self._warned_inactive or patient):
             self._warned_inactive = warn_if_inactive(self, model)
+        self._episodes = warn_in_stream(self, model, self._episodes)
         return self
 
     def _start(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
         """Check the first input and lay out an untrained model."""
-        n_slots = len(Slots(constraint_names(self)))
+        slots = Slots(constraint_names(self))
         X, columns = check_features(
             self, X, reset=True, sensitive_columns=self.sensitive_columns
         )
@@ -584,10 +616,18 @@ default=None
         self._n_core_features = X.shape[1]
         self._warned_inactive = False
         self._told_far = []
+        self._episodes = ()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model = Model.start(
             first_layout(self, X.shape[1]),
-            n_slots,
+            partial(
+                make_monitor,
+                self.control,
+                slots,
+                self._favorable,
+                sparse=hasattr(X, "tocsr"),
+            ),
+            favorable=self._favorable,
             seed=seed,
             terms=first_terms(self, X),
             sparse=hasattr(X, "tocsr"),

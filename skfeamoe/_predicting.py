@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from skfeamoe._classifier import GatedClassifier
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._mixture.experts import kind_of, moved
-from skfeamoe._mixture.forward import forward, mixture_log_proba, mixture_proba
+from skfeamoe._mixture.forward import Shift, forward, mixture_log_proba, mixture_proba
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._shapes import shape_tables
 from skfeamoe._terms import ColumnTerms
@@ -114,11 +114,13 @@ class MixtureClassifier(GatedClassifier):
         neural networks for structured data", arXiv:2010.06113.
         """
         check_is_fitted(self)
-        ensemble, terms = self._model.ensemble, self._model.terms
-        params, layout, favorable = ensemble.average, ensemble.layout, self._favorable
+        model, favorable = self._model, self._favorable
+        params, layout = model.ensemble.average, model.ensemble.layout
         return self._map(
             X,
-            lambda fwd, Z: boundary_distance(fwd, Z, params, favorable, layout, terms)[0],
+            lambda fwd, Z: boundary_distance(
+                fwd, Z, params, favorable, layout, model.terms, model.shift
+            ),
         )
 
     def _map(self, X, read):
@@ -127,17 +129,18 @@ class MixtureClassifier(GatedClassifier):
         X, _ = check_features(self, X, reset=False, sensitive_columns=self.sensitive_columns)
         model = self._model
         params, layout = _folded(model)
-        parts = []
+        shift, parts = _folded_shift(model), []
         for start in range(0, X.shape[0], PREDICT_ROWS):
             Z = model.terms.published(X[start : start + PREDICT_ROWS])
-            parts.append(read(forward(Z, params, layout), Z))
+            parts.append(read(forward(Z, params, layout, shift=shift), Z))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _forward_pass(self):
         """The forward pass as a function of checked rows in units of X."""
         model = self._model
         params, layout = _folded(model)
-        return lambda rows: forward(model.terms.published(rows), params, layout)
+        shift = _folded_shift(model)
+        return lambda rows: forward(model.terms.published(rows), params, layout, shift=shift)
 
     @property
     def _terms(self):
@@ -252,10 +255,14 @@ class MixtureClassifier(GatedClassifier):
     @property
     def group_gaps_(self):
         """Largest difference between two groups, by constraint."""
+        return self._model.monitor.gaps(self._slots())
+
+    @property
+    def group_gap_details_(self):
+        """One row per constraint and event: gap, error, groups, people, and a verdict."""
         model = self._model
-        return (
-            model.monitor.gaps(self._slots()) if model.audit is None else {**model.audit.gaps}
-        )
+        details = getattr(model.monitor, "details", None)
+        return [] if details is None else details(self._slots(), model.groups)
 
     def _slots(self) -> Slots:
         """The slots that the model has, whatever `constraints` has been set to since."""
@@ -264,9 +271,8 @@ class MixtureClassifier(GatedClassifier):
     @property
     def multipliers_(self):
         """Signed pressure on every group, by constraint, of the model that predicts."""
-        model, slots = self._model, self._slots()
-        own = model.monitor if model.audit is None else model.audit
-        return {c.name: own.multipliers[slots.of(c.name)].copy() for c in slots.constraints}
+        multipliers, slots = self._model.monitor.multipliers, self._slots()
+        return {c.name: multipliers[slots.of(c.name)].copy() for c in slots.constraints}
 
     @property
     def background_(self):
@@ -299,3 +305,12 @@ def _folded(model: Model) -> tuple[NDArray, Layout]:
     if not model.terms.is_linear:
         return params, layout
     return moved(params, layout, model.terms.fold), layout
+
+
+def _folded_shift(model: Model) -> Shift | None:
+    """What the parameters do not hold of the offset, on what `_folded` is a function of."""
+    shift = model.loose_shift
+    if shift is None or not model.terms.is_linear:
+        return shift
+    coef, constant = model.terms.fold(shift.offset[:-1], shift.offset[-1])
+    return shift._replace(offset=np.append(coef, constant))

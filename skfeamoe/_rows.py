@@ -47,3 +47,29 @@ class Rows:
     def with_columns(self, Z) -> "Rows":
         """The same rows with other columns."""
         return Rows(Z, self.y, self.groups, self.weight)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data; CSR rows as the arrays they consist of."""
+        own = {"y": self.y, "groups": self.groups, "weight": self.weight}
+        if not issparse(self.X):
+            return {**own, "values": self.X}
+        table = {"values": self.X.data, "columns": self.X.indices, "ends": self.X.indptr}
+        return {**own, **table, "n_columns": self.X.shape[1]}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Rows":
+        """The rows that `to_dict` has written."""
+        X = data["values"]
+        if "columns" in data:
+            shape = (len(data["y"]), data["n_columns"])
+            X = csr_array((X, data["columns"], data["ends"]), shape=shape)
+        return cls(X, data["y"], data["groups"], data["weight"])
+
+
+def in_container(X, *, sparse: bool):
+    """A copy of X, dense or CSR, in the container of a model: CSR if it is ``sparse``."""
+    if not sparse:
+        return X.toarray() if issparse(X) else X.copy()
+    kept = csr_array(X, copy=True)
+    kept.sum_duplicates()
+    return kept

@@ -6,11 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from skfeamoe._parameters import constraint_names, limits
+from skfeamoe._fairness.bound import BoundMonitor
+from skfeamoe._fairness.constraints import Slots
+from skfeamoe._parameters import constraint_names
 from skfeamoe._terms import ColumnTerms, LinearTerms
 from skfeamoe._training.model import Model
 from skfeamoe._validation import feature_columns
 from skfeamoe.exceptions import FairnessWarning
+
+LAPSED_ROWS = 10_000
+"""Rows without a known group after which a bound is said to rest on people long ago."""
+
+NEARLY_ALL = 0.01
+"""A bound that is kept while fewer than this part of the people get the other decision is
+kept by a constant decision."""
 
 
 class PassCallbacks:
@@ -100,25 +109,81 @@ def warn_of_far_values(estimator, model: Model, told: list[int]) -> list[int]:
     return [*told, *far]
 
 
-def warn_if_unmet(estimator, model: Model) -> None:
-    """Name the bounds that the fitted model does not meet."""
-    if estimator.control != "bound" or model.audit is None:
-        return
-    bounds, errors = limits(estimator), model.audit.errors
-    unmet = [
-        f"{name} {gap:.3f} > {bounds[name]:g}"
-        for name, gap in model.audit.gaps.items()
-        if gap > bounds[name] + errors[name]
+def warn_if_unmet(estimator, model: Model, *, where: str, n_errors: float = 1.0) -> bool:
+    """Name the bounds that the model does not keep, or at what price; whether it had to."""
+    reasons = _unmet(estimator, model, where, n_errors)
+    if reasons:
+        warnings.warn(". ".join(reasons), FairnessWarning, stacklevel=3)
+    return bool(reasons)
+
+
+def _unmet(estimator, model: Model, where: str, n_errors: float) -> list[str]:
+    """Sentences on bounds that are not kept, kept by a constant, or bent by weights."""
+    monitor = model.monitor
+    if not isinstance(monitor, BoundMonitor) or not monitor.is_active:
+        return []
+    details = monitor.details(Slots(constraint_names(estimator)), model.groups)
+    beyond = [
+        row for row in details if row["gap"] > row["bound"] + n_errors * row["standard_error"]
     ]
-    if unmet:
-        warnings.warn(
-            "difference_bound is not met on the training data: "
-            + ", ".join(unmet)
-            + ". Bounds may conflict with each other or with what the features allow; "
-            "relax one, or raise max_iter",
-            FairnessWarning,
-            stacklevel=3,
+    if beyond:
+        floor = estimator.accuracy_floor
+        why = "bounds may conflict with each other; relax one"
+        if floor is not None:
+            why = f"accuracy_floor={floor:g} allows no more; lower it or relax a bound"
+        return [f"difference_bound is not kept {where}: {_named(beyond, 'gap')}", why]
+    share, price = monitor.measured.granted, monitor.measured.price
+    if monitor.offset.any() and min(share, 1.0 - share) < NEARLY_ALL:
+        return [
+            f"difference_bound is kept {where} by giving {max(share, 1.0 - share):.1%} of the "
+            f"people the same decision, at {price:.3f} of accuracy; relax it, or set "
+            "accuracy_floor"
+        ]
+    bent = [
+        row
+        for row in details
+        if row["unweighted_gap"] > row["bound"] + 2 * row["standard_error"]
+    ]
+    if bent:
+        return [
+            f"sample_weight bends the gaps {where}: counting every person once, "
+            f"{_named(bent, 'unweighted_gap')}; use class_weight for weights that concern "
+            "the loss only"
+        ]
+    return []
+
+
+def _named(rows, gap: str) -> str:
+    """Gaps and bounds of some slots, the largest of each constraint."""
+    largest = {row["constraint"]: row for row in sorted(rows, key=lambda row: row[gap])}
+    return ", ".join(
+        f"{name} {row[gap]:.3f} > {row['bound']:g}" for name, row in largest.items()
+    )
+
+
+def warn_in_stream(estimator, model: Model, episodes: tuple[str, ...]) -> tuple[str, ...]:
+    """Say once per episode that bounds are not kept, or rest on people long ago.
+
+    ``episodes`` are those that have been told and are not over; so is what is returned.
+    """
+    monitor = model.monitor
+    if not isinstance(monitor, BoundMonitor) or not monitor.measured.is_comparable():
+        return ()
+    found = {}
+    reasons = _unmet(estimator, model, "on the people seen last", 2.0)
+    if reasons:
+        found["unmet"] = ". ".join(reasons)
+    waited = monitor.people.n_seen - monitor.known_at
+    if waited >= LAPSED_ROWS:
+        found["lapsed"] = (
+            f"no row of known group has come for {waited:,} rows: difference_bound is kept "
+            "for the people seen before, and whether it holds for others is not known; pass "
+            "sensitive_features for some of the rows"
         )
+    for name, text in found.items():
+        if name not in episodes:
+            warnings.warn(text, FairnessWarning, stacklevel=3)
+    return tuple(found)
 
 
 def warn_if_shuffled(estimator) -> None:

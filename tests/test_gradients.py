@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse as sp
 
 from skfeamoe._fairness.constraints import CONSTRAINTS, Outcome, Slots
-from skfeamoe._fairness.controls import row_slopes
 from skfeamoe._fairness.distance import MOST_DISTANCE, log_odds, log_odds_gradient_norm
+from skfeamoe._fairness.schedule import row_slopes
 from skfeamoe._mixture.experts import EXPERTS, kind_of
 from skfeamoe._mixture.forward import (
     favorable_slopes,

@@ -56,7 +56,6 @@ class RateConstraint:
     name: str
     events: tuple[str, ...]
     uses_distance = False
-    max_slope = np.inf
 
     def measured(self, outcome: Outcome) -> NDArray:
         """1 where the decision is favorable, (n_samples,)."""
@@ -102,9 +101,6 @@ class Burden:
     events = ("refused",)
     uses_distance = True
 
-    max_slope = 1.8
-    """Below 2, where the log loss of the boundary is: a distance must not change decisions."""
-
     def measured(self, outcome: Outcome) -> NDArray:
         """Distance to the boundary, (n_samples,)."""
         return outcome.distance
@@ -135,7 +131,6 @@ class Slots:
         self.owners = tuple(constraint for constraint, _ in pairs)
         self.names = tuple(constraint.name for constraint, _ in pairs)
         self.events = tuple(event for _, event in pairs)
-        self.max_slopes = np.array([[owner.max_slope] for owner in self.owners])
         self.uses_distance = any(c.uses_distance for c in self.constraints)
 
     def __len__(self) -> int:

@@ -93,17 +93,6 @@ def update_group_moments(
     }
 
 
-def fade(moments: GroupMoments, most_rows: float) -> GroupMoments:
-    """The same means with no cell counting for more than ``most_rows`` rows."""
-    keep = np.minimum(1.0, most_rows / np.maximum(moments["count"], 1.0))
-    return {
-        **moments,
-        "count": moments["count"] * keep,
-        "total": moments["total"] * keep,
-        "square": moments["square"] * keep,
-    }
-
-
 def cell_means(moments: GroupMoments) -> tuple[NDArray, NDArray]:
     """Means mu and a mask of the cells that have seen enough rows, (n_slots, n_groups)."""
     known = moments["count"] >= MIN_CELL_ROWS
@@ -116,19 +105,6 @@ def slot_gaps(mu: NDArray, known: NDArray) -> NDArray:
     lowest = np.where(known, mu, np.inf).min(axis=1, initial=np.inf)
     comparable = known.sum(axis=1) >= 2
     return np.subtract(highest, lowest, where=comparable, out=np.full(len(mu), np.nan))
-
-
-def gap_standard_errors(moments: GroupMoments) -> NDArray:
-    """Standard error of every slot's gap, from the two groups that span it."""
-    mu, known = cell_means(moments)
-    count = np.maximum(moments["count"], MIN_CELL_ROWS)
-    variance = np.maximum(moments["square"] / count - mu * mu, 0.0) / count
-    errors = np.zeros(len(mu))
-    for s in np.flatnonzero(known.sum(axis=1) >= 2):
-        groups = np.flatnonzero(known[s])
-        top, bottom = groups[mu[s, groups].argmax()], groups[mu[s, groups].argmin()]
-        errors[s] = np.sqrt(variance[s, top] + variance[s, bottom])
-    return errors
 
 
 def merge_group_moments(a: GroupMoments, b: GroupMoments, codes: NDArray) -> GroupMoments:

@@ -298,6 +298,20 @@ def hold_signs(block: NDArray, layout: Layout, signs: NDArray) -> None:
     kind.gate(block, layout).weight[:, held] = 0.0
 
 
+def with_shift(block: NDArray, layout: Layout, offset: NDArray, favorable: int) -> NDArray:
+    """The block of linear experts with a linear function added to every score of one class.
+
+    ``offset``, (n_features + 1,), are its coefficients and its constant.
+    """
+    block = block.copy()
+    rows = block[layout.n_experts :]
+    if layout.n_outputs == 1:
+        rows += offset if favorable == 1 else -offset
+    else:
+        rows[favorable :: layout.n_outputs] += offset
+    return block
+
+
 def expert_rows(layout: Layout, k: int) -> NDArray:
     """Row numbers of expert k in the block."""
     n_extra = kind_of(layout).n_extra_rows(layout)

@@ -27,7 +27,33 @@ class Forward(NamedTuple):
     trace: Trace = None  # what the experts need for the way back
 
 
-def _scores(Z, block: NDArray, layout: Layout, prior: NDArray | None) -> tuple[NDArray, Trace]:
+class Shift(NamedTuple):
+    """A linear function of Z that is added to every expert's score of one class."""
+
+    offset: NDArray  # (n_features + 1,), coefficients and constant
+    favorable: int  # code of the class
+
+
+def add_shift(scores: NDArray, h: NDArray, layout: Layout, favorable: int) -> None:
+    """Add h, (n_samples,), to the scores of one class of all experts, in place.
+
+    With two classes an expert has the score of the second one only.
+    """
+    k = layout.n_experts
+    if layout.n_outputs == 1:
+        scores[:, k:] += (h if favorable == 1 else -h)[:, None]
+    else:
+        scores[:, k + favorable :: layout.n_outputs] += h[:, None]
+
+
+def shift_values(Z, shift: Shift) -> NDArray:
+    """h of every row of Z, (n_samples,)."""
+    return Z @ shift.offset[:-1] + shift.offset[-1]
+
+
+def _scores(
+    Z, block: NDArray, layout: Layout, prior: NDArray | None, shift: Shift | None
+) -> tuple[NDArray, Trace]:
     """Scores of gate and experts, (n_samples, n_scores); Z dense or CSR.
 
     ``prior``, (n_experts,), is added to the scores of the gate.
@@ -35,12 +61,20 @@ def _scores(Z, block: NDArray, layout: Layout, prior: NDArray | None) -> tuple[N
     scores, trace = kind_of(layout).scores(Z, block, layout)
     if prior is not None:
         scores[:, : len(prior)] += prior
+    if shift is not None:
+        add_shift(scores, shift_values(Z, shift), layout, shift.favorable)
     return scores, trace
 
 
-def forward(Z, block: NDArray, layout: Layout, prior: NDArray | None = None) -> Forward:
+def forward(
+    Z,
+    block: NDArray,
+    layout: Layout,
+    prior: NDArray | None = None,
+    shift: Shift | None = None,
+) -> Forward:
     """Gate and expert probabilities of every row of Z."""
-    scores, trace = _scores(Z, block, layout, prior)
+    scores, trace = _scores(Z, block, layout, prior, shift)
     return from_scores(scores, layout, trace)
 
 
@@ -93,9 +127,15 @@ def mixture_proba(fwd: Forward) -> NDArray:
     return np.stack(planes, axis=1)
 
 
-def proba(Z, block: NDArray, layout: Layout, prior: NDArray | None = None) -> NDArray:
+def proba(
+    Z,
+    block: NDArray,
+    layout: Layout,
+    prior: NDArray | None = None,
+    shift: Shift | None = None,
+) -> NDArray:
     """f(x) alone, (n_samples, n_classes), at half the cost of a full forward pass."""
-    scores, _ = _scores(Z, block, layout, prior)
+    scores, _ = _scores(Z, block, layout, prior, shift)
     n, k = len(scores), layout.n_experts
     gate = scores[:, :k]
     gate = np.exp(gate - gate.max(axis=1, keepdims=True))
@@ -152,3 +192,11 @@ def favorable_slopes(
     if favorable >= first:
         d_expert[:, :, favorable - first] += weighted
     return q, d_gate, d_expert
+
+
+def by_shift(d_expert: NDArray, favorable: int) -> NDArray:
+    """Derivative by the shift of one class, (n_samples,), from those by expert scores."""
+    if d_expert.shape[2] == 1:
+        total = d_expert[:, :, 0].sum(axis=1)
+        return total if favorable == 1 else -total
+    return d_expert[:, :, favorable].sum(axis=1)

@@ -21,7 +21,7 @@ from skfeamoe._mixture.experts import (
     moved,
     remove_expert,
 )
-from skfeamoe._mixture.forward import Forward, forward, proba
+from skfeamoe._mixture.forward import Forward, Shift, forward, proba
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._mixture.optimizers import Optimizer
@@ -93,9 +93,9 @@ class Ensemble:
         """A pass by the iterate that descends."""
         return forward(Z, self.params, self.layout, prior)
 
-    def predict(self, Z, prior: NDArray | None = None) -> NDArray:
+    def predict(self, Z, prior: NDArray | None = None, shift: Shift | None = None) -> NDArray:
         """Probabilities by the average that predicts, (n_samples, n_classes)."""
-        return proba(Z, self.average, self.layout, prior)
+        return proba(Z, self.average, self.layout, prior, shift)
 
     def published(self, prior: NDArray | None) -> NDArray:
         """The parameters that predict, with ``prior`` among the intercepts of the gate."""

@@ -5,11 +5,13 @@ A policy reads the model and writes nothing but what it keeps for itself; what i
 between batches lives in the model's clock and drift monitor, so that it is saved with them.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
+from skfeamoe._fairness.asked import Fairness
+from skfeamoe._fairness.bound import Change
 from skfeamoe._fairness.constraints import Outcome
-from skfeamoe._fairness.monitor import Fairness
 from skfeamoe._rows import Rows
 from skfeamoe._training.model import Model
 
@@ -31,7 +33,10 @@ class Growth(Protocol):
         """What should be done before the next batch, in this order."""
 
     def after(self, model: Model, fairness: Fairness, rows: Rows, outcome: Outcome) -> None:
-        """Take note of a batch, standardized, and of the decisions just before it."""
+        """Take note of a batch of rows of X, and of the decisions just before it."""
+
+    def people_changed(self, model: Model, asked: Fairness, changes: Sequence[Change]) -> None:
+        """Take note of groups whose people have changed, and widened a gap."""
 
 
 class NoGrowth:
@@ -44,6 +49,9 @@ class NoGrowth:
         return ()
 
     def after(self, model: Model, fairness: Fairness, rows: Rows, outcome: Outcome) -> None:
+        """Nothing."""
+
+    def people_changed(self, model: Model, asked: Fairness, changes: Sequence[Change]) -> None:
         """Nothing."""
 
 

@@ -7,13 +7,16 @@ a stream. Copies share what no update writes into and cost next to nothing: trai
 a copy, which takes the place of the model when nothing failed.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._fairness.monitor import FairnessMonitor
+from skfeamoe._fairness.monitors import Monitor, monitor_from_dict, monitor_to_dict
+from skfeamoe._mixture.experts import kind_of, with_shift
+from skfeamoe._mixture.forward import Shift
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._terms import LinearTerms, Terms, terms_from_dict
 from skfeamoe._training.draws import Draws, generator
@@ -75,38 +78,37 @@ class Clock:
         return cls(**data)
 
 
-class Audit(NamedTuple):
-    """What a finished `fit` has measured of the model that predicts, by constraint."""
-
-    gaps: dict[str, float]
-    errors: dict[str, float]  # standard errors of the gaps
-    multipliers: NDArray  # of the pass that predicts, (n_slots, n_groups)
-
-
 class Model:
     """A model in training."""
 
     def __init__(
-        self, seed: int, terms: Terms, ensemble: Ensemble, n_slots: int, background: Reservoir
+        self,
+        seed: int,
+        terms: Terms,
+        ensemble: Ensemble,
+        monitor: Monitor,
+        background: Reservoir,
+        favorable: int,
     ) -> None:
         self.seed = seed
         self.clock = Clock()
         self.terms = terms
         self.ensemble = ensemble
         self.posterior = Posterior()
-        self.monitor = FairnessMonitor(n_slots)
+        self.monitor = monitor
+        self.favorable = favorable  # code of the favorable class
         self.drift = DriftMonitor(sparse=background.sparse)
         self.history = History()
         self.background = background
         self.groups: list[str] = []  # labels by code
-        self.audit: Audit | None = None
 
     @classmethod
     def start(
         cls,
         layout: Layout,
-        n_slots: int,
+        monitor: Callable[[int], Monitor],
         *,
+        favorable: int,
         seed: int,
         terms: Terms | None = None,
         sparse: bool = False,
@@ -114,14 +116,15 @@ class Model:
     ) -> Self:
         """A mixture that has seen nothing; ``layout`` has the columns of X.
 
-        None for ``terms`` takes `LinearTerms`.
+        None for ``terms`` takes `LinearTerms`; ``monitor`` makes a monitor for a number of
+        terms.
         """
         n = layout.n_features
         terms = LinearTerms(n, centered=not sparse) if terms is None else terms
         layout = layout._replace(n_features=terms.n_outputs)
         ensemble = Ensemble.start(layout, generator(seed, Draws.START))
         background = Reservoir(n, size=background_size, sparse=sparse, seed=seed)
-        return cls(seed, terms, ensemble, n_slots, background)
+        return cls(seed, terms, ensemble, monitor(terms.n_outputs), background, favorable)
 
     def start_from(self, experts, X, weight: NDArray) -> None:
         """Begin with fitted experts, in units of X.
@@ -143,6 +146,7 @@ class Model:
             self.ensemble = Ensemble.start(layout, generator(self.seed, Draws.START))
         else:
             self.ensemble.carry(carry)
+        self.monitor.carry(carry)
 
     def generator(self, purpose: Draws) -> np.random.Generator:
         """A fresh generator for one purpose at the present point of training."""
@@ -155,11 +159,28 @@ class Model:
 
     def predict(self, Z) -> NDArray:
         """Probabilities of standardized rows, (n_samples, n_classes)."""
-        return self.ensemble.predict(Z, self.prior)
+        return self.ensemble.predict(Z, self.prior, self.shift)
 
     def published(self) -> NDArray:
-        """The parameters that predict, the posterior weights among the intercepts."""
-        return self.ensemble.published(self.prior)
+        """The parameters that predict, with posterior weights among the intercepts.
+
+        Experts whose scores are linear have the offset in them; see `loose_shift`.
+        """
+        params, shift = self.ensemble.published(self.prior), self.shift
+        if shift is None or self.loose_shift is not None:
+            return params
+        return with_shift(params, self.ensemble.layout, shift.offset, shift.favorable)
+
+    @property
+    def shift(self) -> Shift | None:
+        """The offset that keeps bounds; None while there is none."""
+        offset = self.monitor.offset
+        return Shift(offset, self.favorable) if offset.any() else None
+
+    @property
+    def loose_shift(self) -> Shift | None:
+        """The offset where the published parameters cannot hold it."""
+        return None if kind_of(self.ensemble.layout).is_linear else self.shift
 
     def add_groups(self, labels: list[str], *, cells: bool) -> None:
         """Take in the labels of all groups so far; new ones get cells if ``cells``."""
@@ -205,19 +226,18 @@ class Model:
         self.terms.merge(other.terms)
         self.groups += [label for label in other.groups if label not in self.groups]
         codes = [self.groups.index(label) for label in other.groups[: other.monitor.n_groups]]
-        self.monitor.merge(other.monitor, np.array(codes, dtype=np.intp))
+        self.monitor.merge(other.monitor, np.array(codes, dtype=np.intp))  # type: ignore[arg-type]
         self.background.merge(other.background)
         self.drift.merge(other.drift)
         self.history.merge(other.history)
         self.clock.merge(other.clock)
-        self.audit = None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
-        parts = {name: getattr(self, name).to_dict() for name in PARTS}
-        audit = None if self.audit is None else self.audit._asdict()
-        own = {"format": FORMAT, "seed": self.seed, "groups": list(self.groups)}
-        return {**own, "audit": audit, **parts}
+        parts: dict[str, Any] = {name: getattr(self, name).to_dict() for name in PARTS}
+        parts["monitor"] = monitor_to_dict(self.monitor)
+        own = {"format": FORMAT, "seed": self.seed, "favorable": self.favorable}
+        return {**own, "groups": list(self.groups), **parts}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
@@ -230,7 +250,8 @@ class Model:
             )
         made = cls.__new__(cls)
         made.seed, made.groups = data["seed"], list(data["groups"])
-        made.audit = None if data["audit"] is None else Audit(**data["audit"])
+        made.favorable = data["favorable"]
+        made.monitor = monitor_from_dict(data["monitor"])
         made.terms = terms_from_dict(data["terms"])
         for name, part in PARTS.items():
             if part is not None:
@@ -243,7 +264,7 @@ PARTS: dict[str, Any] = {
     "terms": None,  # of a kind that it names itself
     "ensemble": Ensemble,
     "posterior": Posterior,
-    "monitor": FairnessMonitor,
+    "monitor": None,
     "drift": DriftMonitor,
     "history": History,
     "background": Reservoir,

@@ -1,13 +1,19 @@
-"""Scoring: what the model that predicts decides on rows, as the fairness monitor asks it."""
+"""Scoring: what the model that predicts decides on rows, as the monitors ask it."""
+
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._fairness.asked import Fairness
+from skfeamoe._fairness.bound import BoundMonitor, Change, Scored
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
-from skfeamoe._fairness.monitor import Fairness
+from skfeamoe._fairness.offset import flip_margin_of
 from skfeamoe._mixture.forward import (
     Forward,
+    Shift,
+    by_shift,
     favorable_slopes,
     forward,
     input_gradient,
@@ -21,26 +27,61 @@ from skfeamoe._training.model import Model
 
 
 def boundary_distance(
-    fwd: Forward, Z, params: NDArray, favorable: int, layout: Layout, terms: Terms
-) -> tuple[NDArray, NDArray]:
-    """Distance of every row to the boundary, and the norm of its log-odds' gradient."""
+    fwd: Forward,
+    Z,
+    params: NDArray,
+    favorable: int,
+    layout: Layout,
+    terms: Terms,
+    shift: Shift | None = None,
+) -> NDArray:
+    """Distance of every row to the boundary.
+
+    ``fwd`` is a pass over Z with the ``shift``, and ``params`` are those without it.
+    """
     q, d_gate, d_expert = favorable_slopes(fwd, favorable, layout)
     slopes = score_slopes(d_gate, d_expert)
     by_term = input_gradient(params, layout, slopes, fwd.trace)
-    norm = log_odds_gradient_norm(q, terms.back(Z, by_term))
-    return np.abs(log_odds(q)) / norm, norm
+    if shift is not None:
+        by_term = by_term + np.outer(by_shift(d_expert, shift.favorable), shift.offset[:-1])
+    return np.abs(log_odds(q)) / log_odds_gradient_norm(q, terms.back(Z, by_term))
 
 
-def score(model: Model, fairness: Fairness, rows: Rows) -> Outcome:
+def score(model: Model, asked: Fairness, rows: Rows) -> Outcome:
     """What the model that predicts decides on standardized rows."""
-    favorable = fairness.favorable
-    favored = rows.y == favorable
-    if not fairness.slots.uses_distance:
+    favored = rows.y == asked.favorable
+    if not asked.slots.uses_distance:
         predicted = model.predict(rows.X).argmax(axis=1)
         distance = np.zeros(len(rows))
     else:
         params, layout = model.ensemble.average, model.ensemble.layout
-        fwd = forward(rows.X, params, layout, model.prior)
+        fwd = forward(rows.X, params, layout, model.prior, model.shift)
         predicted = mixture_proba(fwd).argmax(axis=1)
-        distance, _ = boundary_distance(fwd, rows.X, params, favorable, layout, model.terms)
-    return Outcome(favored, predicted == favorable, distance, predicted != rows.y)
+        distance = boundary_distance(
+            fwd, rows.X, params, asked.favorable, layout, model.terms, model.shift
+        )
+    return Outcome(favored, predicted == asked.favorable, distance, predicted != rows.y)
+
+
+def scored(model: Model, asked: Fairness, X, offset: NDArray) -> Scored:
+    """What the model would decide on rows of X with any offset."""
+    params, layout = model.ensemble.average, model.ensemble.layout
+    favorable, Z = asked.favorable, model.terms.transform(X)
+    fwd = forward(Z, params, layout, model.prior)
+    proba = mixture_proba(fwd)
+    margin = flip_margin_of(fwd.gate_proba, fwd.log_expert_proba, favorable)
+    cost = np.delete(proba, favorable, axis=1).max(axis=1) - proba[:, favorable]
+    distance = None
+    if asked.slots.uses_distance:
+        shift = Shift(offset, favorable)
+        shifted = forward(Z, params, layout, model.prior, shift)
+        distance = boundary_distance(shifted, Z, params, favorable, layout, model.terms, shift)
+    return Scored(Z, margin, cost, proba.argmax(axis=1), distance)
+
+
+def settle(model: Model, asked: Fairness, rows: Rows | None = None) -> list[Change]:
+    """Have the present model's bounds kept, on ``rows`` of X or the people seen last."""
+    assert isinstance(model.monitor, BoundMonitor)
+    if model.terms.signs is not None:  # so that monotone features stay so
+        model.monitor.hold_out(model.terms.signs != 0.0)
+    return model.monitor.settle(asked, partial(scored, model, asked), rows)

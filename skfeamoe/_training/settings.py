@@ -6,9 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._fairness.constraints import Slots
-from skfeamoe._fairness.controls import BoundControl, Control, ScheduleControl
-from skfeamoe._fairness.monitor import Fairness
+from skfeamoe._fairness.asked import Fairness
 from skfeamoe._mixture.losses import Loss
 from skfeamoe._mixture.optimizers import Optimizer
 from skfeamoe._training.drift.policy import DriftGrowth
@@ -53,6 +51,7 @@ class Learning:
     max_experts: int
     counterfactual_columns: NDArray  # whose change makes a counterfactual, empty for none
     individual_penalty: float
+    class_weight: NDArray  # (n_classes,), of the loss alone
 
 
 class Settings(NamedTuple):
@@ -66,24 +65,15 @@ class Settings(NamedTuple):
 class Pace(NamedTuple):
     """How fast a model follows the data: a stream has to move, several passes may settle."""
 
-    control_rate: float  # of the multipliers, per reference batch
-    control_span: float  # rows after which this rate falls as 1/rows
-    aim: float  # part of the bound that is aimed at
     average_rate: float  # of the moving average that predicts, per reference batch
     memory_span: float  # rows after which the optimizer has forgotten 63 % of a gradient
 
 
 STREAM_PACE = Pace(
-    control_rate=0.3,
-    control_span=np.inf,
-    aim=0.8,
     average_rate=0.06,
     memory_span=20_000.0,
 )
 FIT_PACE = Pace(
-    control_rate=0.05,
-    control_span=40_000.0,
-    aim=0.9,
     average_rate=0.003,
     memory_span=np.inf,
 )
@@ -126,19 +116,6 @@ def half_life_for(n_samples: int) -> float:
 def interval_for(n_samples: int) -> int:
     """Rows between two experts of a `fit` on ``n_samples`` rows."""
     return max(n_samples // PARTS_OF_FIT, 1)
-
-
-def build_control(
-    control: str,
-    slots: Slots,
-    limits: NDArray,
-    pace: Pace,
-    privileged: int | None,
-) -> Control:
-    """The control of a name; ``limits`` are its bounds or increments per slot."""
-    if control == "bound":
-        return BoundControl(limits, pace.control_rate, span=pace.control_span, aim=pace.aim)
-    return ScheduleControl(limits, slots, privileged)
 
 
 def build_growth(

@@ -5,9 +5,10 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._fairness.distance import log_odds_gradient_norm
-from skfeamoe._fairness.monitor import Fairness, Observation
+from skfeamoe._fairness.schedule import Observation, ScheduleMonitor
 from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.forward import (
     Forward,
@@ -45,14 +46,9 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     generations = len(posterior) > 1
     loss_gate = d_gate.copy() if generations else d_gate
     outcome = None
-    if model.monitor.is_active:
-        seen = model.monitor.observe(
-            fairness,
-            rows,
-            partial(score, model, fairness),
-            n_seen=model.clock.n_samples_seen,
-            n_added=model.clock.n_added,
-        )
+    if isinstance(model.monitor, ScheduleMonitor) and model.monitor.is_active:
+        monitor, own_score = model.monitor, partial(score, model, fairness)
+        seen = monitor.observe(fairness, rows, own_score, n_added=model.clock.n_added)
         t, q_gate, q_expert = _fairness_slopes(model, fairness, fwd, seen, rows)
         d_gate += t[:, None] * q_gate
         d_expert += t[:, None, None] * q_expert
@@ -91,7 +87,8 @@ def _gradient(
 ) -> NDArray:
     """Gradient of the parameters from the derivatives by the scores of gate and experts."""
     slopes = score_slopes(d_gate, d_expert)
-    slopes *= (rows.weight / REFERENCE_ROWS)[:, None]
+    weight = rows.weight * learning.class_weight[rows.y]
+    slopes *= (weight / REFERENCE_ROWS)[:, None]
     ensemble = model.ensemble
     return parameter_gradient(rows.X, ensemble.params, ensemble.layout, slopes, fwd.trace)
 
@@ -120,4 +117,5 @@ def _fairness_slopes(
         slopes = score_slopes(q_gate, q_expert)
         by_term = input_gradient(ensemble.params, ensemble.layout, slopes, fwd.trace)
         norm = log_odds_gradient_norm(q, model.terms.back(rows.X, by_term))
+    assert isinstance(model.monitor, ScheduleMonitor)
     return model.monitor.slopes(fairness, seen, rows.groups, q, norm), q_gate, q_expert

@@ -3,16 +3,14 @@
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
-
-from skfeamoe._fairness.monitor import constraint_errors, constraint_gaps
+from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._rows import Rows
 from skfeamoe._training.acts import add_expert, add_generation
 from skfeamoe._training.draws import Draws
 from skfeamoe._training.drift.replay import replay
 from skfeamoe._training.growth import Act, NoGrowth
-from skfeamoe._training.model import Audit, Model
-from skfeamoe._training.scoring import score
+from skfeamoe._training.model import Model
+from skfeamoe._training.scoring import score, settle
 from skfeamoe._training.settings import Settings
 from skfeamoe._training.step import train_batch
 
@@ -20,7 +18,10 @@ EARLY_ROWS = 12_000
 """A stream is young for this many rows, and again after an alarm."""
 
 AUDIT_ROWS = 20_000
-"""Most rows that `audit` looks at: enough for a standard error of half a point."""
+"""Most rows that a finished schedule is measured on: a standard error of half a point."""
+
+SETTLE_ROWS = 30_000
+"""Most rows of a `fit` that the offset is solved on."""
 
 
 def train_stream(model: Model, settings: Settings, rows: Rows) -> None:
@@ -37,16 +38,35 @@ def train_stream(model: Model, settings: Settings, rows: Rows) -> None:
         _advance(model, settings, batch)
 
 
-def _advance(model: Model, settings: Settings, batch: Rows) -> None:
-    """Grow if it is time, train on one batch of rows of X, and keep the record."""
-    for act in settings.growth.before(model):
-        _carry_out(model, settings, act)
-    Z = model.terms.transform(batch.X)
-    outcome = train_batch(model, settings, batch.with_columns(Z))
-    if outcome is not None:
-        settings.growth.after(model, settings.fairness, batch, outcome)
+def _advance(model: Model, settings: Settings, rows: Rows) -> None:
+    """Grow if it is time, learn a batch of a stream, keep bounds, and keep the record."""
+    _grow(model, settings)
+    batch = rows.with_columns(model.terms.transform(rows.X))
+    _learn(model, settings, rows, batch)
+    monitor, asked = model.monitor, settings.fairness
+    if isinstance(monitor, BoundMonitor) and monitor.is_active:
+        monitor.learn(asked, batch.X, rows)
+        if monitor.is_due():
+            changes = settle(model, asked)
+            settings.growth.people_changed(model, asked, changes)
     if model.history.is_due(model.clock.n_samples_seen):
         _record(model, settings)
+
+
+def _grow(model: Model, settings: Settings) -> None:
+    """Do what the growth policy asks for before a batch."""
+    for act in settings.growth.before(model):
+        _carry_out(model, settings, act)
+
+
+def _learn(model: Model, settings: Settings, rows: Rows, batch: Rows) -> None:
+    """One step, and what the growth policy notes of it.
+
+    ``rows`` have the columns of X, and ``batch`` those of its terms.
+    """
+    outcome = train_batch(model, settings, batch)
+    if outcome is not None:
+        settings.growth.after(model, settings.fairness, rows, outcome)
 
 
 def _carry_out(model: Model, settings: Settings, act: Act) -> None:
@@ -75,11 +95,9 @@ def _record(model: Model, settings: Settings) -> None:
 
 
 class Passes:
-    """Several shuffled passes over the rows of X, of which the fairest one predicts.
+    """Several shuffled passes over the rows of X, and at their end the bounds.
 
-    Experts are added in the first pass only, as in a stream; later passes refine them. The
-    control swings about its bounds: of the passes of the second half the one that exceeds
-    them least is published, the last one if several meet them.
+    Experts are added in the first pass only, as in a stream; later passes refine them.
     """
 
     def __init__(self, model: Model, settings: Settings, rows: Rows, n_passes: int) -> None:
@@ -87,7 +105,6 @@ class Passes:
         self.settings = settings
         self.rows = rows
         self.n_passes = n_passes
-        self._best: tuple | None = None
 
     def __iter__(self) -> Iterator[int]:
         """Train, yielding the number of passes made after every one of them."""
@@ -98,49 +115,38 @@ class Passes:
             order = model.generator(Draws.SHUFFLE).permutation(len(rows))
             size = settings.learning.batch_size
             for start in range(0, len(rows), size):
-                _advance(model, settings, rows.take(order[start : start + size]))
+                self._advance(settings, rows.take(order[start : start + size]))
             settings = settings._replace(growth=NoGrowth())
-            if n_made > self.n_passes // 2:
-                self._consider()
             yield n_made
 
-    def _consider(self) -> None:
-        """Keep the present pass if it exceeds the bounds no more than the best one."""
+    def _advance(self, settings: Settings, batch: Rows) -> None:
+        """Grow if it is time, learn a batch, and keep the record."""
         model = self.model
-        model.audit = audit(model, self.settings, self.rows)
-        gaps = {} if model.audit is None else model.audit.gaps
-        excess = worst_excess(gaps, self.settings)
-        if self._best is None or excess <= self._best[0]:
-            self._best = excess, model.ensemble.average.copy(), model.audit
+        _grow(model, settings)
+        rows = batch.with_columns(model.terms.transform(batch.X))
+        _learn(model, settings, batch, rows)
+        if isinstance(model.monitor, BoundMonitor) and model.monitor.is_active:
+            model.monitor.learn_directions(settings.fairness, rows.X, rows)
+        if model.history.is_due(model.clock.n_samples_seen):
+            _record(model, settings)
 
     def finish(self) -> Model:
-        """The model with the parameters of the best pass."""
-        if self._best is None:
-            self.model.audit = audit(self.model, self.settings, self.rows)
+        """The model, with its bounds kept and its gaps measured on these rows."""
+        model, asked = self.model, self.settings.fairness
+        monitor = model.monitor
+        if not monitor.is_active or len(model.groups) < 2:
+            return model
+        if isinstance(monitor, BoundMonitor):
+            monitor.keep(asked, self.rows)
+            settle(model, asked, _evenly(self.rows, SETTLE_ROWS))
         else:
-            _, self.model.ensemble.average, self.model.audit = self._best
-        return self.model
+            rows = _evenly(self.rows, AUDIT_ROWS)
+            rows = rows.with_columns(model.terms.transform(rows.X))
+            monitor.audit(asked, rows, partial(score, model, asked))
+        return model
 
 
-def worst_excess(gaps: dict[str, float], settings: Settings) -> float:
-    """Largest ratio of a gap to its bound, 1 where all are met or there are no bounds."""
-    bounds = settings.fairness.bounds
-    ratios = [gap / bounds[c] for c, gap in gaps.items() if c in bounds and not np.isnan(gap)]
-    return max([1.0, *ratios])
-
-
-def audit(model: Model, settings: Settings, rows: Rows) -> Audit | None:
-    """Gaps of the model on rows of X it was trained on, without forgetting.
-
-    At most `AUDIT_ROWS` rows are looked at, evenly spaced. None where there is nothing to
-    compare.
-    """
-    fairness, monitor = settings.fairness, model.monitor
-    if not monitor.is_active or len(model.groups) < 2:
-        return None
-    rows = rows.take(slice(None, None, -(-len(rows) // AUDIT_ROWS)))
-    rows = rows.with_columns(model.terms.transform(rows.X))
-    moments = monitor.measured(fairness, rows, partial(score, model, fairness))
-    gaps = constraint_gaps(fairness.slots, moments)
-    errors = constraint_errors(fairness.slots, moments)
-    return Audit(gaps, errors, monitor.multipliers)
+def _evenly(rows: Rows, most: int) -> Rows:
+    """At most so many of the rows, evenly spaced."""
+    step = -(-len(rows) // most)
+    return rows if step == 1 else rows.take(slice(None, None, step))

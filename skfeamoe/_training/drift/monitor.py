@@ -2,11 +2,10 @@
 
 from typing import Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._training.drift.detector import Contrast, Detector, update_contrast
-from skfeamoe._training.drift.recent import RECENT_ROWS, Recent
+from skfeamoe._training.drift.detector import Detector
+from skfeamoe._training.drift.recent import Recent
 
 ACCURACY = "accuracy"
 """Cause of an alarm raised by errors; a gap's cause is "constraint (event): group"."""
@@ -28,7 +27,6 @@ class DriftMonitor:
 
     def __init__(self, *, sparse: bool) -> None:
         self.detectors: dict[str, Detector] = {}
-        self.contrasts: dict[str, Contrast] = {}
         self.recent = Recent(sparse=sparse)
         self.alarm = ""  # cause of an alarm that has not been answered yet
         self.changed_at = 0  # row of the change that the last alarm was about
@@ -37,41 +35,12 @@ class DriftMonitor:
         self.alarm_causes: list[str] = []
         self._own: set[str] = set()  # detectors that no copy shares
 
-    def rested(self, n_seen: int) -> bool:
-        """Whether enough rows have passed since the last alarms for one by a gap."""
-        ago = n_seen - np.array([0, *self.alarm_rows])
-        return bool(ago[-1] >= REST_ROWS * np.count_nonzero(ago[1:] < REST_SPAN))
-
     def watch_errors(self, name: str, wrong: NDArray, n_seen: int) -> None:
         """Feed the detector of errors; ``n_seen`` rows came before these."""
         detector = self._detector(ACCURACY, name)
         alarm = detector.update(wrong)
         if alarm is not None and detector.after > detector.before:
             self.raise_alarm(ACCURACY, n_seen + alarm + 1 - detector.n_after)
-
-    def watch_gap(
-        self,
-        name: str,
-        cause: str,
-        inside: NDArray,
-        measured: NDArray,
-        limit: float,
-        n_seen: int,
-    ) -> None:
-        """Feed the detector of one group's contrast; values are (difference + 1) / 2."""
-        contrast = self.contrasts.get(cause) or Contrast()
-        contrast, values, last = update_contrast(contrast, inside, measured)
-        self.contrasts = {**self.contrasts, cause: contrast}
-        detector = self._detector(cause, name)
-        alarm = detector.update(values)
-        if alarm is None or self.alarm or not self.rested(n_seen):
-            return
-        before, after = abs(2 * detector.before - 1), abs(2 * detector.after - 1)
-        error = 2.0 * np.sqrt(0.5 / detector.n_after)  # two sides of variance 1/4
-        if after - error > max(before, limit):
-            rows_per_block = (last[-1] + 1) / len(last)
-            since = min(detector.n_after * rows_per_block, RECENT_ROWS)
-            self.raise_alarm(cause, max(n_seen - int(since), 0))
 
     def _detector(self, cause: str, name: str) -> Detector:
         """The detector of a cause, which nobody else holds."""
@@ -86,15 +55,17 @@ class DriftMonitor:
         """Let an alarm wait for the trainer's answer."""
         self.alarm, self.changed_at = cause, changed_at
 
-    def answer(self, n_seen: int) -> str:
+    def answer(self, n_seen: int) -> None:
         """Note the alarm, watch anew, and plan to learn the rows since the change again."""
-        cause = self.alarm
+        self.note(self.alarm, n_seen)
+        self.alarm = ""
+        self.detectors, self._own = {}, set()
+        self.replay_at = max(n_seen, 1)
+
+    def note(self, cause: str, n_seen: int) -> None:
+        """Remember an alarm."""
         self.alarm_rows = [*self.alarm_rows, n_seen][-MOST_ALARMS:]
         self.alarm_causes = [*self.alarm_causes, cause][-MOST_ALARMS:]
-        self.alarm = ""
-        self.detectors, self.contrasts, self._own = {}, {}, set()
-        self.replay_at = max(n_seen, 1)
-        return cause
 
     def replay_is_due(self, n_seen: int) -> bool:
         """Whether the rows since the last change should be learned again."""
@@ -117,7 +88,6 @@ class DriftMonitor:
         return {
             **own,
             "detectors": {cause: d.to_dict() for cause, d in self.detectors.items()},
-            "contrasts": {cause: c._asdict() for cause, c in self.contrasts.items()},
             "recent": self.recent.to_dict(),
         }
 
@@ -126,7 +96,6 @@ class DriftMonitor:
         """The monitor that `to_dict` has written."""
         made = cls.__new__(cls)
         detectors = {cause: Detector.from_dict(d) for cause, d in data["detectors"].items()}
-        contrasts = {cause: Contrast(**c) for cause, c in data["contrasts"].items()}
-        read = {"detectors": detectors, "contrasts": contrasts, "_own": set(detectors)}
+        read = {"detectors": detectors, "_own": set(detectors)}
         vars(made).update({**data, **read, "recent": Recent.from_dict(data["recent"])})
         return made

@@ -2,10 +2,7 @@
 
 from typing import Any, Self
 
-from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse
-
-from skfeamoe._rows import Rows
+from skfeamoe._rows import Rows, in_container
 
 RECENT_ROWS = 1024
 """Rows that are kept; the oldest ones go."""
@@ -26,7 +23,10 @@ class Recent:
         """Keep the rows of a batch, dense or CSR, in place of the oldest."""
         rows = rows.take(slice(-RECENT_ROWS, None))
         kept = Rows(
-            _as(rows.X, self.sparse), rows.y.copy(), rows.groups.copy(), rows.weight.copy()
+            in_container(rows.X, sparse=self.sparse),
+            rows.y.copy(),
+            rows.groups.copy(),
+            rows.weight.copy(),
         )
         self.batches = [*self.batches, kept]
         self.n_rows += len(kept)
@@ -51,34 +51,13 @@ class Recent:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
-        data: dict[str, Any] = {"sparse": self.sparse, "n_rows": self.n_rows}
-        if not self.batches:
-            return data
-        rows = Rows.join(self.batches)
-        data |= {"y": rows.y, "groups": rows.groups, "weight": rows.weight}
-        if not self.sparse:
-            return {**data, "values": rows.X}
-        table = {"values": rows.X.data, "columns": rows.X.indices, "ends": rows.X.indptr}
-        return {**data, **table, "n_columns": rows.X.shape[1]}
+        rows = Rows.join(self.batches).to_dict() if self.batches else {}
+        return {"sparse": self.sparse, "n_rows": self.n_rows, "rows": rows}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The rows that `to_dict` has written."""
         made = cls(sparse=data["sparse"])
         made.n_rows = data["n_rows"]
-        if made.n_rows:
-            X = data["values"]
-            if made.sparse:
-                shape = (made.n_rows, data["n_columns"])
-                X = csr_array((X, data["columns"], data["ends"]), shape=shape)
-            made.batches = [Rows(X, data["y"], data["groups"], data["weight"])]
+        made.batches = [Rows.from_dict(data["rows"])] if data["rows"] else []
         return made
-
-
-def _as(X, sparse: bool) -> NDArray:
-    """A copy of a batch in the container that is kept."""
-    if not sparse:
-        return X.toarray() if issparse(X) else X.copy()
-    kept = csr_array(X, copy=True)
-    kept.sum_duplicates()
-    return kept

@@ -1,0 +1,552 @@
+r"""Keeping bounds: the people seen last, the directions of their groups, and the offset.
+
+`BoundMonitor` owns all three. While the experts learn as if there were no constraint, it
+learns the directions in which groups differ, keeps the last people of every group, and every
+so often has the *present* model decide on them and solves for the offset that keeps the
+bounds (`offset`). What it measured then, `Measured`, is what the model reports: gaps with
+their standard errors, the groups that span them, and what the bounds cost.
+
+A gap on n people is known up to its standard error. So a bound is aimed at with a margin,
+
+.. math:: \text{aim} = \max(\text{bound} - m \cdot \text{SE},\ \text{bound}/2),
+
+with m = `MARGIN`: where there are few people the promise is kept more carefully.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._fairness.asked import Fairness
+from skfeamoe._fairness.changes import Arrivals, changed_row
+from skfeamoe._fairness.constraints import EVENTS, Outcome, Slots
+from skfeamoe._fairness.directions import Directions
+from skfeamoe._fairness.offset import (
+    Problem,
+    Slot,
+    Solution,
+    excess,
+    solve_offset,
+)
+from skfeamoe._fairness.people import People
+from skfeamoe._rows import Rows
+from skfeamoe._terms import Carry
+
+MARGIN = 0.5
+"""Standard errors of a gap by which its bound is undercut."""
+
+LEAST_AIM = 0.5
+"""Part of a bound that is aimed at in any case."""
+
+NOISE, LEAST_TOLERANCE = 0.25, 1e-3
+"""Part of a gap's standard error, and least gap, that an offset may be off its aim by: no
+accuracy is paid for less than can be known."""
+
+MIN_CELL_ROWS = 20
+"""A group takes part in a gap once so many of its people are there."""
+
+RESCORES = 4
+"""How often a kept row is decided on again while as many new ones come."""
+
+LOOK_ROWS = 64
+"""Rows between two looks for other people."""
+
+LEAST_ROWS = 256
+"""Fewest rows between two solutions."""
+
+SMALLEST_MARGIN = 1e-3
+"""Margins below this are taken for this when a distance is divided by its margin."""
+
+DISTANCE_ROUNDS = 2
+"""Distances depend on the offset's own slope, so that they are measured and solved twice."""
+
+CELLS = ("mean", "variance", "n_rows", "unweighted")
+"""What is measured of every cell."""
+
+RELAXATIONS = 8
+"""Halvings by which bounds are relaxed when they cost more than is allowed."""
+
+
+class Scored(NamedTuple):
+    """What the present model says of rows, without and with the offset."""
+
+    Z: Any  # (n_samples, n_terms), what the experts see
+    margin: NDArray  # (n_samples,), flip margin without the offset
+    cost: NDArray  # (n_samples,), expected errors of granting minus those of refusing
+    decided: NDArray  # (n_samples,), class codes without the offset
+    distance: NDArray | None  # (n_samples,), to the boundary with the offset; None: unused
+
+
+Score = Callable[[Any, NDArray], Scored]
+"""Scores rows of X under an offset, (n_terms + 1,)."""
+
+
+@dataclass
+class Measured:
+    """Cells of all slots under the present model, (n_slots, n_groups) each."""
+
+    mean: NDArray
+    variance: NDArray  # of the mean
+    n_rows: NDArray  # people
+    unweighted: NDArray  # mean of the people whatever their weights
+    price: float = 0.0  # errors per person that the offset adds
+    granted: float = float("nan")  # share of favorable decisions
+    solved: bool = True  # whether all bounds are kept on these people
+
+    @classmethod
+    def nothing(cls, n_slots: int, n_groups: int) -> Self:
+        """No people."""
+        shape = (n_slots, n_groups)
+        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
+
+    @property
+    def known(self) -> NDArray:
+        """Cells with enough people to be compared, (n_slots, n_groups)."""
+        return self.n_rows >= MIN_CELL_ROWS
+
+    def span(self, s: int) -> tuple[int, int] | None:
+        """The groups with the highest and the lowest mean of a slot, if there are two."""
+        groups = np.flatnonzero(self.known[s])
+        if len(groups) < 2:
+            return None
+        means = self.mean[s, groups]
+        return int(groups[means.argmax()]), int(groups[means.argmin()])
+
+    def gap(self, s: int, *, unweighted: bool = False) -> tuple[float, float]:
+        """Gap of a slot and its standard error, nan where nothing is compared."""
+        span = self.span(s)
+        if span is None:
+            return float("nan"), float("nan")
+        high, low = span
+        error = float(np.sqrt(self.variance[s, high] + self.variance[s, low]))
+        if unweighted:
+            return float(np.ptp(self.unweighted[s, self.known[s]])), error
+        return float(self.mean[s, high] - self.mean[s, low]), error
+
+    def is_comparable(self) -> bool:
+        """Whether any slot has two groups with enough people."""
+        return any(self.span(s) is not None for s in range(len(self.mean)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return dict(vars(self))
+
+
+class Change(NamedTuple):
+    """Other people in a group, by whom the gap of a slot has become wider than its bound."""
+
+    slot: int
+    group: int
+
+
+class BoundMonitor:
+    """Directions, people, and the offset that is solved on them."""
+
+    pushes = False  # the experts learn as if there were no constraint
+
+    def __init__(
+        self, slots: Slots, favorable: int, n_terms: int, *, sparse: bool = False
+    ) -> None:
+        self.favorable = favorable
+        self.directions = Directions(_label_events(slots), 0, n_terms)
+        self.people = People(sparse=sparse)
+        self.arrivals = Arrivals()
+        self.n_slots = len(slots)
+        self.direction_of = [  # of every slot
+            self.directions.events.index(_label_event(event)) for event in slots.events
+        ]
+        self.shares = np.zeros(0)  # (n_groups,), rows of each group, faded
+        self.coef = np.zeros(0)  # (n_directions,), of the offset
+        self.offset = np.zeros(n_terms + 1)  # the linear function that predicts
+        self.bounds = np.full(len(slots), np.nan)  # that were asked for last
+        self.solved_at = 0  # row of the stream
+        self.looked_at = 0  # row at which arrivals were compared last
+        self.known_at = 0  # last row of the stream whose group was known
+        self.measured = Measured.nothing(len(slots), 0)
+
+    @property
+    def n_groups(self) -> int:
+        """Groups that have cells."""
+        return len(self.shares)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether there are cells to measure."""
+        return self.n_slots * self.n_groups > 0
+
+    @property
+    def shift_is_used(self) -> bool:
+        """Whether the offset changes anything."""
+        return bool(self.offset.any())
+
+    @property
+    def multipliers(self) -> NDArray:
+        """Pressure on every group in every slot's direction, (n_slots, n_groups)."""
+        if not self.n_groups:
+            return np.zeros((self.n_slots, 0))
+        return -self.coef.reshape(-1, self.n_groups)[self.direction_of]
+
+    def add_groups(self, n_groups: int) -> None:
+        """Give empty cells to groups that have just appeared."""
+        missing = n_groups - self.n_groups
+        if missing <= 0:
+            return
+        n_events = len(self.directions.events)
+        coef = self.coef.reshape(n_events, -1) if self.n_groups else np.zeros((n_events, 0))
+        self.coef = np.pad(coef, ((0, 0), (0, missing))).ravel()
+        self.directions = self.directions.with_groups(n_groups)
+        self.shares = np.pad(self.shares, (0, missing))
+        grown = Measured.nothing(self.n_slots, n_groups)
+        for name in CELLS:
+            getattr(grown, name)[:, : n_groups - missing] = getattr(self.measured, name)
+        self.measured = replace(
+            grown,
+            price=self.measured.price,
+            granted=self.measured.granted,
+            solved=self.measured.solved,
+        )
+
+    # ------------------------------------------------------------------ learning
+
+    def learn(self, asked: Fairness, Z, rows: Rows) -> None:
+        """Take in a batch: directions from what the experts see, Z, and people as they came."""
+        self.learn_directions(asked, Z, rows)
+        self.keep(asked, rows)
+        self.arrivals.update(Z, rows.groups, self.n_groups)
+
+    def learn_directions(self, asked: Fairness, Z, rows: Rows) -> None:
+        """One step of the directions, by rows of known group."""
+        members = _members(self.directions.events, rows.y == asked.favorable)
+        self.directions.update(Z, rows.groups, members, rows.weight)
+
+    def keep(self, asked: Fairness, rows: Rows) -> None:
+        """Keep the people of a batch, and count the groups."""
+        known = rows.groups >= 0
+        n_known = int(np.count_nonzero(known))
+        self.people.update(rows)
+        if n_known:
+            counted = np.bincount(rows.groups[known], rows.weight[known], self.n_groups)
+            self.shares = self.shares * 0.5 ** (n_known / asked.half_life) + counted
+            self.known_at = self.people.n_seen
+
+    def is_due(self) -> bool:
+        """Whether so many, or such other, people have come that it is time to `settle`."""
+        n_new = self.people.n_seen - self.solved_at
+        if n_new >= max(len(self.people) / RESCORES, LEAST_ROWS):
+            return True
+        if self.people.n_seen - self.looked_at < LOOK_ROWS:
+            return False
+        self.looked_at = self.people.n_seen
+        return len(self.arrivals.changed()) > 0
+
+    def settle(self, asked: Fairness, score: Score, rows: Rows | None = None) -> list[Change]:
+        """Solve for the offset on ``rows``, by default the people seen last, and measure.
+
+        People who came before a change of their group are forgotten first. Returns the
+        changes that have widened a gap beyond its bound. Where no two groups have enough
+        people the offset stays as it is.
+        """
+        self.solved_at = self.looked_at = self.people.n_seen
+        self.bounds = asked.limits
+        changed = self.arrivals.changed().tolist() if rows is None else []
+        kept = self.people.gather(self.n_groups)
+        if rows is None:
+            rows = None if kept is None else kept.rows
+        if rows is None or not len(rows):
+            return []
+        scored = score(rows.X, self.offset)
+        if changed:
+            changed = self._forget(changed, scored.Z)
+            kept = self.people.gather(self.n_groups)
+            if changed and kept is not None:
+                rows, scored = kept.rows, score(kept.rows.X, self.offset)
+        self.arrivals.start_over(scored.Z, rows.groups, self.n_groups)
+        return self._solve_and_measure(asked, score, rows, scored, changed)
+
+    def _forget(self, groups, Z) -> list[int]:
+        """Forget the people of groups who came before a change; the groups that changed."""
+        (part,) = self.people.parts
+        found = []
+        for group in groups:
+            own = np.flatnonzero(part.rows.groups == group)
+            place = changed_row(Z[own])
+            if place is not None:
+                self.people.forget(int(part.arrival[own[place]]), int(group))
+                found.append(int(group))
+        return found
+
+    def _solve_and_measure(
+        self, asked: Fairness, score: Score, rows: Rows, scored: Scored, changed: Iterable[int]
+    ) -> list[Change]:
+        """Solve for the offset on rows and measure; changes that have widened a gap."""
+        cases = _Cases(self, asked, rows)
+        measured = cases.measure(scored, self._margin(scored))
+        changes = self._widened(asked, measured, changed)
+        if not measured.is_comparable():
+            self.measured = measured
+            return changes
+        for _ in range(DISTANCE_ROUNDS if asked.slots.uses_distance else 1):
+            solution = self._solve(asked, cases, scored, measured)
+            self.coef = solution.coef
+            self.offset = np.append(self.directions.combine(solution.coef), solution.intercept)
+            scored = score(rows.X, self.offset)
+            measured = cases.measure(scored, self._margin(scored))
+        measured.solved = bool(solution.excess.max(initial=0.0) <= 0.0)
+        self.measured = measured
+        return changes
+
+    def _widened(
+        self, asked: Fairness, measured: Measured, changed: Iterable[int]
+    ) -> list[Change]:
+        """The slots in which one of the changed groups now spans a gap beyond the bound."""
+        changes: list[Change] = []
+        for s in range(self.n_slots):
+            gap, error = measured.gap(s)
+            if gap - error > asked.limits[s]:
+                span = measured.span(s) or ()
+                changes += [Change(s, group) for group in changed if group in span]
+        return changes
+
+    def _margin(self, scored: Scored) -> NDArray:
+        """Margins with the offset."""
+        return scored.margin + scored.Z @ self.offset[:-1] + self.offset[-1]
+
+    def _solve(self, asked: Fairness, cases: "_Cases", scored: Scored, measured: Measured):
+        """The cheapest offset for what is aimed at, relaxed where it costs too much."""
+        errors = np.nan_to_num([measured.gap(s)[1] for s in range(self.n_slots)])
+        aims = np.maximum(asked.limits - MARGIN * errors, LEAST_AIM * asked.limits)
+        problem = Problem(
+            scored.margin,
+            cases.by_person * scored.cost,
+            self.directions.scores(scored.Z),
+            cases.slots(scored, self._margin(scored)),
+            aims,
+            np.maximum(NOISE * errors, LEAST_TOLERANCE),
+        )
+        start = Solution(self.coef, float(self.offset[-1]), np.zeros(0), 0.0)
+        solution = solve_offset(problem, start)
+        accuracy = float(cases.by_person @ (scored.decided == cases.rows.y))
+        free = float(problem.cost @ (problem.margin > 0.0))
+        most = free + max(accuracy - asked.accuracy_floor, 0.0)
+        if asked.accuracy_floor <= 0.0 or solution.cost <= most:
+            return solution._replace(excess=solution.excess + aims - asked.limits)
+        return self._affordable(problem, solution, most, asked)
+
+    def _affordable(self, problem: Problem, solution: Solution, most: float, asked: Fairness):
+        """The offset of the tightest relaxed bounds that costs no more than ``most``."""
+        nothing = Solution(np.zeros_like(solution.coef), 0.0, np.zeros(0), 0.0)
+        gaps = excess(problem, problem.margin) + problem.bounds
+        low, high, best = 0.0, 1.0, nothing
+        for _ in range(RELAXATIONS):
+            middle = 0.5 * (low + high)
+            relaxed = problem.bounds + middle * np.maximum(gaps - problem.bounds, 0.0)
+            found = solve_offset(problem._replace(bounds=relaxed), best)
+            if found.cost <= most:
+                high, best = middle, found
+            else:
+                low = middle
+        h = problem.directions @ best.coef + best.intercept
+        left = excess(problem, problem.margin + h) + problem.bounds - asked.limits
+        return best._replace(excess=left)
+
+    # ----------------------------------------------------------------- reporting
+
+    def gaps(self, slots: Slots) -> dict[str, float]:
+        """Gap of every constraint: the largest over its events."""
+        gaps = np.array([self.measured.gap(s)[0] for s in range(len(slots))])
+        return {
+            c.name: float(np.fmax.reduce(gaps[slots.of(c.name)])) for c in slots.constraints
+        }
+
+    def errors(self, slots: Slots) -> dict[str, float]:
+        """Standard error of every constraint's gap: the largest over its events."""
+        errors = np.array([self.measured.gap(s)[1] for s in range(len(slots))])
+        return {
+            c.name: float(np.fmax.reduce(errors[slots.of(c.name)])) for c in slots.constraints
+        }
+
+    def details(self, slots: Slots, labels: Sequence[str]) -> list[dict[str, Any]]:
+        """What is known of every slot's gap, with a verdict that its error allows.
+
+        "kept": the gap and two standard errors are within the bound; "not kept": the gap
+        less two standard errors is beyond it; "not shown" otherwise.
+        """
+        rows = []
+        for s, (name, event) in enumerate(zip(slots.names, slots.events, strict=True)):
+            (gap, error), span = self.measured.gap(s), self.measured.span(s)
+            bound, counted = float(self.bounds[s]), self.measured.n_rows[s]
+            verdict = "kept" if gap + 2.0 * error <= bound else "not shown"
+            verdict = "not kept" if gap - 2.0 * error > bound else verdict
+            few = [labels[int(a)] for a in np.flatnonzero(~self.measured.known[s])]
+            rows.append(
+                {
+                    "constraint": name,
+                    "event": event,
+                    "gap": gap,
+                    "standard_error": error,
+                    "bound": bound,
+                    "verdict": verdict if span else "not measured",
+                    "highest": labels[span[0]] if span else None,
+                    "lowest": labels[span[1]] if span else None,
+                    "n_highest": int(counted[span[0]]) if span else 0,
+                    "n_lowest": int(counted[span[1]]) if span else 0,
+                    "unweighted_gap": self.measured.gap(s, unweighted=True)[0],
+                    "groups_left_out": few,
+                    "price": self.measured.price,
+                }
+            )
+        return rows
+
+    # ----------------------------------------------------------------- the whole
+
+    def hold_out(self, terms: NDArray) -> None:
+        """Let the offset have no weight on some terms, (n_terms,) bool."""
+        self.directions = self.directions.without(terms)
+
+    def carry(self, carry: Carry) -> None:
+        """Say the same of terms that have changed."""
+        self.directions = self.directions.carried(carry)
+        weight, constant = carry.weights(self.offset[:-1], self.offset[-1])
+        self.offset = np.append(weight, constant)
+        self.arrivals = Arrivals()
+
+    def copy(self) -> Self:
+        """A monitor that goes on alone; what no update writes into is shared."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        other.directions = self.directions.copy()
+        other.people = self.people.copy()
+        other.arrivals = self.arrivals.copy()
+        return other
+
+    def merge(self, other: Self, codes: NDArray) -> None:
+        """Take in what another monitor has seen; ``codes``: its groups' codes here.
+
+        People and shares merge exactly and in any order. Directions become their mean by
+        rows, and the offset is to be solved anew on the merged people.
+        """
+        self.add_groups(int(codes.max(initial=-1)) + 1)
+        own, theirs = self.shares.sum(), other.shares.sum()
+        part = theirs / (own + theirs) if own + theirs else 0.0
+        self.directions = self.directions.mean(other.directions, codes, part)
+        np.add.at(shares := self.shares.copy(), codes, other.shares)
+        self.shares = shares
+        since = min(self.people.n_seen - self.known_at, other.people.n_seen - other.known_at)
+        self.people.merge(other.people, codes)
+        self.known_at = self.people.n_seen - since
+        self.offset = (1.0 - part) * self.offset + part * other.offset
+        self.coef = np.zeros(self.directions.weight[:, :, 0].size)
+        self.arrivals = Arrivals()
+        self.solved_at = self.looked_at = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {
+            **vars(self),
+            "directions": self.directions.to_dict(),
+            "people": self.people.to_dict(),
+            "arrivals": self.arrivals.to_dict(),
+            "measured": self.measured.to_dict(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The monitor that `to_dict` has written."""
+        made = cls.__new__(cls)
+        vars(made).update(data)
+        made.directions = Directions.from_dict(data["directions"])
+        made.people = People.from_dict(data["people"])
+        made.arrivals = Arrivals.from_dict(data["arrivals"])
+        made.measured = Measured(**data["measured"])
+        return made
+
+
+class _Cases:
+    """The people of every cell on some rows."""
+
+    def __init__(self, monitor: BoundMonitor, asked: Fairness, rows: Rows) -> None:
+        self.asked = asked
+        self.rows = rows
+        self.n_groups = monitor.n_groups
+        self.code = np.where(rows.groups < 0, self.n_groups, rows.groups)
+        favored = rows.y == asked.favorable
+        self.members = _members(asked.slots.events, favored)
+        total = np.bincount(self.code, rows.weight, self.n_groups + 1)
+        shares = np.append(monitor.shares, 0.0)
+        self.by_person = rows.weight * _ratio(shares, total)[self.code]
+        self.by_person = self.by_person / max(self.by_person.sum(), 1e-300)
+
+    def _rows_of(self, s: int, margin: NDArray) -> NDArray:
+        """Rows that slot s is measured on: of its event, and refused for a distance."""
+        members = self.members[s] & (self.code < self.n_groups)
+        return members & (margin <= 0.0) if self._is_distance(s) else members
+
+    def _is_distance(self, s: int) -> bool:
+        return self.asked.slots.owners[s].uses_distance
+
+    def slots(self, scored: Scored, margin: NDArray) -> list[Slot]:
+        """The slots as the solver wants them, groups with too few people left out."""
+        slots = []
+        for s in range(len(self.members)):
+            counted = np.bincount(self.code[self._rows_of(s, margin)], minlength=self.n_groups)
+            compared = np.flatnonzero(counted[: self.n_groups] >= MIN_CELL_ROWS)
+            number = np.full(self.n_groups + 1, len(compared))
+            number[compared] = np.arange(len(compared))
+            group = np.where(self.members[s], number[self.code], len(compared))
+            total = np.bincount(group, self.rows.weight, len(compared) + 1)
+            weight = self.rows.weight / np.maximum(total, 1e-300)[group]
+            inverse_norm = None
+            if self._is_distance(s) and scored.distance is not None:
+                inverse_norm = scored.distance / np.maximum(np.abs(margin), SMALLEST_MARGIN)
+            slots.append(Slot(group, weight, len(compared), inverse_norm))
+        return slots
+
+    def measure(self, scored: Scored, margin: NDArray) -> Measured:
+        """Means, their variances and numbers of people in every cell, and the price."""
+        measured = Measured.nothing(len(self.members), self.n_groups)
+        granted = (margin > 0.0).astype(np.float64)
+        for s in range(len(self.members)):
+            rows = np.flatnonzero(self._rows_of(s, margin))
+            value = scored.distance if self._is_distance(s) else granted
+            assert value is not None
+            self._fill(measured, s, rows, value[rows])
+        changed = granted - (scored.margin > 0.0)
+        measured.price = float(self.by_person @ (scored.cost * changed))
+        measured.granted = float(self.by_person @ granted)
+        return measured
+
+    def _fill(self, measured: Measured, s: int, rows: NDArray, value: NDArray) -> None:
+        """The cells of slot s."""
+        code, weight, n = self.code[rows], self.rows.weight[rows], self.n_groups
+        count, total = np.bincount(code, minlength=n), np.bincount(code, weight, n)
+        mean = _ratio(np.bincount(code, weight * value, n), total)
+        spread = np.bincount(code, (weight * (value - mean[code])) ** 2, n)
+        measured.mean[s] = mean
+        measured.variance[s] = _ratio(spread, total * total)
+        measured.n_rows[s] = count
+        measured.unweighted[s] = _ratio(np.bincount(code, value, n), count)
+
+
+def _label_event(event: str) -> str:
+    """The event as far as labels tell: who is refused may be anybody."""
+    return "all" if event == "refused" else event
+
+
+def _label_events(slots: Slots) -> tuple[str, ...]:
+    """The label events that constraints speak of, each once."""
+    return tuple(dict.fromkeys(_label_event(event) for event in slots.events))
+
+
+def _members(events, favored: NDArray) -> NDArray:
+    """Rows of each event as far as labels tell, (n_events, n_samples) bool."""
+    nobody = np.zeros(len(favored), dtype=bool)
+    outcome = Outcome(favored, nobody, nobody, nobody)
+    return np.array([EVENTS[event](outcome) for event in events]).reshape(-1, len(favored))
+
+
+def _ratio(values: NDArray, total: NDArray) -> NDArray:
+    """Quotient, 0 where there is nothing."""
+    return np.divide(values, total, where=total > 0, out=np.zeros(len(total)))

@@ -1,0 +1,137 @@
+r"""Directions: linear scores of the groups, learned beside the experts.
+
+For every label event e that a constraint speaks of, a softmax regression of the group on what
+the experts see,
+
+.. math:: r_{ea}(x) = v_{ea}^\top (x, 1), \qquad
+          P(a \mid x, e) \approx \mathrm{softmax}_a\, r_{ea}(x),
+
+learns by one Adagrad step per batch, from the rows whose group is known. Its scores are the
+directions along which `offset` may shift the mixture. They only say *in what way* people of
+different groups differ in x; how far to shift is solved for. Nothing is predicted with them.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from scipy.special import softmax
+
+from skfeamoe._terms import Carry
+
+RATE = 0.1
+"""Step size. The length of a direction does not matter, only where it points."""
+
+SHRINK = 1e-4
+"""Strength of the L2 penalty, so that a group that is known for certain stays finite."""
+
+ROWS_PER_STEP = 32.0
+"""A gradient is a sum over rows divided by this number, as in the training of the experts."""
+
+SMALL = 1e-10
+"""Smallest denominator of a step."""
+
+
+class Directions:
+    """Linear scores of all groups within label events, (n_events, n_groups, n_terms + 1)."""
+
+    def __init__(self, events: Sequence[str], n_groups: int, n_terms: int) -> None:
+        self.events = tuple(events)
+        self.weight = np.zeros((len(self.events), n_groups, n_terms + 1))
+        self.squares = np.zeros_like(self.weight)
+
+    @property
+    def n_groups(self) -> int:
+        """Groups that have a direction."""
+        return self.weight.shape[1]
+
+    def with_groups(self, n_groups: int) -> "Directions":
+        """The same directions with room for groups that have just appeared."""
+        new = ((0, 0), (0, n_groups - self.n_groups), (0, 0))
+        return self._with(np.pad(self.weight, new), np.pad(self.squares, new))
+
+    def _with(self, weight: NDArray, squares: NDArray) -> "Directions":
+        """Directions of the same events with other numbers."""
+        other = Directions(self.events, 0, 0)
+        other.weight, other.squares = weight, squares
+        return other
+
+    def update(self, Z, groups: NDArray, members: NDArray, weight: NDArray) -> None:
+        """One step on a batch.
+
+        Parameters
+        ----------
+        Z : ndarray or CSR of shape (n_samples, n_terms)
+            What the experts see.
+        groups : ndarray of shape (n_samples,)
+            Group codes; rows with -1 teach nothing here.
+        members : ndarray of shape (n_events, n_samples)
+            True where a row belongs to the event.
+        weight : ndarray of shape (n_samples,)
+            Weights of the rows.
+        """
+        known = groups >= 0
+        if self.n_groups < 2 or not known.any():
+            return
+        n_events, n_groups, width = self.weight.shape
+        flat = self.weight.reshape(n_events * n_groups, width)
+        scores = (Z @ flat[:, :-1].T + flat[:, -1]).reshape(-1, n_events, n_groups)
+        residual = softmax(scores, axis=2)
+        residual[known, :, groups[known]] -= 1.0
+        counted = (members * (known * weight / ROWS_PER_STEP)).T
+        residual *= counted[:, :, None]
+        slopes = residual.reshape(len(groups), -1)
+        gradient = np.empty_like(flat)
+        gradient[:, :-1] = (Z.T @ slopes).T if issparse(Z) else slopes.T @ Z
+        gradient[:, -1] = slopes.sum(axis=0)
+        gradient[:, :-1] += (SHRINK * counted.sum() / max(n_events, 1)) * flat[:, :-1]
+        squares = self.squares.reshape(flat.shape) + gradient * gradient
+        moved = flat - RATE * gradient / (np.sqrt(squares) + SMALL)
+        self.squares = squares.reshape(self.squares.shape)
+        self.weight = moved.reshape(self.weight.shape)
+
+    def scores(self, Z) -> NDArray:
+        """Directions of all rows, (n_samples, n_events * n_groups), without constants."""
+        return Z @ self.weight[:, :, :-1].reshape(-1, self.weight.shape[2] - 1).T
+
+    def combine(self, coef: NDArray) -> NDArray:
+        """The linear function that coefficients of all directions make, (n_terms,)."""
+        return np.tensordot(coef, self.weight[:, :, :-1].reshape(len(coef), -1), 1)
+
+    def carried(self, carry: Carry) -> "Directions":
+        """The same scores on terms that have changed."""
+        parts = []
+        for array, move in ((self.weight, carry.weights), (self.squares, carry.states)):
+            weight, constant = move(array[:, :, :-1], array[:, :, -1])
+            parts.append(np.concatenate([weight, constant[:, :, None]], axis=2))
+        return self._with(*parts)
+
+    def without(self, terms: NDArray) -> "Directions":
+        """The same directions with no weight on some terms, (n_terms,) bool."""
+        weight = self.weight.copy()
+        weight[:, :, :-1][:, :, terms] = 0.0
+        return self._with(weight, self.squares)
+
+    def mean(self, other: "Directions", codes: NDArray, part: float) -> "Directions":
+        """Mean with other directions, which count for ``part``; codes of their groups here."""
+        weight, squares = (1.0 - part) * self.weight, (1.0 - part) * self.squares
+        weight[:, codes] += part * other.weight
+        squares[:, codes] += part * other.squares
+        return self._with(weight, squares)
+
+    def copy(self) -> "Directions":
+        """The same directions; updates replace arrays, so they are shared."""
+        return self._with(self.weight, self.squares)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {"events": list(self.events), "weight": self.weight, "squares": self.squares}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Directions":
+        """The directions that `to_dict` has written."""
+        made = cls(data["events"], 0, 0)
+        made.weight, made.squares = data["weight"], data["squares"]
+        return made

@@ -1,0 +1,139 @@
+"""The last people of every group: rows that are kept to be decided on again.
+
+A control that averages past decisions steers by decisions of older models. So rows of known
+group are kept as they came, and whoever wants to know a gap has the present model decide on
+them: nothing lags, a group of which one row in a thousand is, is seen on as many people as
+any other, and a gap can be told while no group is known at all. The last `KEPT_ROWS` rows are
+kept, in equal parts of all groups but at least `LEAST_OF_GROUP` of each; with very many groups
+`MOST_ROWS` is the limit.
+"""
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+
+from skfeamoe._rows import Rows, in_container
+
+KEPT_ROWS = 4096
+LEAST_OF_GROUP = 256
+MOST_ROWS = 16_384
+
+
+class Kept(NamedTuple):
+    """Rows with their numbers in the stream."""
+
+    rows: Rows
+    arrival: NDArray  # (n_samples,)
+
+
+def rows_per_group(n_groups: int) -> int:
+    """How many rows of each group are kept."""
+    n_groups = max(n_groups, 1)
+    return max(KEPT_ROWS // n_groups, min(LEAST_OF_GROUP, MOST_ROWS // n_groups), 1)
+
+
+class People:
+    """The last rows of every group; batches wait until the rows are asked for.
+
+    Nothing that is kept is ever written into, so copies share it.
+    """
+
+    def __init__(self, *, sparse: bool = False) -> None:
+        self.sparse = sparse  # rows are kept as CSR
+        self.parts: list[Kept] = []
+        self.n_seen = 0  # rows of the stream, those of unknown group included
+
+    def __len__(self) -> int:
+        return sum(len(part.arrival) for part in self.parts)
+
+    def update(self, rows: Rows) -> None:
+        """Take in a batch, of which rows of known group and weight are kept."""
+        known = np.flatnonzero((rows.groups >= 0) & (rows.weight > 0.0))
+        if len(known):
+            kept = rows.take(known)
+            if issparse(kept.X) is not self.sparse:
+                kept = kept.with_columns(in_container(kept.X, sparse=self.sparse))
+            self.parts = [*self.parts, Kept(kept, self.n_seen + known)]
+        self.n_seen += len(rows)
+
+    def gather(self, n_groups: int) -> Kept | None:
+        """All rows in the order of the stream, no more of a group than its part."""
+        if not self.parts:
+            return None
+        kept = _join(self.parts)
+        place = _place_from_end(kept.rows.groups)
+        late = place < rows_per_group(n_groups)
+        if not late.all():
+            index = np.flatnonzero(late)
+            kept = Kept(kept.rows.take(index), kept.arrival[index])
+        self.parts = [kept]
+        return kept
+
+    def forget(self, before: int, group: int) -> None:
+        """Drop the rows of a group that came before a row of the stream."""
+        parts = []
+        for part in self.parts:
+            late = np.flatnonzero((part.arrival >= before) | (part.rows.groups != group))
+            if len(late):
+                parts.append(Kept(part.rows.take(late), part.arrival[late]))
+        self.parts = parts
+
+    def copy(self) -> Self:
+        """The same people; what is kept is shared."""
+        other = type(self)(sparse=self.sparse)
+        other.parts, other.n_seen = self.parts, self.n_seen
+        return other
+
+    def merge(self, other: Self, codes: NDArray) -> None:
+        """Take in the people of another stream, as if both had run side by side.
+
+        ``codes`` are the codes that its groups have here. Both streams end at the same time.
+        """
+        end = max(self.n_seen, other.n_seen)
+        parts = []
+        for stream, recode in ((self, None), (other, codes)):
+            for rows, arrival in stream.parts:
+                groups = rows.groups if recode is None else recode[rows.groups]
+                moved = Rows(rows.X, rows.y, groups, rows.weight)
+                parts.append(Kept(moved, arrival + end - stream.n_seen))
+        self.n_seen = end
+        if parts:
+            joined = _join(parts)
+            order = np.argsort(joined.arrival, kind="stable")
+            self.parts = [Kept(joined.rows.take(order), joined.arrival[order])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        data: dict[str, Any] = {"sparse": self.sparse, "n_seen": self.n_seen, "rows": {}}
+        if self.parts:
+            kept = _join(self.parts)
+            data |= {"rows": kept.rows.to_dict(), "arrival": kept.arrival}
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The people that `to_dict` has written."""
+        made = cls(sparse=data["sparse"])
+        made.n_seen = data["n_seen"]
+        if data["rows"]:
+            made.parts = [Kept(Rows.from_dict(data["rows"]), data["arrival"])]
+        return made
+
+
+def _join(parts: list[Kept]) -> Kept:
+    """All parts as one, in their order."""
+    arrival = np.concatenate([part.arrival for part in parts])
+    return Kept(Rows.join([part.rows for part in parts]), arrival)
+
+
+def _place_from_end(groups: NDArray) -> NDArray:
+    """How many rows of the same group come after each row, (n_samples,)."""
+    n = len(groups)
+    order = np.argsort(groups, kind="stable")
+    ranked = groups[order]
+    last = np.searchsorted(ranked, ranked, side="right")
+    place = np.empty(n, dtype=np.intp)
+    place[order] = last - 1 - np.arange(n)
+    return place
