@@ -17,6 +17,9 @@ from skfeamoe.exceptions import FairnessWarning
 LAPSED_ROWS = 10_000
 """Rows without a known group after which a bound is said to rest on people long ago."""
 
+SETTLED_ROWS = 4000
+"""Rows of a stream before bounds that are not kept are told: experts are still young."""
+
 NEARLY_ALL = 0.01
 """A bound that is kept while fewer than this part of the people get the other decision is
 kept by a constant decision."""
@@ -170,7 +173,8 @@ def warn_in_stream(estimator, model: Model, episodes: tuple[str, ...]) -> tuple[
     if not isinstance(monitor, BoundMonitor) or not monitor.measured.is_comparable():
         return ()
     found = {}
-    reasons = _unmet(estimator, model, "on the people seen last", 2.0)
+    young = model.clock.n_samples_seen < SETTLED_ROWS
+    reasons = [] if young else _unmet(estimator, model, "on the people seen last", 2.0)
     if reasons:
         found["unmet"] = ". ".join(reasons)
     waited = monitor.people.n_seen - monitor.known_at
