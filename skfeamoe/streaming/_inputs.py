@@ -167,11 +167,26 @@ class InputMonitor:
         columns += ["psi_noise", "wasserstein", "missing_rate", "new_rate", "new_values"]
         return pd.DataFrame(lines, columns=columns)
 
-    def moved(self, since_row: int, row: int, code: int | None) -> list[tuple[str, float]]:
-        """Columns that moved for a group around an alarm, with their stability index.
+    def moved(
+        self, since_row: int, row: int, code: int | None, *, others: bool = False
+    ) -> list[tuple[str, float]]:
+        """Return the columns that moved around an alarm, the furthest first.
 
-        Compares the up to three windows before the change with those from it to the alarm;
-        `code` None is everyone.
+        Compares the up to three windows before the change with those from it to the alarm.
+
+        Parameters
+        ----------
+        since_row, row : int
+            Where the change began, and where it was noticed.
+        code : int or None
+            Whose columns: code of a group, None for everyone.
+        others : bool, default=False
+            Whether all but this group are meant.
+
+        Returns
+        -------
+        list of tuple of (str, float)
+            Column and stability index, if that is beyond 0.1 and beyond noise.
         """
         before = [w for w in self.windows if w.last_row < since_row][-3:]
         after = [w for w in self.windows if w.last_row >= since_row and w.first_row <= row]
@@ -182,6 +197,9 @@ class InputMonitor:
         found = []
         for j, column in enumerate(self.columns):
             old, new = (_group_counts(side, j, code) for side in (before, after))
+            if others:
+                everyone = (_group_counts(side, j, None) for side in (before, after))
+                old, new = (a - b for a, b in zip(everyone, (old, new), strict=True))
             if min(old.sum(), new.sum()) < 30:
                 continue
             index = stability_index(old, new)

@@ -546,8 +546,16 @@ feature_groups, more_bounds, shown
         """Columns of the inputs that moved around an alarm."""
         if self.inputs is None:
             return ""
-        found = self.inputs.moved(alarm["since_row"], alarm["row"], alarm["group"])
-        return ", ".join(f"{name} (PSI {index:.2f})" for name, index in found[:3])
+        place, code = (alarm["since_row"], alarm["row"]), alarm["group"]
+        found = [(index, name, "") for name, index in self.inputs.moved(*place, code)]
+        if code is not None:  # a contrast moves with the group or with all the others
+            names = self.group_names
+            rest = names[1 - code] if len(names) == 2 else f"all but {names[code]}"
+            found = [(index, name, f" of {names[code]}") for index, name, _ in found]
+            others = self.inputs.moved(*place, code, others=True)
+            found += [(index, name, f" of {rest}") for name, index in others]
+        found.sort(reverse=True)
+        return ", ".join(f"{name}{who} (PSI {index:.2f})" for index, name, who in found[:3])
 
     def _views(self):
         """Walk over points, models and views."""

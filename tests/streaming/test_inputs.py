@@ -1,0 +1,89 @@
+"""What changed in the inputs: known values, noise by simulation, ties to alarms."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import wasserstein_distance
+
+from skfeamoe.streaming import InputMonitor, monitor
+from skfeamoe.streaming._inputs import stability_index, stability_noise
+
+
+def test_index_is_the_formula():
+    old, new = np.array([30.0, 50.0, 20.0]), np.array([10.0, 60.0, 30.0])
+    p, q = (x + 0.5 for x in (old, new))
+    p, q = p / p.sum(), q / q.sum()
+    assert stability_index(old, new) == pytest.approx(((q - p) * np.log(q / p)).sum())
+    assert stability_index(old, old) == 0.0
+
+
+@pytest.mark.parametrize("n", [100, 1_000])
+def test_noise_is_exceeded_once_in_twenty_times_without_a_change(n):
+    rng = np.random.default_rng(0)
+    shares = np.full(10, 0.1)
+    draws = rng.multinomial(n, shares, size=(2_000, 2)).astype(float)
+    over = [stability_index(a, b) > stability_noise(a, b) for a, b in draws]
+    assert 0.03 < np.mean(over) < 0.07
+
+
+def test_wasserstein_is_that_of_scipy_in_standard_deviations():
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=500), rng.normal(0.7, 1.0, 500)
+    watch = InputMonitor(window=500)
+    watch.update(pd.DataFrame({"x": first}))
+    watch.update(pd.DataFrame({"x": second}))
+    want = wasserstein_distance(first, second) / first.std()
+    assert watch.table()["wasserstein"].iloc[0] == pytest.approx(want)
+
+
+def test_missing_rates_and_new_categories_are_told():
+    watch = InputMonitor(window=100)
+    watch.update(pd.DataFrame({"town": ["a", "b"] * 50, "x": np.arange(100.0)}))
+    later = pd.DataFrame({"town": ["a", "z", "z", None] * 25, "x": [1.0, np.nan] * 50})
+    watch.update(later)
+    table = watch.table().set_index("column")
+    assert table.loc["town", "new_rate"] == 0.5
+    assert table.loc["town", "new_values"] == "z"
+    assert table.loc["town", "missing_rate"] == 0.25
+    assert table.loc["x", "missing_rate"] == 0.5
+    assert (table["psi"] > table["psi_noise"]).all()
+
+
+def test_how_rows_arrive_makes_no_difference():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=1_000), "t": rng.choice(["a", "b"], 1_000)})
+    tables = []
+    for size in (1, 37, 1_000):
+        watch = InputMonitor(window=200)
+        for start in range(0, 1_000, size):
+            watch.update(frame.iloc[start : start + size])
+        tables.append(watch.table())
+    pd.testing.assert_frame_equal(tables[0], tables[1])
+    pd.testing.assert_frame_equal(tables[0], tables[2])
+
+
+def test_an_alarm_names_the_column_that_moved_for_its_group():
+    pytest.importorskip("river", reason="needs river, of the extra `drift`")
+    rng = np.random.default_rng(0)
+    n = 8_000
+    sex = rng.choice(["f", "m"], n)
+    moved = (sex == "f") & (np.arange(n) >= 4_000)
+    X = pd.DataFrame({"debt": rng.normal(0, 1, n) + 2 * moved, "age": rng.normal(size=n)})
+    chosen = (X["debt"] + rng.normal(size=n) < 0.5).astype(int)
+    result = monitor(None, chosen.to_numpy(), sensitive_features=sex, X=X, input_window=400)
+    alarms = result.alarms
+    first = alarms.iloc[0]
+    assert first["cause"] == "selection_rate_gap"
+    assert abs(first["row"] - 4_000) < 600
+    assert first["moved"].startswith("debt of f (PSI")
+    assert "age" not in first["moved"]
+    drift = result.input_drift
+    late = drift[(drift["first_row"] >= 4_400) & (drift["column"] == "debt")]
+    by_group = late.groupby("group")["psi"].median()
+    assert by_group["f"] > 1.0
+    assert by_group["m"] < 0.1
+
+
+def test_wrong_windows_are_refused():
+    with pytest.raises(ValueError, match="window must be a number of rows from 10"):
+        InputMonitor(window=3)

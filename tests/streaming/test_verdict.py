@@ -1,0 +1,175 @@
+"""Three answers: what is kept, what is not, and what the rows do not show."""
+
+import numpy as np
+import pytest
+
+from skfeamoe.streaming import monitor
+from skfeamoe.streaming._words import apart
+
+pytest.importorskip("river", reason="needs river, of the extra `drift`")
+
+
+def decisions(rates, n=20_000, seed=0):
+    """Truths, decisions and groups; rates is a function of (row, group) or two numbers."""
+    rng = np.random.default_rng(seed)
+    sex = rng.integers(2, size=n)
+    rate = rates(np.arange(n), sex) if callable(rates) else np.array(rates)[sex]
+    chosen = (rng.random(n) < rate).astype(int)
+    return rng.integers(2, size=n), chosen, np.array(["f", "m"])[sex]
+
+
+def judged(y, chosen, sex, bound=0.05, **options):
+    """The verdict on demographic parity."""
+    result = monitor(y, chosen, sensitive_features=sex, window=2_000, **options)
+    return result.verdict(bound=bound, measure="demographic_parity_difference", anytime=False)
+
+
+def test_a_small_gap_of_many_rows_is_kept():
+    verdict = judged(*decisions((0.5, 0.505)))
+    assert verdict.answer == "kept"
+    assert verdict.whole.interval.high < 0.05
+    assert "decisions kept its bound" in verdict.sentence
+    assert verdict.windows.share_within > 0.9
+
+
+def test_a_wide_gap_is_not_kept():
+    verdict = judged(*decisions((0.4, 0.6)))
+    assert verdict.answer == "not kept"
+    assert "did NOT keep its bound" in verdict.sentence
+    assert (verdict.whole.highest.name, verdict.whole.lowest.name) == ("m", "f")
+
+
+def test_an_interval_across_the_bound_shows_nothing():
+    verdict = judged(*decisions((0.5, 0.5), n=400))
+    assert verdict.answer == "not shown"
+    assert verdict.whole.interval.low == 0.0
+    assert verdict.whole.interval.high > 0.05
+    assert "the interval reaches beyond the bound" in verdict.sentence
+
+
+def test_signs_that_cancel_in_the_whole_are_seen_in_windows():
+    """Each world favors another group: the whole gap is nothing, the windows' is .2."""
+    verdict = judged(
+        *decisions(lambda row, sex: 0.5 + 0.1 * (2 * sex - 1) * (1 - 2 * (row >= 10_000)))
+    )
+    assert verdict.whole.interval.value < 0.03
+    assert verdict.answer == "not kept"
+    assert verdict.windows.n_above >= 8
+    assert "separate windows lie beyond the bound by more than noise" in verdict.sentence
+
+
+def test_approving_everybody_is_not_keeping_a_bound():
+    verdict = judged(*decisions((0.995, 0.985)))
+    assert verdict.whole.interval.high < 0.05
+    assert verdict.answer == "not shown"
+    assert "nearly everybody gets the same answer" in verdict.sentence
+    assert any("of the decisions are 1" in caution for caution in verdict.cautions)
+
+
+def test_accuracy_below_the_majority_is_said():
+    rng = np.random.default_rng(0)
+    y = (rng.random(8_000) < 0.8).astype(int)
+    chosen = np.where(rng.random(8_000) < 0.7, y, 1 - y)
+    verdict = judged(y, chosen, rng.choice(["f", "m"], 8_000))
+    assert any("does not exceed" in caution for caution in verdict.cautions)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_of_a_steady_gap_are_no_more_outside_than_noise_says(seed):
+    """The share that noise explains is that of windows drawn at the true rates."""
+    y, chosen, sex = decisions((0.5, 0.54), n=60_000, seed=seed)
+    verdict = judged(y, chosen, sex)
+    windows = verdict.windows
+    assert windows.n_disjoint >= 25
+    assert verdict.answer in ("kept", "not shown")
+    assert windows.n_above == 0
+    error = np.sqrt(windows.share_noise * (1 - windows.share_noise) / windows.n_disjoint)
+    assert abs(1 - windows.share_within - windows.share_noise) < 4 * error + 0.02
+
+
+def test_windows_of_a_gap_within_its_bound_hardly_ever_raise_an_alarm():
+    """At the bound itself, one run in twenty at most may be called not kept by its windows."""
+    wrong = 0
+    for seed in range(60):
+        y, chosen, sex = decisions((0.475, 0.525), n=12_000, seed=seed)
+        verdict = judged(y, chosen, sex, detector_params={"clock": 10**6})
+        wrong += verdict.windows.n_above > 0
+    assert wrong <= 7  # 3 expected at most; 7 or fewer with probability .98
+
+
+def test_groups_too_small_for_windows_are_named_and_counted_in_the_whole():
+    y, chosen, sex = decisions((0.5, 0.5))
+    race = sex.astype(object)
+    race[:400:2] = "x"  # 200 rows, all in the beginning
+    chosen[:400:2] = 1
+    verdict = judged(y, chosen, race)
+    assert verdict.left_out == [("x", 200)]
+    assert verdict.whole.interval.value < 0.03
+    assert verdict.others.interval.value > 0.4
+    assert verdict.answer == "not kept"
+    text = " ".join(verdict.sentences)
+    assert "Not compared for want of rows in windows: x (200)" in text
+
+
+def test_windows_and_totals_compare_the_same_groups():
+    y, chosen, sex = decisions((0.5, 0.5))
+    race = sex.astype(object)
+    race[::400] = "rare"  # 50 rows in all, 5 in a window
+    chosen[::400] = 0
+    result = monitor(y, chosen, sensitive_features=race, window=2_000)
+    for view in ("window", "cumulative"):
+        table = result.gap_table(view=view)
+        assert "rare" not in set(table["highest"]) | set(table["lowest"])
+
+
+def test_nothing_to_compare_is_not_kept():
+    y, chosen, _ = decisions((0.5, 0.5), n=2_000)
+    verdict = judged(y, chosen, np.full(2_000, "all"))
+    assert verdict.answer == "not shown"
+    assert "cannot be measured" in verdict.sentence
+    assert verdict.sentences
+
+
+def test_without_a_full_window_the_verdict_says_so():
+    y, chosen, sex = decisions((0.5, 0.5), n=1_000)
+    verdict = judged(y, chosen, sex, bound=0.5)
+    assert verdict.windows is None
+    assert "No window was full" in " ".join(verdict.sentences)
+
+
+def test_ratios_are_judged_from_below():
+    y, chosen, sex = decisions((0.5, 0.7))
+    result = monitor(y, chosen, sensitive_features=sex, window=2_000)
+    four_fifths = result.verdict(bound=0.8, measure="demographic_parity_ratio")
+    assert four_fifths.answer == "not kept"
+    assert four_fifths.whole.interval.value == pytest.approx(0.71, abs=0.03)
+    assert result.verdict(bound=0.5, measure="demographic_parity_ratio").answer == "kept"
+
+
+def test_intervals_of_a_monitor_hold_at_any_time():
+    y, chosen, sex = decisions((0.5, 0.5), n=4_000)
+    result = monitor(y, chosen, sensitive_features=sex)
+    usual = result.gap_table(view="cumulative")
+    anytime = result.gap_table(view="cumulative", anytime=True)
+    assert (anytime["high"] > usual["high"]).all()
+    verdict = result.verdict(bound=0.2)
+    assert verdict.whole.interval.high == anytime["high"].iloc[-1]
+    with pytest.raises(ValueError, match="view='cumulative'"):
+        result.gap_table(anytime=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "bound", "text"),
+    [(0.05004, 0.05, "0.05004"), (0.04996, 0.05, "0.04996"), (0.05, 0.05, "0.050"),
+     (0.1, 0.05, "0.100"), (0.0500000001, 0.05, "0.0500000001")],
+)  # fmt: skip
+def test_text_and_sign_never_contradict_each_other(value, bound, text):
+    assert apart(value, bound) == text
+
+
+def test_alarms_tell_what_they_rest_on():
+    y, chosen, sex = decisions(lambda row, sex: np.where((row > 5_000) & (sex == 0), 0.1, 0.6))
+    alarms = monitor(y, chosen, sensitive_features=sex).alarms
+    gap = alarms[alarms["cause"] == "selection_rate_gap"].iloc[0]
+    assert gap["n_before"] > 1_000
+    assert 0 < gap["n_after"] < 500
