@@ -106,6 +106,14 @@ def _takes_tables(estimator) -> bool:
 
 def _with_objects(X):
     """Rows of a list as an array of objects where some of them are text."""
+    if isinstance(X, np.ndarray) and X.dtype.kind in "US":
+        try:
+            return X.astype(np.float64)
+        except ValueError:
+            raise ValueError(
+                f"X must not be an array of text (dtype {X.dtype}), in which numbers would "
+                "have become text; pass a data frame, or an array with dtype=object"
+            ) from None
     rows = X if isinstance(X, list) and X and isinstance(X[0], (list, tuple)) else []
     if any(isinstance(value, str) for row in rows for value in row):
         return np.array(X, dtype=object)

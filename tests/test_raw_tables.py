@@ -292,6 +292,11 @@ def test_text_where_a_model_of_numbers_runs():
         model.predict(text)
 
 
+def test_arrays_of_text_are_refused_with_the_remedy():
+    with pytest.raises(ValueError, match="dtype=object"):
+        FEAMOEClassifier(None).fit(np.array([["a", "1"], ["b", "2"]] * 20), [0, 1] * 20)
+
+
 def test_categories_by_number_name_and_mask_are_the_same():
     codes = pd.DataFrame({"state": np.arange(400) % 7, "age": np.arange(400.0)})
     y = (codes["state"] == 3).astype(int).to_numpy()

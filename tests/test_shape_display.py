@@ -10,7 +10,7 @@ import pytest
 from raw_tables import make_table
 
 from skfeamoe import FEAMOEClassifier
-from skfeamoe.inspection import ShapeDisplay
+from skfeamoe.inspection import CoefficientsDisplay, ShapeDisplay
 
 FRAME, Y, _ = make_table(1500)
 
@@ -72,6 +72,11 @@ def test_most_telling_columns_come_by_default(model):
 def test_what_cannot_be_drawn(model, options, words):
     with pytest.raises(ValueError, match=words):
         ShapeDisplay.from_estimator(model, **options)
+
+
+def test_coefficients_are_not_drawn_of_functions(model):
+    with pytest.raises(ValueError, match="ShapeDisplay"):
+        CoefficientsDisplay.from_estimator(model)
 
 
 def test_linear_experts_have_coefficients_instead():

@@ -102,7 +102,9 @@ class TableEncoder:
         """One column as numbers."""
         if self.kinds[j] == CATEGORY:
             _check_same_kind(self.labels[j], column)
-            return _codes(_labels_of(column), self._index[j])
+            labels, which = _labels_of(column)
+            codes = _codes(labels, self._index[j])
+            return codes if which is None else codes[which]
         if column.kind == CATEGORY:
             present = next((v for v in column.values if v is not None), None)
             if present is None:
@@ -149,14 +151,21 @@ def read_table(X) -> Table | None:
 def _frame_column(series) -> Column:
     """A column of a data frame."""
     name, dtype = str(series.name), series.dtype
-    if getattr(getattr(series.to_native(), "dtype", None), "kind", "") == "c":
+    native = series.to_native()
+    kind = getattr(getattr(native, "dtype", None), "kind", "")
+    if kind and kind in "fiu" and isinstance(native.dtype, np.dtype):
+        return Column(name, NUMBER, np.asarray(native, dtype=np.float64))
+    if kind == "c":
         raise ValueError(f"Complex data not supported: column {name!r}")
     if dtype == nw.Boolean:
         return Column(name, FLAG, _floats(series.cast(nw.Float64)))
     if dtype.is_numeric():
         return Column(name, NUMBER, _floats(series.cast(nw.Float64)))
     if dtype in (nw.String, nw.Categorical, nw.Enum):
-        return Column(name, CATEGORY, [_plain(value, name) for value in series.to_list()])
+        values = series.to_list()
+        return Column(
+            name, CATEGORY, [v if v.__class__ is str else _plain(v, name) for v in values]
+        )
     if dtype == nw.Object:
         return _object_column(name, series.to_list())
     if dtype.is_temporal():
@@ -224,16 +233,15 @@ def _plain(value, name: str):
     return str(value)
 
 
-def _labels_of(column: Column) -> list:
-    """The labels of a column of categories, or of numbers that are taken for such."""
+def _labels_of(column: Column) -> tuple[list, NDArray | None]:
+    """Labels of a column of categories; of numbers the distinct ones, and their places."""
     if column.kind == CATEGORY:
-        return column.values
+        return column.values, None
+    values, which = np.unique(column.values, return_inverse=True)
     if column.kind == FLAG:
-        return [None if np.isnan(v) else bool(v) for v in column.values]
-    return [
-        None if np.isnan(v) else int(v) if v.is_integer() else float(v)
-        for v in map(float, column.values)
-    ]
+        return [None if np.isnan(v) else bool(v) for v in values], which
+    plain = values.tolist()
+    return [None if v != v else int(v) if v.is_integer() else v for v in plain], which
 
 
 def _codes(labels: list, index: dict) -> NDArray:
@@ -245,7 +253,7 @@ def _codes(labels: list, index: dict) -> NDArray:
 def _extended(known: list, column: Column) -> list:
     """A dictionary with the labels of a column that it lacks."""
     _check_same_kind(known, column)
-    new = [v for v in dict.fromkeys(_labels_of(column)) if v is not None]
+    new = [v for v in dict.fromkeys(_labels_of(column)[0]) if v is not None]
     if known:
         have = set(known)
         new = [v for v in new if v not in have]
@@ -258,7 +266,7 @@ def _check_same_kind(known: list, column: Column) -> None:
     """Refuse numbers where categories are text, and text where they are numbers."""
     if not known:
         return
-    new = next((v for v in _labels_of(column) if v is not None), None)
+    new = next((v for v in _labels_of(column)[0] if v is not None), None)
     if new is not None and isinstance(new, str) != isinstance(known[0], str):
         raise ValueError(
             f"column {column.name!r} held categories such as {known[0]!r} when the model was "

@@ -83,6 +83,11 @@ class CoefficientsDisplay:
         display : CoefficientsDisplay
         """
         check_is_fitted(estimator)
+        if not estimator._terms.is_linear:
+            raise ValueError(
+                "CoefficientsDisplay shows coefficients of columns; this model has functions "
+                "of them: see skfeamoe.inspection.ShapeDisplay"
+            )
         position = class_position(estimator, label)
         expert = estimator.expert_coef_
         if expert.shape[1] == 1:
