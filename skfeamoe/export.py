@@ -411,10 +411,27 @@ def _expert_proba(graph: _Graph, model, z: str) -> str:
         hidden = _activated(graph, scores, model._model.ensemble.layout.activation)
         product = graph("MatMul", hidden, graph.constant(weight.transpose(0, 2, 1)))
         scores = graph("Add", product, graph.constant(bias[:, None, :]))
+    if (shift := model._model.loose_shift) is not None:
+        scores = graph("Add", scores, _shift(graph, model, z, shift))
     if len(model.classes_) > 2:
         return graph("Softmax", scores, axis=2)
     both = (graph("Sigmoid", graph("Neg", scores)), graph("Sigmoid", scores))
     return graph("Concat", *both, axis=2)
+
+
+def _shift(graph: _Graph, model, z: str, shift) -> str:
+    """What the offset that keeps bounds adds to every expert, (n_samples, n_outputs).
+
+    Linear experts have it in their coefficients; to networks it is added.
+    """
+    weight, bias = shift.offset[None, :-1], shift.offset[-1:]
+    if model._model.terms.is_linear:
+        weight, bias = model._model.terms.fold(weight, bias)
+    h = _linear(graph, z, weight, bias)
+    n_classes = len(model.classes_)
+    if n_classes == 2:
+        return h if shift.favorable == 1 else graph("Neg", h)
+    return graph("Mul", h, graph.constant(np.eye(n_classes)[[shift.favorable]]))
 
 
 def _linear(graph: _Graph, z: str, weight: NDArray, bias: NDArray) -> str:

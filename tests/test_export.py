@@ -81,6 +81,25 @@ def test_values_at_the_edge_of_floats_come_out_alike(expert):
     np.testing.assert_allclose(proba, model.predict_proba(far), rtol=0, atol=1e-12)
 
 
+@every_kind
+@pytest.mark.parametrize("favorable", [0, -1])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_offset_that_keeps_bounds_is_part_of_the_graph(expert, favorable, n_classes):
+    X, y, group = make_lending(1000, n_classes=n_classes)
+    model = fitted(
+        X,
+        y,
+        group,
+        difference_bound=0.1,
+        max_iter=2,
+        favorable_label=range(n_classes)[favorable],
+        **expert,
+    )
+    assert model._model.shift is not None
+    _, proba = run(to_onnx(model), X)
+    np.testing.assert_allclose(proba, model.predict_proba(X), rtol=0, atol=1e-12)
+
+
 def test_weights_of_generations_are_part_of_the_graph():
     pytest.importorskip("river", reason="river is of the extra drift")
     X, y, _ = make_lending(4000)

@@ -1,0 +1,194 @@
+"""Shards: partitions of Dask collections or delayed pieces, checked where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from skfeamoe._optional import optional
+from skfeamoe._rows import Rows
+from skfeamoe._terms import Terms
+from skfeamoe._training.model import Model
+from skfeamoe._training.reservoir import Reservoir
+
+PURPOSE = "skfeamoe.distributed"
+
+
+class Summary(NamedTuple):
+    """What the coordinator learns of a shard: no rows but a sample for explanations."""
+
+    n_rows: int
+    has_weight: bool
+    labels: list[str]  # of its groups
+    terms: Terms
+    background: Reservoir
+    model: Model  # untrained
+    attributes: dict[str, Any]  # that checking the input has given the estimator
+
+
+class Prepared(NamedTuple):
+    """A shard where it lives."""
+
+    rows: Rows
+    summary: Summary
+
+
+def delayed_shards(X, y, sensitive_features, sample_weight) -> list[dict[str, Any]]:
+    """The pieces of all parts, shard by shard, as arguments of `prepare`."""
+    dask = optional("dask", extra="distributed", purpose=PURPOSE)
+    X, parts = _split_columns(
+        X, {"y": y, "sensitive_features": sensitive_features, "sample_weight": sample_weight}
+    )
+    pieces = {"X": _pieces(X, "X")}
+    n_shards = len(pieces["X"])
+    for name, part in parts.items():
+        pieces[name] = [None] * n_shards if part is None else _pieces(part, name)
+        if len(pieces[name]) != n_shards:
+            raise ValueError(
+                f"{name} comes in {len(pieces[name])} pieces and X in {n_shards}; give both "
+                "the same partitions"
+            )
+    if not n_shards:
+        raise ValueError("X must have at least one shard, got none")
+    shards = [dict(zip(pieces, row, strict=True)) for row in zip(*pieces.values(), strict=True)]
+    return [dask.delayed(dict)(shard) for shard in shards]
+
+
+def _split_columns(X, parts: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """X without the columns that are named as another part, and these parts."""
+    named = {
+        name: part
+        for name, part in parts.items()
+        if isinstance(part, str) or (name == "sensitive_features" and _all_text(part))
+    }
+    if not named:
+        return X, parts
+    if not hasattr(X, "to_delayed") or not hasattr(X, "columns"):
+        raise ValueError(
+            f"{list(named)} are given as names of columns, which takes a Dask DataFrame for X, "
+            f"got {type(X).__name__}"
+        )
+    taken: list[str] = []
+    for name, part in named.items():
+        columns = [part] if isinstance(part, str) else list(part)
+        missing = [column for column in columns if column not in X.columns]
+        if missing:
+            raise ValueError(f"{name} names {missing}, which are no columns of X")
+        parts[name] = X[part]
+        taken += columns
+    return X.drop(columns=taken), parts
+
+
+def _all_text(part) -> bool:
+    """Whether a part is a list of names."""
+    return isinstance(part, (list, tuple)) and all(isinstance(name, str) for name in part)
+
+
+def _pieces(part, name: str) -> list:
+    """The partitions of a Dask collection, or the pieces of a list."""
+    if hasattr(part, "to_delayed"):
+        blocks = np.asarray(part.to_delayed(), dtype=object)
+        if blocks.ndim == 2 and blocks.shape[1] != 1:
+            raise ValueError(
+                f"{name} has its columns in {blocks.shape[1]} blocks; rechunk it so that every "
+                "block has all columns: X.rechunk({1: -1})"
+            )
+        return list(blocks.ravel())
+    if isinstance(part, (list, tuple)):
+        return list(part)
+    raise ValueError(
+        f"{name} must be a Dask DataFrame, Series or Array, or a list of shards, got "
+        f"{type(part).__name__}; one machine learns it by the classifier's own fit"
+    )
+
+
+def labels_of(shard: dict[str, Any]) -> NDArray:
+    """Class labels of a shard."""
+    return np.unique(np.asarray(shard["y"]))
+
+
+def same(value):
+    """The value itself, as a task: what all shards need is sent once, and not lost."""
+    return value
+
+
+def prepare(shard: dict[str, Any], seed: int, *, estimator, classes) -> Prepared:
+    """Check a shard where it is, and learn what standardization and explanations need."""
+    probe = clone(estimator).set_params(random_state=seed)
+    model, rows = probe._start(
+        shard["X"], shard["y"], classes, shard["sensitive_features"], shard["sample_weight"]
+    )
+    model.terms.update(rows.X, rows.weight)
+    model.background.update(rows.X, rows.weight)
+    unfitted = set(estimator.get_params(deep=False)) | {"_model"}
+    attributes = {name: v for name, v in vars(probe).items() if name not in unfitted}
+    summary = Summary(
+        len(rows),
+        bool(np.any(rows.weight)),
+        list(model.groups),
+        model.terms,
+        model.background,
+        model,
+        attributes,
+    )
+    return Prepared(rows, summary)
+
+
+def summary_of(prepared: Prepared) -> Summary:
+    """What travels of a shard."""
+    return prepared.summary
+
+
+def standardized(prepared: Prepared, codes: NDArray, *, terms: Terms) -> Rows:
+    """The rows of a shard in common units, with common codes of the groups."""
+    rows = prepared.rows
+    return Rows(terms.transform(rows.X), rows.y, recoded(rows.groups, codes), rows.weight)
+
+
+def sample_of(prepared: Prepared, codes: NDArray, n_rows: int) -> Rows:
+    """At most so many rows of a shard, evenly spaced, with common codes of the groups."""
+    rows = prepared.rows
+    index = np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).round().astype(np.intp)
+    taken = rows.take(index)
+    return Rows(taken.X, taken.y, recoded(taken.groups, codes), taken.weight)
+
+
+def recoded(groups: NDArray, codes: NDArray) -> NDArray:
+    """Codes of groups in a common list; unknown ones stay unknown."""
+    return np.append(codes, -1)[groups]
+
+
+def common_labels(summaries: Sequence[Summary]) -> tuple[list[str], list[NDArray]]:
+    """All group labels, in the order of the shards, and every shard's codes among them."""
+    labels = list(dict.fromkeys(label for summary in summaries for label in summary.labels))
+    number = {label: code for code, label in enumerate(labels)}
+    codes = [
+        np.array([number[label] for label in summary.labels], dtype=np.intp)
+        for summary in summaries
+    ]
+    return labels, codes
+
+
+def check_alike(summaries: Sequence[Summary]) -> None:
+    """Refuse shards of other columns than the first."""
+    first = summaries[0].attributes
+    table = first.get("_table")
+    categories = table is not None and any(table.is_category)
+    if categories or not all(summary.terms.is_linear for summary in summaries):
+        raise ValueError(
+            "skfeamoe.distributed.fit takes columns of numbers without holes and experts with "
+            'linear terms: categories, missing values and the knots of expert="additive" '
+            "would differ between shards; encode and impute before, and use another expert"
+        )
+    for k, summary in enumerate(summaries):
+        for name in ("n_features_in_", "feature_names_in_"):
+            mine, theirs = (np.asarray(x.get(name)) for x in (first, summary.attributes))
+            if not np.array_equal(mine, theirs):
+                raise ValueError(
+                    f"shard {k} has other columns than shard 0: {theirs} instead of {mine}; "
+                    "bring all shards to the same columns"
+                )

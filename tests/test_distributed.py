@@ -1,0 +1,435 @@
+"""A cluster learns what one machine learns, whatever shards and workers do."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from fairlearn.metrics import (
+    demographic_parity_difference,
+    equalized_odds_difference,
+    selection_rate,
+)
+from lending import make_lending
+from sklearn.model_selection import GridSearchCV
+
+from skfeamoe import FairnessWarning, FEAMOEClassifier
+from skfeamoe.datasets import make_credit_stream
+from skfeamoe.streaming import StreamMonitor
+
+pytest.importorskip("distributed", reason="distributed is of the extra distributed")
+
+import dask
+import dask.array as da
+import dask.dataframe as dd
+import joblib
+from distributed import Client, LocalCluster
+
+import skfeamoe.distributed as sd
+from skfeamoe.distributed import _rounds
+from skfeamoe.distributed._merge import region_scores
+
+sync = {"scheduler": "sync"}
+
+
+def two_processes():
+    return LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
+    )
+
+
+@pytest.fixture(scope="module")
+def client():
+    with two_processes() as cluster, Client(cluster) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def thread_client():
+    with Client(processes=False, n_workers=1, dashboard_address=":0") as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def credit():
+    stream = make_credit_stream(16_000, drift=None, random_state=0)
+    X, y, group = stream.data, stream.target, np.asarray(stream.sensitive_features)
+    return (X[:12_000], y[:12_000], group[:12_000]), (X[12_000:], y[12_000:], group[12_000:])
+
+
+def shards_of(parts, order, n_shards):
+    rows = np.array_split(order, n_shards)
+    return [
+        [part.iloc[r] if hasattr(part, "iloc") else part[r] for r in rows] for part in parts
+    ]
+
+
+def quality(model, rows):
+    X, y, group = rows
+    decided = model.predict(X)
+    gap = demographic_parity_difference(y, decided, sensitive_features=group)
+    return (decided == y).mean(), gap
+
+
+# ------------------------------------------------------------------------- fit
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bound", [None, 0.05])
+@pytest.mark.parametrize("shards", ["random", "sorted by group", "sorted by label"])
+def test_a_cluster_learns_what_one_machine_learns(client, credit, shards, bound):
+    train, test = credit
+    parameters = {"constraints": None} if bound is None else {"difference_bound": bound}
+    alone = FEAMOEClassifier(random_state=0, **parameters)
+    alone.fit(train[0], train[1], sensitive_features=train[2])
+    key = {"random": np.zeros(12_000), "sorted by group": train[2], "sorted by label": train[1]}
+    X, y, group = shards_of(train, np.argsort(key[shards], kind="stable"), 6)
+    together = FEAMOEClassifier(random_state=0, **parameters)
+    sd.fit(together, X, y, sensitive_features=group, client=client)
+    accuracy, gap = quality(together, test)
+    expected, expected_gap = quality(alone, test)
+    assert accuracy > expected - 0.015
+    if bound is not None:
+        assert gap < max(bound, expected_gap) + 0.02
+    assert together.n_samples_seen_ == alone.n_samples_seen_
+    assert together.background_.shape == alone.background_.shape
+    assert list(together.feature_names_in_) == list(train[0].columns)
+    assert set(together.groups_) == set(alone.groups_) == ({*train[2]})
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
+def test_a_worker_that_dies_in_mid_round_changes_nothing(client, credit):
+    (X, y, group), _ = credit
+    X = X.to_numpy()
+    shards = [dask.delayed(lambda part: part)(part) for part in np.array_split(X, 4)]
+    parts = {
+        "y": np.array_split(y, 4),
+        "sensitive_features": np.array_split(group, 4),
+        "rows_per_round": 500,
+    }
+    base = FEAMOEClassifier(random_state=0, max_iter=2)
+    unbroken = sd.fit(base, shards, **parts, client=client)
+    killed = []
+    with two_processes() as cluster, Client(cluster) as other:
+
+        def kill_soon(event):
+            if event["round"] == 4:
+                pid = next(iter(other.run(os.getpid).values()))
+                killed.append(pid)
+                threading.Timer(0.01, os.kill, (pid, signal.SIGKILL)).start()
+
+        broken = sd.fit(
+            FEAMOEClassifier(random_state=0, max_iter=2),
+            shards,
+            **parts,
+            client=other,
+            after_round=kill_soon,
+        )
+        alive = set(other.run(os.getpid).values())
+    assert len(killed) == 1
+    assert killed[0] not in alive
+    np.testing.assert_array_equal(broken.predict_proba(X), unbroken.predict_proba(X))
+    assert broken.n_samples_seen_ == unbroken.n_samples_seen_ == 2 * len(y)
+    assert broken.group_gaps_ == unbroken.group_gaps_
+
+
+def test_reported_gaps_are_those_of_all_people(thread_client):
+    X, y, group = make_lending(3000, n_groups=3)
+    rows = np.array_split(np.argsort(group, kind="stable"), 5)
+    model = FEAMOEClassifier(
+        ["demographic_parity", "equalized_odds"], difference_bound=0.2, random_state=0
+    )
+    sd.fit(
+        model,
+        [X[r] for r in rows],
+        [y[r] for r in rows],
+        sensitive_features=[group[r] for r in rows],
+        client=thread_client,
+    )
+    decided = model.predict(X)
+    expected = {
+        "demographic_parity": demographic_parity_difference(
+            y, decided, sensitive_features=group
+        ),
+        "equalized_odds": equalized_odds_difference(y, decided, sensitive_features=group),
+    }
+    assert model.group_gaps_ == pytest.approx(expected, abs=1e-12)
+    model.partial_fit(X[:100], y[:100], sensitive_features=group[:100])
+    assert model.n_samples_seen_ == model.n_iter_ * 3000 + 100
+
+
+def test_frames_with_named_columns_are_arrays_in_shards(thread_client):
+    X, y, group = make_lending(1200)
+    frame = pd.DataFrame(X, columns=list("uvwxyz")).assign(paid=y, sex=group, weight=1.5)
+    parameters = {"difference_bound": 0.4, "random_state": 0}
+    whole = sd.fit(
+        FEAMOEClassifier(**parameters),
+        dd.from_pandas(frame, npartitions=3),
+        "paid",
+        sensitive_features=["sex"],
+        sample_weight="weight",
+        client=thread_client,
+    )
+    pieces = [slice(start, start + 400) for start in (0, 400, 800)]
+    parts = sd.fit(
+        FEAMOEClassifier(**parameters),
+        [X[piece] for piece in pieces],
+        [y[piece] for piece in pieces],
+        sensitive_features=[group[piece] for piece in pieces],
+        sample_weight=[np.full(400, 1.5)] * 3,
+        client=thread_client,
+        classes=[0, 1],
+    )
+    np.testing.assert_array_equal(
+        whole.predict_proba(frame[list("uvwxyz")]), parts.predict_proba(X)
+    )
+    assert list(whole.feature_names_in_) == list("uvwxyz")
+
+
+def test_networks_and_several_classes_learn_in_rounds(thread_client):
+    X, y, _ = make_lending(1500, n_classes=3)
+    seen = []
+    model = FEAMOEClassifier(
+        None, expert="mlp", hidden_layer_sizes=(8,), max_iter=3, random_state=0
+    )
+    sd.fit(
+        model,
+        np.array_split(X, 3),
+        np.array_split(y, 3),
+        client=thread_client,
+        rows_per_round=250,
+        after_round=seen.append,
+    )
+    assert [event["rows_learned"] for event in seen] == list(range(750, 4501, 750))
+    assert model.n_experts_ > 1
+    assert model.score(X, y) > 0.5
+    with pytest.warns(FairnessWarning, match="inactive"):
+        sd.fit(FEAMOEClassifier(max_iter=1), [X], [y], client=thread_client)
+
+
+def test_a_mean_weighs_parts_by_their_rows_in_any_grouping():
+    X, y, _ = make_lending(600)
+    start = FEAMOEClassifier(None, random_state=0).partial_fit(X[:64], y[:64], [0, 1])
+    settings = start._stream_settings(start._model)
+    rows = start._continue(X, y, None, None, None)[1]
+    rows = rows.with_columns(start._model.terms.transform(rows.X))
+    bare = _rounds.travelling(start._model)
+    sizes = np.split(np.arange(600), [100, 150, 400])
+    plan = _rounds.Plan(0, 0, 0, 0, 1)
+    parts = [
+        _rounds.learn_round(rows.take(size), plan, common=(bare, settings)) for size in sizes
+    ]
+    mean = _rounds.mean_part(parts)
+    weights = np.array([len(size) for size in sizes]) / 600
+    expected = sum(w * part.ensemble.params for w, part in zip(weights, parts, strict=True))
+    np.testing.assert_allclose(mean.ensemble.params, expected, rtol=1e-12)
+    grouped = _rounds.mean_part([_rounds.mean_part(parts[:2]), _rounds.mean_part(parts[2:])])
+    np.testing.assert_allclose(grouped.ensemble.average, mean.ensemble.average, rtol=1e-10)
+    assert mean.clock.n_samples_seen == grouped.clock.n_samples_seen == 600
+
+
+@pytest.mark.parametrize(
+    ("parameters", "arguments", "message"),
+    [
+        ({"control": "schedule"}, {}, 'control="schedule" penalizes row after row'),
+        ({"growth": "drift"}, {}, 'growth="drift" watches a stream in its order'),
+        ({}, {"rows_per_round": 0}, "rows_per_round must be 'auto' or a number"),
+        ({}, {"y": [[0, 1]]}, "y comes in 1 pieces and X in 2"),
+        ({}, {"X": np.eye(2)}, "X must be a Dask DataFrame, Series or Array, or a list"),
+        ({}, {"y": "paid"}, "takes a Dask DataFrame for X"),
+        ({}, {"X": [np.eye(4), np.eye(4)[:, :3]]}, "shard 1 has other columns than shard 0"),
+    ],
+)
+def test_errors_name_the_way_out(thread_client, parameters, arguments, message):
+    given = {"X": [np.eye(4), np.eye(4)], "y": [[0, 1, 0, 1]] * 2, "client": thread_client}
+    model = FEAMOEClassifier(**parameters)
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=message):
+        sd.fit(model, **(given | arguments))
+    assert vars(model) == before
+
+
+# ----------------------------------------------------------------------- merge
+
+
+def region(side, n_samples, seed, group):
+    """Rows of one side of the first feature, each with a rule of its own."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_samples, 4))
+    X[:, 0] = side * np.abs(X[:, 0]) + side
+    y = (side * X[:, 1] + 0.3 * rng.normal(size=n_samples) > 0).astype(int)
+    return X, y, np.where(rng.random(n_samples) < 0.5, group, "c")
+
+
+def test_merged_models_serve_their_own_regions():
+    rows = [region(-1, 2000, 0, "a"), region(1, 3000, 1, "b")]
+    models = [
+        FEAMOEClassifier(None, random_state=k).fit(X, y, sensitive_features=group)
+        for k, (X, y, group) in enumerate(rows)
+    ]
+    merged = sd.merge(models)
+    X, y = (np.concatenate([part[j] for part in rows]) for j in (0, 1))
+    own = np.concatenate(
+        [m.predict_proba(part[0]) for m, part in zip(models, rows, strict=True)]
+    )
+    off = np.abs(merged.predict_proba(X) - own)
+    assert off.mean() < 0.01
+    assert off.max() < 0.1
+    assert (
+        merged.score(X, y)
+        > 0.88
+        > FEAMOEClassifier(None, growth=None, random_state=0).fit(X, y).score(X, y)
+    )
+    assert merged.n_samples_seen_ == sum(m.n_samples_seen_ for m in models)
+    assert merged.n_experts_ == sum(m.n_experts_ for m in models) <= merged.max_experts
+    assert list(merged.groups_) == list(dict.fromkeys([*models[0].groups_, *models[1].groups_]))
+    np.testing.assert_allclose(merged._model.terms.mean, X.mean(axis=0), atol=1e-12)
+    share = (merged.background_[:, 0] > 0).mean()
+    assert share == pytest.approx(0.6, abs=0.06)
+    merged.partial_fit(X[:200], y[:200])
+
+
+def test_the_order_of_models_does_not_matter():
+    parts = [make_lending(1500, seed=seed) for seed in range(3)]
+    models = [
+        FEAMOEClassifier(difference_bound=0.2, random_state=k).fit(X, y, sensitive_features=g)
+        for k, (X, y, g) in enumerate(parts)
+    ]
+    X, y, group = make_lending(1000, seed=9)
+    forward, backward = sd.merge(models), sd.merge(models[::-1])
+    np.testing.assert_allclose(
+        backward._model.terms.variance, forward._model.terms.variance, rtol=1e-12
+    )
+    assert sorted(map(tuple, backward.background_)) == sorted(map(tuple, forward.background_))
+    assert backward.n_samples_seen_ == forward.n_samples_seen_
+    same = (forward.predict(X) == backward.predict(X)).mean()
+    assert same > 0.97
+    for merged in (forward, backward):
+        assert quality(merged, (X, y, group))[1] < 0.3
+
+
+def test_region_scores_are_a_softmax_regression_with_offset():
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(4000, 3))
+    offset = rng.normal(size=(4000, 2))
+    true = 1.5 * Z[:, 0] - Z[:, 1] + 0.5
+    from_second = rng.random(4000) < 1 / (1 + np.exp(-(true + offset[:, 1] - offset[:, 0])))
+    coef, intercept = region_scores(Z, from_second.astype(int), np.ones(4000), offset)
+    np.testing.assert_allclose(coef[1] - coef[0], [1.5, -1.0, 0.0], atol=0.15)
+    assert intercept[1] - intercept[0] == pytest.approx(0.5, abs=0.15)
+
+
+def test_models_that_differ_are_refused():
+    X, y, group = make_lending(400)
+    model = FEAMOEClassifier(difference_bound=0.9).fit(X, y, sensitive_features=group)
+    narrow = FEAMOEClassifier(difference_bound=0.9).fit(X[:, 1:], y, sensitive_features=group)
+    bare = FEAMOEClassifier(difference_bound=0.9, background_size=0)
+    bare.fit(X, y, sensitive_features=group)
+    with pytest.raises(ValueError, match="two or more, got 1"):
+        sd.merge([model])
+    with pytest.raises(ValueError, match=r"models\[1\] differs from models\[0\] in n_features"):
+        sd.merge([model, narrow])
+    with pytest.raises(ValueError, match="differs from"):
+        sd.merge([model, bare])
+    with pytest.raises(ValueError, match="kept no background rows"):
+        sd.merge([bare, bare])
+
+
+# ----------------------------------------------------------------- collections
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y, group = make_lending(900, n_groups=3)
+    frame = pd.DataFrame(X, columns=list("uvwxyz"))
+    model = FEAMOEClassifier(difference_bound=0.3, random_state=0)
+    return model.fit(frame, y, sensitive_features=group), frame, y, group
+
+
+def test_partitions_are_scored_where_they_are(fitted):
+    model, frame, _, _ = fitted
+    rows = dd.from_pandas(frame, npartitions=4)
+    proba = sd.predict_proba(model, rows)
+    assert proba.npartitions == 4
+    assert list(proba.columns) == ["0", "1"]
+    found = proba.compute(**sync)
+    np.testing.assert_array_equal(found, model.predict_proba(frame))
+    pd.testing.assert_index_equal(found.index, frame.index)
+    decided = sd.predict(model, rows).compute(**sync)
+    np.testing.assert_array_equal(decided, model.predict(frame))
+    few = rows[rows["u"] > 1.5]  # some partitions may be empty
+    assert len(sd.predict_proba(model, few[few["v"] > 1.0]).compute(**sync)) < 40
+    values = sd.explain(model, rows.partitions[0], max_evals=100, random_state=0)
+    assert list(values.columns) == [*frame.columns, "base_value"]
+    sums = values.compute(**sync).sum(axis=1)
+    np.testing.assert_allclose(sums, model.predict_proba(frame[: len(sums)])[:, 1])
+
+
+def test_blocks_of_arrays_are_scored_where_they_are(fitted):
+    _, frame, y, _ = fitted
+    X = frame.to_numpy()
+    model = FEAMOEClassifier(None, random_state=0).fit(X, y)
+    blocks = da.from_array(X, chunks=(200, -1))
+    np.testing.assert_array_equal(
+        sd.predict_proba(model, blocks).compute(**sync), model.predict_proba(X)
+    )
+    assert sd.predict(model, blocks).compute(**sync).tolist() == model.predict(X).tolist()
+    with pytest.raises(ValueError, match="rechunk"):
+        sd.predict_proba(model, blocks.rechunk((200, 3)))
+    with pytest.raises(ValueError, match="must be a Dask DataFrame or Array, got ndarray"):
+        sd.predict(model, X)
+
+
+@pytest.mark.parametrize("n_blocks", [1, 3, 20])
+def test_group_metrics_are_those_of_fairlearn(fitted, n_blocks):
+    model, frame, y, group = fitted
+    decided = model.predict(frame)
+    group = np.where(np.arange(900) % 9 == 0, None, group)
+    size = -(-900 // n_blocks)
+    parts = [da.from_array(y, size), da.from_array(decided, size)]
+    names = dd.from_pandas(pd.Series(group), chunksize=size, sort=False)
+    found = sd.group_metrics(*parts, names).compute(**sync)
+    known = group != None  # noqa: E711
+    arguments = {"sensitive_features": group[known].astype(str)}
+    for measure in (demographic_parity_difference, equalized_odds_difference):
+        expected = measure(y[known], decided[known], **arguments)
+        assert found[measure.__name__] == pytest.approx(expected)
+    assert found["accuracy"] == pytest.approx((y == decided).mean())
+    for name, rate in found["groups"]["selection_rate"].items():
+        of_group = group == name
+        assert rate == pytest.approx(selection_rate(y[of_group], decided[of_group]))
+
+
+def test_every_partition_is_watched_by_itself():
+    pytest.importorskip("river", reason="river is of the extra drift")
+    rng = np.random.default_rng(0)
+    sex, y = rng.choice(["f", "m"], 6000), rng.integers(2, size=6000)
+    made = np.where((sex == "f") & (np.arange(6000) % 3000 > 1500), 0, y)
+    log = dd.from_pandas(pd.DataFrame({"sex": sex, "y": y, "made": made}), npartitions=2)
+    alarms = sd.monitor(log["y"], log["made"], log["sex"], classes=[0, 1])
+    expected = []
+    for half in (slice(0, 3000), slice(3000, 6000)):
+        watch = StreamMonitor(classes=[0, 1])
+        for start in range(half.start, half.stop, 100):
+            rows = slice(start, start + 100)
+            expected += watch.update(y[rows], made[rows], sex[rows])
+    found = alarms.compute(**sync)
+    assert found["row"].tolist() == [alarm["row"] for alarm in expected] != []
+    assert found["cause"].tolist() == [alarm["cause"] for alarm in expected]
+
+
+@pytest.mark.slow
+def test_a_search_runs_on_the_cluster_unchanged(client):
+    X, y, group = make_lending(600)
+    search = GridSearchCV(
+        FEAMOEClassifier(difference_bound=0.5, max_iter=1, random_state=0),
+        {"max_experts": [1, 3]},
+        cv=2,
+    )
+    here = search.fit(X, y, sensitive_features=group).cv_results_["mean_test_score"].copy()
+    with client.as_current(), joblib.parallel_config(backend="dask"):
+        there = search.fit(X, y, sensitive_features=group).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(here, there)
