@@ -30,6 +30,12 @@ from skfeamoe._validation import check_features, feature_columns
 if TYPE_CHECKING:
     from shap import Explanation
 
+WIDE = 10_000
+"""Sparse X with more columns is explained by those that are not 0 in some row."""
+
+MOST_BYTES = 2**32
+"""Memory that the background of such an explanation may take."""
+
 MOST_NAMED = 3
 """Columns of a group that its cell in a plot names."""
 
@@ -42,10 +48,14 @@ def explain_estimator(
     X = _checked(estimator, X)
     rows, weight = _background(estimator, background)
     kept, names, known = feature_columns(estimator)
-    players = resolve_players(feature_groups, names, known, kept, rows)
     linear = hasattr(estimator, "expert_coef_")
-    play = _linear_game(estimator) if linear else _game(estimator)
-    if linear:
+    active = slice(None)
+    if linear and feature_groups is None and _is_wide(estimator, X, rows):
+        active = _active_columns(estimator, X, rows)
+        X, rows, names = X[:, active], rows[:, active], [names[j] for j in active]
+    players = resolve_players(feature_groups, names, known, kept, rows)
+    play = _linear_game(estimator, active) if linear else _game(estimator)
+    if linear and isinstance(active, slice):
         play = _on_terms(play, estimator)
     if not isinstance(random_state, np.random.Generator):
         random_state = int(check_random_state(random_state).randint(2**31 - 1))
@@ -69,12 +79,32 @@ def explain_estimator(
     )
 
 
-def _linear_game(estimator):
+def _is_wide(estimator, X, rows) -> bool:
+    """Whether there are so many columns, nearly all of them 0, that only some are looked at."""
+    sparse = issparse(X) and issparse(rows) and not getattr(estimator._terms, "centered", False)
+    return sparse and X.shape[1] > WIDE
+
+
+def _active_columns(estimator, X, rows) -> NDArray:
+    """Columns that are not 0 in some row; in all others no row differs, and values are 0."""
+    active = np.union1d(X.indices, rows.indices)
+    n_scores = estimator.n_experts_ * (1 + estimator.expert_coef_.shape[1])
+    needed = 3 * 8 * n_scores * len(active) * (rows.shape[0] + 1)
+    if needed > MOST_BYTES:
+        raise ValueError(
+            f"background has {rows.shape[0]} rows with {len(active):,} different columns, "
+            f"which would take {needed / 2**30:.1f} GB; pass fewer of them, such as "
+            f"background=model.background_[:{max(rows.shape[0] * MOST_BYTES // needed, 1)}]"
+        )
+    return active
+
+
+def _linear_game(estimator, active=slice(None)):
     """The games of linear experts, which have closed forms and fast chains."""
     mixture = Mixture(
-        gate_coef=estimator.gate_coef_,
+        gate_coef=estimator.gate_coef_[:, active],
         gate_intercept=estimator.gate_intercept_,
-        expert_coef=estimator.expert_coef_,
+        expert_coef=estimator.expert_coef_[:, :, active],
         expert_intercept=estimator.expert_intercept_,
     )
     return partial(mixture_shapley, mixture)

@@ -735,7 +735,9 @@ default=None
         Parameters
         ----------
         X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to explain. `sensitive_columns` are no features and get no value.
+            Rows to explain. `sensitive_columns` are no features and get no value. Of sparse
+            rows with more than 10,000 columns only those get one that are not 0 in some row of
+            `X` or of the background; all others are exactly 0.
 
         game : {"interventional", "gate_frozen_margin", "gate_frozen_probability"}, \
 default="interventional"

@@ -1,0 +1,90 @@
+"""Hashed text stays sparse: in training, growth by drift, background and explanations."""
+
+import resource
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+import skfeamoe._explanation as explanation
+from skfeamoe import FEAMOEClassifier
+
+N_COLUMNS, WORDS = 2**20, 60
+
+
+def hashed(n_samples, rng, *, flipped=False):
+    """Texts of sixty words of a long-tailed vocabulary, hashed into columns."""
+    words = np.minimum((rng.pareto(1.0, size=(n_samples, WORDS)) * 20).astype(np.int64), 10**6)
+    columns = (words * 2654435761) % N_COLUMNS
+    ends = np.arange(0, n_samples * WORDS + 1, WORDS)
+    shape = (n_samples, N_COLUMNS)
+    X = sp.csr_array((np.ones(columns.size), columns.ravel(), ends), shape=shape)
+    X.sum_duplicates()
+    y = ((words < 20).mean(axis=1) > 0.5).astype(int)
+    return X, 1 - y if flipped else y, rng.integers(2, size=n_samples)
+
+
+def no_densifying(monkeypatch):
+    """Make an error of every conversion of a wide table to a dense one."""
+    for kind in (sp.csr_array, sp.csr_matrix, sp.csc_array, sp.coo_array):
+        original = kind.toarray
+
+        def toarray(self, *args, _original=original, **kwargs):
+            assert self.shape[1] < 1000, f"a table of {self.shape} was made dense"
+            return _original(self, *args, **kwargs)
+
+        monkeypatch.setattr(kind, "toarray", toarray)
+
+
+def test_a_wide_stream_is_never_made_dense(monkeypatch):
+    pytest.importorskip("river", reason="river is of the extra drift")
+    no_densifying(monkeypatch)
+    rng = np.random.default_rng(0)
+    model = FEAMOEClassifier(
+        growth="drift", max_experts=3, batch_size=500, background_size=30, random_state=0
+    )
+    for start in range(0, 5000, 500):
+        X, y, group = hashed(500, rng, flipped=start >= 2500)
+        model.partial_fit(X, y, [0, 1], sensitive_features=group)
+    assert sp.issparse(model.background_)
+    assert model.predict_proba(X[:50]).shape == (50, 2)
+    found = model.explain(X[:2])
+    assert found.values.shape[1] < 30 * WORDS + 2 * WORDS
+    sums = found.base_values + found.values.sum(axis=1)
+    np.testing.assert_allclose(sums, model.predict_proba(X[:2])[:, 1], atol=1e-9)
+
+
+def test_values_of_wide_tables_are_those_of_narrow_ones(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = sp.random_array((400, 40), density=0.1, rng=rng, format="csr")
+    y = (X[:, [0]].toarray()[:, 0] > 0).astype(int)
+    y[:200] = rng.integers(2, size=200)
+    model = FEAMOEClassifier(None, background_size=20, random_state=0).fit(X, y)
+    options = {"method": "exact", "background": X[:10]}
+    narrow = model.explain(X[100:104], **options)
+    monkeypatch.setattr(explanation, "WIDE", 10)
+    wide = model.explain(X[100:104], **options)
+    places = [narrow.feature_names.index(name) for name in wide.feature_names]
+    assert len(places) < 40
+    np.testing.assert_allclose(wide.values, narrow.values[:, places], atol=1e-12)
+    np.testing.assert_allclose(wide.data, narrow.data[:, places])
+    rest = np.setdiff1d(np.arange(40), places)
+    np.testing.assert_array_equal(narrow.values[:, rest], 0.0)
+    monkeypatch.setattr(explanation, "MOST_BYTES", 100)
+    with pytest.raises(ValueError, match="different columns, which would take"):
+        model.explain(X[:4])
+
+
+@pytest.mark.slow
+def test_memory_of_a_wide_stream_is_bounded():
+    pytest.importorskip("river", reason="river is of the extra drift")
+    rng = np.random.default_rng(0)
+    model = FEAMOEClassifier(growth="drift", max_experts=4, batch_size=1000, random_state=0)
+    peaks = []
+    for start in range(0, 30_000, 1000):
+        X, y, group = hashed(1000, rng, flipped=start >= 15_000)
+        model.partial_fit(X, y, [0, 1], sensitive_features=group)
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    blocks = 3 * 2 * 8 * N_COLUMNS * model.max_experts / 1024  # parameters, kilobytes
+    assert peaks[-1] - peaks[0] < 4 * blocks
+    assert peaks[-1] - peaks[-10] < blocks
