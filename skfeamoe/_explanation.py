@@ -49,7 +49,7 @@ def explain_estimator(
     rows, weight = _background(estimator, background)
     kept, names, known = feature_columns(estimator)
     linear = hasattr(estimator, "expert_coef_")
-    active = slice(None)
+    active: Any = slice(None)
     if linear and feature_groups is None and _is_wide(estimator, X, rows):
         active = _active_columns(estimator, X, rows)
         X, rows, names = X[:, active], rows[:, active], [names[j] for j in active]
