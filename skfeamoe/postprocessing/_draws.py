@@ -7,6 +7,8 @@ values and not of their container or order; splitmix64 spreads it (Steele, Lea a
 
 from __future__ import annotations
 
+from numbers import Real
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -41,10 +43,14 @@ def _plain_frame(X) -> pd.DataFrame:
 
 
 def _plain(column: pd.Series) -> pd.Series:
-    """A column as float64, or as text."""
+    """A column as float64, or value by value as text: never by what else is in the batch."""
     if is_numeric_dtype(column) or is_bool_dtype(column):
         return column.astype(np.float64) + 0.0  # minus zero becomes zero
-    try:
-        return column.astype(np.float64) + 0.0
-    except (TypeError, ValueError):
-        return column.astype(str)
+    return column.astype(object).map(_text)
+
+
+def _text(value) -> str:
+    """A value as text, a number as that of its float."""
+    if isinstance(value, Real):
+        return repr(float(value) + 0.0)
+    return str(value)

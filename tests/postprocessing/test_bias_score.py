@@ -424,3 +424,21 @@ def test_other_containers_have_the_same_lots():
     assert np.abs(np.sort(numbers) - np.linspace(0, 1, len(numbers))).max() < 0.03
     other = uniform_of_rows(X, 1)
     assert abs(np.corrcoef(numbers, other)[0, 1]) < 0.06
+
+
+def test_lots_of_text_and_missing_values_do_not_depend_on_the_batch():
+    from skfeamoe.postprocessing._draws import uniform_of_rows
+
+    frame = pd.DataFrame(
+        {
+            "code": ["10", "A3", "7", None],
+            "kind": pd.Categorical(["a", "b", "a", None]),
+            "count": pd.array([1, None, 3, 4], dtype="Int64"),
+            "day": pd.to_datetime(["2020-01-01", None, "2021-05-05", "2022-01-01"]),
+        }
+    )
+    whole = uniform_of_rows(frame, 0)
+    assert len(set(whole)) == 4
+    for i in range(4):
+        assert uniform_of_rows(frame.iloc[[i]], 0)[0] == whole[i]
+    np.testing.assert_array_equal(uniform_of_rows(frame.iloc[[2, 0]], 0), whole[[2, 0]])
