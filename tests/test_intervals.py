@@ -58,6 +58,11 @@ CASES = {
 }
 
 
+def most_covered(name):
+    """Where the gap is smaller than its noise, its size is never below 0: ends are wide."""
+    return 1 if name in ("small and rare", "unequal sizes") else 0.97
+
+
 def gap_coverage(rates, n, draws, *, ratio=False):
     """Share of simulated samples whose interval holds the true gap."""
     rng = np.random.default_rng(0)
@@ -70,15 +75,13 @@ def gap_coverage(rates, n, draws, *, ratio=False):
 @pytest.mark.parametrize("draws", [QUICK, pytest.param(SLOW, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CASES)
 def test_gaps_of_two_groups_are_covered_as_promised(name, draws):
-    # three favorable rows of 60 cannot be 95 % of anything: the ends are too wide there
-    high = 1 if name == "small and rare" else 0.97
-    assert within(gap_coverage(*CASES[name], draws), draws, high=high)
+    assert within(gap_coverage(*CASES[name], draws), draws, high=most_covered(name))
 
 
 @pytest.mark.parametrize("draws", [QUICK, pytest.param(SLOW, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CASES)
 def test_ratios_of_two_groups_are_covered_as_promised(name, draws):
-    assert within(gap_coverage(*CASES[name], draws, ratio=True), draws, high=0.985)
+    assert within(gap_coverage(*CASES[name], draws, ratio=True), draws, high=most_covered(name))
 
 
 @pytest.mark.parametrize("draws", [300, pytest.param(5_000, marks=pytest.mark.slow)])
@@ -136,7 +139,7 @@ def ever_wrong(chances, runs, looks):
 
 
 @pytest.mark.parametrize(
-    ("runs", "every"), [(400, 100), pytest.param(20_000, 10, marks=pytest.mark.slow)]
+    ("runs", "every"), [(400, 100), pytest.param(2_000, 25, marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("world", ["still", "rare", "jumps", "waves"])
 def test_a_confidence_sequence_is_right_at_all_looks_together(world, runs, every):
