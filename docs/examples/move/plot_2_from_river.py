@@ -60,9 +60,8 @@ for name, color in (("plain", "#E69F00"), ("fair", "#0072B2")):
     gaps = []
     for end in ends:
         last = slice(end - 3_000, end)
-        gaps.append(
-            approved[last][~minority[last]].mean() - approved[last][minority[last]].mean()
-        )
+        rates = [approved[last][who[last]].mean() for who in (minority, ~minority)]
+        gaps.append(abs(rates[0] - rates[1]))
     ax.plot(ends, gaps, color=color, label=name)
 ax.axhline(0.05, color="#D55E00", linestyle="--", label="bound")
 ax.set_xlabel("rows seen")
