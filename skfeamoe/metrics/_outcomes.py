@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from fairlearn.metrics import MetricFrame
 from scipy import sparse
 from sklearn.utils import check_consistent_length
@@ -176,6 +177,12 @@ def burden_difference(
         )
 
     check_consistent_length(y_true, y_pred, distance, sample_weight)
+    unknown = int(pd.DataFrame(sensitive_features).isna().any(axis=1).sum())
+    if unknown:
+        raise ValueError(
+            f"sensitive_features has missing values in {unknown} rows; leave these rows out, or "
+            "give them a group of their own"
+        )
     sample_params = {"distance": distance}
     if sample_weight is not None:
         sample_params["sample_weight"] = sample_weight
