@@ -180,8 +180,8 @@ def burden_difference(
     unknown = int(pd.DataFrame(sensitive_features).isna().any(axis=1).sum())
     if unknown:
         raise ValueError(
-            f"sensitive_features has missing values in {unknown} rows; leave these rows out, or "
-            "give them a group of their own"
+            f"sensitive_features has missing values in {unknown} rows; leave these rows out, "
+            "or give them a group of their own"
         )
     sample_params = {"distance": distance}
     if sample_weight is not None:
