@@ -203,6 +203,13 @@ def test_it_goes_on_after_pickling():
     )
 
 
+def test_none_is_a_missing_value():
+    model = RiverClassifier(FEAMOEClassifier(None), classes=[0, 1])
+    model.learn_one({"u": 1.0}, 1)
+    model.learn_one({"u": None}, 1)
+    assert model.predict_one({"u": None}) == 1
+
+
 def test_errors_name_the_way_out():
     with pytest.raises(ValueError, match="convert_sklearn_to_river wraps other"):
         RiverClassifier(SGDClassifier(), classes=[0, 1])
@@ -217,8 +224,6 @@ def test_errors_name_the_way_out():
         model.predict_one({"v": 2.0})
     with pytest.raises(ValueError, match="the field 'u' must hold a number, got 'fha'"):
         model.learn_one({"u": "fha"}, 1)
-    with pytest.raises(ValueError, match="Input X contains NaN"):
-        model.learn_one({"u": None}, 1)
     with pytest.raises(ValueError, match="the field 'u' must hold a number, got 'fha'"):
         model.learn_many(pd.DataFrame({"u": ["fha"]}), pd.Series([1]))
     with pytest.raises(ValueError, match="not among the classes"):
