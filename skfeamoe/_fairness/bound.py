@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._fairness.asked import Fairness
-from skfeamoe._fairness.changes import Arrivals, changed_row
+from skfeamoe._fairness.changes import SUSPECTED, Arrivals, changed_row
 from skfeamoe._fairness.constraints import EVENTS, Outcome, Slots
 from skfeamoe._fairness.directions import Directions
 from skfeamoe._fairness.offset import (
@@ -242,16 +242,24 @@ class BoundMonitor:
         self.looked_at = self.people.n_seen
         return len(self.arrivals.changed()) > 0
 
-    def settle(self, asked: Fairness, score: Score, rows: Rows | None = None) -> list[Change]:
+    def settle(
+        self,
+        asked: Fairness,
+        score: Score,
+        rows: Rows | None = None,
+        *,
+        suspected: bool = False,
+    ) -> list[Change]:
         """Solve for the offset on ``rows``, by default the people seen last, and measure.
 
         People who came before a change of their group are forgotten first. Returns the
         changes that have widened a gap beyond its bound. Where no two groups have enough
-        people the offset stays as it is.
+        people the offset stays as it is. With ``suspected`` less is enough for a change.
         """
+        part = SUSPECTED if suspected else 1.0
         self.solved_at = self.looked_at = self.people.n_seen
         self.bounds = asked.limits
-        changed = self.arrivals.changed().tolist() if rows is None else []
+        changed = self.arrivals.changed(part).tolist() if rows is None else []
         kept = self.people.gather(self.n_groups)
         if rows is None:
             rows = None if kept is None else kept.rows
@@ -259,20 +267,20 @@ class BoundMonitor:
             return []
         scored = score(rows.X, self.offset)
         if changed:
-            changed = self._forget(changed, scored.Z)
+            changed = self._forget(changed, scored.Z, part)
             kept = self.people.gather(self.n_groups)
             if changed and kept is not None:
                 rows, scored = kept.rows, score(kept.rows.X, self.offset)
         self.arrivals.start_over(scored.Z, rows.groups, self.n_groups)
         return self._solve_and_measure(asked, score, rows, scored, changed)
 
-    def _forget(self, groups, Z) -> list[int]:
+    def _forget(self, groups, Z, limit_part: float) -> list[int]:
         """Forget the people of groups who came before a change; the groups that changed."""
         (part,) = self.people.parts
         found = []
         for group in groups:
             own = np.flatnonzero(part.rows.groups == group)
-            place = changed_row(Z[own])
+            place = changed_row(Z[own], limit_part)
             if place is not None:
                 self.people.forget(int(part.arrival[own[place]]), int(group))
                 found.append(int(group))

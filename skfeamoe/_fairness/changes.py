@@ -30,6 +30,10 @@ LIMIT = 26.0
 """Limit of z^2 for one feature; 2 log(number of features) is added. One alarm in half a
 million rows without a change (docs/decisions/pace-and-growth.md)."""
 
+SUSPECTED = 0.5
+"""Part of the limit that is enough where errors have raised an alarm: a world that changes
+its rule may have changed its people."""
+
 LEAST_VARIANCE = 0.1
 """s_0^2: the mean of a rare category jumps with every person who has it."""
 
@@ -63,10 +67,13 @@ def split(values: NDArray, least_rows: int = LEAST_ROWS) -> tuple[float, int]:
     return float(z2[best].max()), int(k[best])
 
 
-def changed_row(Z: NDArray) -> int | None:
-    """First row of other people among the rows of one group; None if they are the same."""
+def changed_row(Z: NDArray, part: float = 1.0) -> int | None:
+    """First row of other people among the rows of one group; None if they are the same.
+
+    ``part`` of the limit is enough.
+    """
     z2, place = split(np.clip(Z, -CLIP, CLIP))
-    return place if z2 >= limit_for(Z.shape[1]) else None
+    return place if z2 >= part * limit_for(Z.shape[1]) else None
 
 
 class Arrivals:
@@ -88,8 +95,8 @@ class Arrivals:
         self.fresh = self.fresh + members.T @ np.clip(Z[known], -CLIP, CLIP)
         self.n_fresh = self.n_fresh + members.sum(axis=0)
 
-    def changed(self) -> NDArray:
-        """Groups whose new people differ from those before, by code."""
+    def changed(self, part: float = 1.0) -> NDArray:
+        """Groups whose new people differ from those before by ``part`` of the limit."""
         enough = (self.n_fresh >= LEAST_ROWS) & (self.n_before >= LEAST_ROWS)
         if not enough.any():
             return np.empty(0, dtype=np.intp)
@@ -98,7 +105,7 @@ class Arrivals:
         shift = self.fresh[groups] / n[:, None] - self.mean[groups]
         z2 = (n * before / (n + before))[:, None] * shift**2
         z2 /= self.variance[groups] + LEAST_VARIANCE
-        return groups[z2.max(axis=1) >= limit_for(self.mean.shape[1])]
+        return groups[z2.max(axis=1) >= part * limit_for(self.mean.shape[1])]
 
     def start_over(self, Z, groups: NDArray, n_groups: int) -> None:
         """Compare from now on with the people of these rows."""

@@ -79,9 +79,15 @@ def scored(model: Model, asked: Fairness, X, offset: NDArray) -> Scored:
     return Scored(Z, margin, cost, proba.argmax(axis=1), distance)
 
 
-def settle(model: Model, asked: Fairness, rows: Rows | None = None) -> list[Change]:
-    """Have the present model's bounds kept, on ``rows`` of X or the people seen last."""
+def settle(
+    model: Model, asked: Fairness, rows: Rows | None = None, *, suspected: bool = False
+) -> list[Change]:
+    """Have the present model's bounds kept, on ``rows`` of X or the people seen last.
+
+    With ``suspected`` their people may have changed.
+    """
     assert isinstance(model.monitor, BoundMonitor)
     if model.terms.signs is not None:  # so that monotone features stay so
         model.monitor.hold_out(model.terms.signs != 0.0)
-    return model.monitor.settle(asked, partial(scored, model, asked), rows)
+    own_score = partial(scored, model, asked)
+    return model.monitor.settle(asked, own_score, rows, suspected=suspected)

@@ -23,9 +23,6 @@ def test_scikit_learn_check(estimator, check):
     check(estimator)
 
 
-FOLDS = "the weights change which rows the folds hold, as in CalibratedClassifierCV"
-
-
 @quiet
 @parametrize_with_checks(
     [
@@ -35,10 +32,6 @@ FOLDS = "the weights change which rows the folds hold, as in CalibratedClassifie
             randomize=True,
         ),
     ],
-    expected_failed_checks=lambda _: {
-        "check_sample_weight_equivalence_on_dense_data": FOLDS,
-        "check_sample_weight_equivalence_on_sparse_data": FOLDS,
-    },
 )  # fmt: skip
 def test_scikit_learn_check_with_groups(estimator, check):
     check(estimator)

@@ -51,4 +51,4 @@ def replay(model: Model, settings: Settings) -> None:
             train_batch(copy, settings, batch)
     model.ensemble.take_replay(copy.ensemble)
     if isinstance(model.monitor, BoundMonitor) and model.monitor.is_active:
-        settle(model, settings.fairness)
+        settle(model, settings.fairness, suspected=True)
