@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from skfeamoe._explanation import explain_estimator
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
 from skfeamoe._fairness.monitors import make_monitor
-from skfeamoe._groups import encode_groups
+from skfeamoe._groups import check_group_sizes, encode_groups
 from skfeamoe._mixture.experts import EXPERTS
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.mlp import ACTIVATIONS
@@ -677,6 +677,8 @@ default=None
         groups = np.full(n_samples, -1, dtype=np.intp)
         if sensitive_features is not None:
             groups, labels = encode_groups(sensitive_features, n_samples, model.groups)
+            n_known = model.clock.n_samples_seen + int(np.count_nonzero(groups >= 0))
+            check_group_sizes(labels, n_known)
             model.add_groups(labels, cells=bool(self._design["constraints"]))
         weight = check_weight(sample_weight, X)
         return Rows(X, encode_target(y, self.classes_), groups, weight)

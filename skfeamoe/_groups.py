@@ -21,6 +21,21 @@ SEPARATOR = " & "
 """Stands between the values of several sensitive columns in the name of an intersection."""
 
 
+MANY_GROUPS, FEW_PEOPLE = 50, 20
+"""More groups than this, of fewer people each than a gap can be told on, are no groups."""
+
+
+def check_group_sizes(labels: Sequence[str], n_known: int) -> None:
+    """Refuse sensitive features that have nearly as many values as there are people."""
+    if len(labels) > MANY_GROUPS and n_known < FEW_PEOPLE * len(labels):
+        some = ", ".join(repr(label) for label in labels[:3])
+        raise ValueError(
+            f"sensitive_features has {len(labels):,} different values in {n_known:,} rows "
+            f"({some}, ...), which leaves fewer than {FEW_PEOPLE} people a group; put numbers "
+            "such as an age into bins first (pandas.cut, pandas.qcut), and merge rare values"
+        )
+
+
 def encode_groups(
     sensitive, n_samples: int, labels: Sequence[str], name: str = "sensitive_features"
 ) -> tuple[NDArray, list[str]]:

@@ -1,6 +1,7 @@
 """Sensitive features of any kind, as arrays, frames, lists or columns of X."""
 
 import datetime
+import pickle
 
 import numpy as np
 import pandas as pd
@@ -287,3 +288,19 @@ def test_a_privileged_group_that_never_appears_is_not_another_one():
     ]
     one, other = (stream(model, X, y, group) for model in models)
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("learn", ["fit", "partial_fit"])
+def test_a_value_for_everybody_is_refused_with_the_remedy(learn):
+    X, y, group = make_lending(600)
+    for values in (np.arange(600), X[:, 0], np.linspace(18, 90, 600).round(1)):
+        model = FEAMOEClassifier(random_state=0)
+        options = {} if learn == "fit" else {"classes": [0, 1]}
+        with pytest.raises(ValueError, match=r"different values in 600 rows.*pandas\.qcut"):
+            getattr(model, learn)(X, y, sensitive_features=values, **options)
+        assert not hasattr(model, "classes_")
+    model = FEAMOEClassifier(random_state=0).fit(X, y, sensitive_features=group)
+    before = pickle.dumps(model)
+    with pytest.raises(ValueError, match=r"pandas\.qcut"):
+        model.partial_fit(X, y, sensitive_features=np.arange(600))
+    assert pickle.dumps(model) == before
