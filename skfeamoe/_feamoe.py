@@ -361,7 +361,7 @@ and (n_experts, n_outputs)
     _design: dict
     _warned_inactive: bool
     _told_far: list[int]
-    _episodes: tuple[str, ...]
+    _episodes: list[str]
 
     # Sensitive features are what this estimator is about: routing passes them on without
     # a call to set_fit_request.
@@ -616,7 +616,7 @@ default=None
         self._n_core_features = X.shape[1]
         self._warned_inactive = False
         self._told_far = []
-        self._episodes = ()
+        self._episodes = []
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model = Model.start(
             first_layout(self, X.shape[1]),

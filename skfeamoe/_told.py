@@ -164,14 +164,14 @@ def _named(rows, gap: str) -> str:
     )
 
 
-def warn_in_stream(estimator, model: Model, episodes: tuple[str, ...]) -> tuple[str, ...]:
+def warn_in_stream(estimator, model: Model, episodes: list[str]) -> list[str]:
     """Say once per episode that bounds are not kept, or rest on people long ago.
 
     ``episodes`` are those that have been told and are not over; so is what is returned.
     """
     monitor = model.monitor
     if not isinstance(monitor, BoundMonitor) or not monitor.measured.is_comparable():
-        return ()
+        return []
     found = {}
     young = model.clock.n_samples_seen < SETTLED_ROWS
     reasons = [] if young else _unmet(estimator, model, "on the people seen last", 2.0)
@@ -187,7 +187,7 @@ def warn_in_stream(estimator, model: Model, episodes: tuple[str, ...]) -> tuple[
     for name, text in found.items():
         if name not in episodes:
             warnings.warn(text, FairnessWarning, stacklevel=3)
-    return tuple(found)
+    return list(found)
 
 
 def warn_if_shuffled(estimator) -> None:
