@@ -186,7 +186,7 @@ def test_adding_an_expert_hardly_moves_predictions():
 
 
 ON_X = ["logistic", "mlp"]
-"""Kinds of experts whose terms are linear in X; shapes of additive ones have their own tests."""
+"""Kinds of experts whose terms are linear in X; shapes have tests of their own."""
 
 
 @pytest.mark.parametrize("expert", ON_X)
