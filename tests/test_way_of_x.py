@@ -10,7 +10,7 @@ from lending import make_lending, stream
 from skfeamoe import FEAMOEClassifier
 
 HANDED_DOWN = {
-    ("_fairness", "_training"): {"score"},  # of the model, which the monitor is handed
+    ("_fairness", "_training"): {"score", "scored"},  # of the model, handed to monitors
     ("_terms", "_training"): {"_other_value"},  # the change that makes a counterfactual
 }
 """Functions that travel down as arguments and are called from there."""
