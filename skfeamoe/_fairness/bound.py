@@ -13,20 +13,29 @@ A gap on n people is known up to its standard error. So a bound is aimed at with
 with m = `MARGIN`: where there are few people the promise is kept more carefully.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._fairness.asked import Fairness
+from skfeamoe._fairness.cases import (
+    CELLS,
+    Cases,
+    Measured,
+    Score,
+    Scored,
+    label_event,
+    label_events,
+    members_of,
+)
 from skfeamoe._fairness.changes import SUSPECTED, Arrivals, changed_row
-from skfeamoe._fairness.constraints import EVENTS, Outcome, Slots
+from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.directions import Directions
 from skfeamoe._fairness.offset import (
     Problem,
-    Slot,
     Solution,
     excess,
     solve_offset,
@@ -45,9 +54,6 @@ NOISE, LEAST_TOLERANCE = 0.25, 1e-3
 """Part of a gap's standard error, and least gap, that an offset may be off its aim by: no
 accuracy is paid for less than can be known."""
 
-MIN_CELL_ROWS = 20
-"""A group takes part in a gap once so many of its people are there."""
-
 RESCORES = 4
 """How often a kept row is decided on again while as many new ones come."""
 
@@ -57,82 +63,11 @@ LOOK_ROWS = 64
 LEAST_ROWS = 256
 """Fewest rows between two solutions."""
 
-SMALLEST_MARGIN = 1e-3
-"""Margins below this are taken for this when a distance is divided by its margin."""
-
 DISTANCE_ROUNDS = 2
 """Distances depend on the offset's own slope, so that they are measured and solved twice."""
 
-CELLS = ("mean", "variance", "n_rows", "unweighted")
-"""What is measured of every cell."""
-
 RELAXATIONS = 8
 """Halvings by which bounds are relaxed when they cost more than is allowed."""
-
-
-class Scored(NamedTuple):
-    """What the present model says of rows, without and with the offset."""
-
-    Z: Any  # (n_samples, n_terms), what the experts see
-    margin: NDArray  # (n_samples,), flip margin without the offset
-    cost: NDArray  # (n_samples,), expected errors of granting minus those of refusing
-    decided: NDArray  # (n_samples,), class codes without the offset
-    distance: NDArray | None  # (n_samples,), to the boundary with the offset; None: unused
-
-
-Score = Callable[[Any, NDArray], Scored]
-"""Scores rows of X under an offset, (n_terms + 1,)."""
-
-
-@dataclass
-class Measured:
-    """Cells of all slots under the present model, (n_slots, n_groups) each."""
-
-    mean: NDArray
-    variance: NDArray  # of the mean
-    n_rows: NDArray  # people
-    unweighted: NDArray  # mean of the people whatever their weights
-    price: float = 0.0  # errors per person that the offset adds
-    granted: float = float("nan")  # share of favorable decisions
-    solved: bool = True  # whether all bounds are kept on these people
-
-    @classmethod
-    def nothing(cls, n_slots: int, n_groups: int) -> Self:
-        """No people."""
-        shape = (n_slots, n_groups)
-        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
-
-    @property
-    def known(self) -> NDArray:
-        """Cells with enough people to be compared, (n_slots, n_groups)."""
-        return self.n_rows >= MIN_CELL_ROWS
-
-    def span(self, s: int) -> tuple[int, int] | None:
-        """The groups with the highest and the lowest mean of a slot, if there are two."""
-        groups = np.flatnonzero(self.known[s])
-        if len(groups) < 2:
-            return None
-        means = self.mean[s, groups]
-        return int(groups[means.argmax()]), int(groups[means.argmin()])
-
-    def gap(self, s: int, *, unweighted: bool = False) -> tuple[float, float]:
-        """Gap of a slot and its standard error, nan where nothing is compared."""
-        span = self.span(s)
-        if span is None:
-            return float("nan"), float("nan")
-        high, low = span
-        error = float(np.sqrt(self.variance[s, high] + self.variance[s, low]))
-        if unweighted:
-            return float(np.ptp(self.unweighted[s, self.known[s]])), error
-        return float(self.mean[s, high] - self.mean[s, low]), error
-
-    def is_comparable(self) -> bool:
-        """Whether any slot has two groups with enough people."""
-        return any(self.span(s) is not None for s in range(len(self.mean)))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain data."""
-        return dict(vars(self))
 
 
 class Change(NamedTuple):
@@ -151,12 +86,12 @@ class BoundMonitor:
         self, slots: Slots, favorable: int, n_terms: int, *, sparse: bool = False
     ) -> None:
         self.favorable = favorable
-        self.directions = Directions(_label_events(slots), 0, n_terms)
+        self.directions = Directions(label_events(slots), 0, n_terms)
         self.people = People(sparse=sparse)
         self.arrivals = Arrivals()
         self.n_slots = len(slots)
         self.direction_of = [  # of every slot
-            self.directions.events.index(_label_event(event)) for event in slots.events
+            self.directions.events.index(label_event(event)) for event in slots.events
         ]
         self.shares = np.zeros(0)  # (n_groups,), rows of each group, faded
         self.coef = np.zeros(0)  # (n_directions,), of the offset
@@ -219,7 +154,7 @@ class BoundMonitor:
 
     def learn_directions(self, asked: Fairness, Z, rows: Rows) -> None:
         """One step of the directions, by rows of known group."""
-        members = _members(self.directions.events, rows.y == asked.favorable)
+        members = members_of(self.directions.events, rows.y == asked.favorable)
         self.directions.update(Z, rows.groups, members, rows.weight)
 
     def keep(self, asked: Fairness, rows: Rows) -> None:
@@ -290,7 +225,7 @@ class BoundMonitor:
         self, asked: Fairness, score: Score, rows: Rows, scored: Scored, changed: Iterable[int]
     ) -> list[Change]:
         """Solve for the offset on rows and measure; changes that have widened a gap."""
-        cases = _Cases(self, asked, rows)
+        cases = Cases(self.shares, asked, rows)
         measured = cases.measure(scored, self._margin(scored))
         changes = self._widened(asked, measured, changed)
         if not measured.is_comparable():
@@ -322,7 +257,7 @@ class BoundMonitor:
         """Margins with the offset."""
         return scored.margin + scored.Z @ self.offset[:-1] + self.offset[-1]
 
-    def _solve(self, asked: Fairness, cases: "_Cases", scored: Scored, measured: Measured):
+    def _solve(self, asked: Fairness, cases: Cases, scored: Scored, measured: Measured):
         """The cheapest offset for what is aimed at, relaxed where it costs too much."""
         errors = np.nan_to_num([measured.gap(s)[1] for s in range(self.n_slots)])
         aims = np.maximum(asked.limits - MARGIN * errors, LEAST_AIM * asked.limits)
@@ -470,91 +405,3 @@ class BoundMonitor:
         made.arrivals = Arrivals.from_dict(data["arrivals"])
         made.measured = Measured(**data["measured"])
         return made
-
-
-class _Cases:
-    """The people of every cell on some rows."""
-
-    def __init__(self, monitor: BoundMonitor, asked: Fairness, rows: Rows) -> None:
-        self.asked = asked
-        self.rows = rows
-        self.n_groups = monitor.n_groups
-        self.code = np.where(rows.groups < 0, self.n_groups, rows.groups)
-        favored = rows.y == asked.favorable
-        self.members = _members(asked.slots.events, favored)
-        total = np.bincount(self.code, rows.weight, self.n_groups + 1)
-        shares = np.append(monitor.shares, 0.0)
-        self.by_person = rows.weight * _ratio(shares, total)[self.code]
-        self.by_person = self.by_person / max(self.by_person.sum(), 1e-300)
-
-    def _rows_of(self, s: int, margin: NDArray) -> NDArray:
-        """Rows that slot s is measured on: of its event, and refused for a distance."""
-        members = self.members[s] & (self.code < self.n_groups)
-        return members & (margin <= 0.0) if self._is_distance(s) else members
-
-    def _is_distance(self, s: int) -> bool:
-        return self.asked.slots.owners[s].uses_distance
-
-    def slots(self, scored: Scored, margin: NDArray) -> list[Slot]:
-        """The slots as the solver wants them, groups with too few people left out."""
-        slots = []
-        for s in range(len(self.members)):
-            counted = np.bincount(self.code[self._rows_of(s, margin)], minlength=self.n_groups)
-            compared = np.flatnonzero(counted[: self.n_groups] >= MIN_CELL_ROWS)
-            number = np.full(self.n_groups + 1, len(compared))
-            number[compared] = np.arange(len(compared))
-            group = np.where(self.members[s], number[self.code], len(compared))
-            total = np.bincount(group, self.rows.weight, len(compared) + 1)
-            weight = self.rows.weight / np.maximum(total, 1e-300)[group]
-            inverse_norm = None
-            if self._is_distance(s) and scored.distance is not None:
-                inverse_norm = scored.distance / np.maximum(np.abs(margin), SMALLEST_MARGIN)
-            slots.append(Slot(group, weight, len(compared), inverse_norm))
-        return slots
-
-    def measure(self, scored: Scored, margin: NDArray) -> Measured:
-        """Means, their variances and numbers of people in every cell, and the price."""
-        measured = Measured.nothing(len(self.members), self.n_groups)
-        granted = (margin > 0.0).astype(np.float64)
-        for s in range(len(self.members)):
-            rows = np.flatnonzero(self._rows_of(s, margin))
-            value = scored.distance if self._is_distance(s) else granted
-            assert value is not None
-            self._fill(measured, s, rows, value[rows])
-        changed = granted - (scored.margin > 0.0)
-        measured.price = float(self.by_person @ (scored.cost * changed))
-        measured.granted = float(self.by_person @ granted)
-        return measured
-
-    def _fill(self, measured: Measured, s: int, rows: NDArray, value: NDArray) -> None:
-        """The cells of slot s."""
-        code, weight, n = self.code[rows], self.rows.weight[rows], self.n_groups
-        count, total = np.bincount(code, minlength=n), np.bincount(code, weight, n)
-        mean = _ratio(np.bincount(code, weight * value, n), total)
-        spread = np.bincount(code, (weight * (value - mean[code])) ** 2, n)
-        measured.mean[s] = mean
-        measured.variance[s] = _ratio(spread, total * total)
-        measured.n_rows[s] = count
-        measured.unweighted[s] = _ratio(np.bincount(code, value, n), count)
-
-
-def _label_event(event: str) -> str:
-    """The event as far as labels tell: who is refused may be anybody."""
-    return "all" if event == "refused" else event
-
-
-def _label_events(slots: Slots) -> tuple[str, ...]:
-    """The label events that constraints speak of, each once."""
-    return tuple(dict.fromkeys(_label_event(event) for event in slots.events))
-
-
-def _members(events, favored: NDArray) -> NDArray:
-    """Rows of each event as far as labels tell, (n_events, n_samples) bool."""
-    nobody = np.zeros(len(favored), dtype=bool)
-    outcome = Outcome(favored, nobody, nobody, nobody)
-    return np.array([EVENTS[event](outcome) for event in events]).reshape(-1, len(favored))
-
-
-def _ratio(values: NDArray, total: NDArray) -> NDArray:
-    """Quotient, 0 where there is nothing."""
-    return np.divide(values, total, where=total > 0, out=np.zeros(len(total)))

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._fairness.asked import Fairness
-from skfeamoe._fairness.bound import BoundMonitor, Change, Scored
+from skfeamoe._fairness.bound import BoundMonitor, Change
+from skfeamoe._fairness.cases import Scored
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
 from skfeamoe._fairness.offset import flip_margin_of

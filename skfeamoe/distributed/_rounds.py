@@ -28,7 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._fairness.asked import Fairness
-from skfeamoe._fairness.bound import BoundMonitor, Measured
+from skfeamoe._fairness.bound import BoundMonitor
+from skfeamoe._fairness.cases import Measured
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._rows import Rows
 from skfeamoe._training.ensemble import Ensemble

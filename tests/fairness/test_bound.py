@@ -7,7 +7,8 @@ from scipy.special import expit
 from skfeamoe._fairness import bound as module
 from skfeamoe._fairness import offset
 from skfeamoe._fairness.asked import Fairness
-from skfeamoe._fairness.bound import BoundMonitor, Measured, Scored
+from skfeamoe._fairness.bound import BoundMonitor
+from skfeamoe._fairness.cases import Measured, Scored
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._rows import Rows
 

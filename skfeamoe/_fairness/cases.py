@@ -1,0 +1,180 @@
+r"""The people of every cell: who is compared in which slot, and what is measured of them.
+
+A cell is a group within a slot, a constraint's event. Means are weighted by rows; the variance
+of a mean is that of independent people with these weights, :math:`\sum w^2 (v - \mu)^2 /
+(\sum w)^2`, so that a heavy row is not taken for many people.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skfeamoe._fairness.asked import Fairness
+from skfeamoe._fairness.constraints import EVENTS, Outcome, Slots
+from skfeamoe._fairness.offset import Slot
+from skfeamoe._rows import Rows
+
+MIN_CELL_ROWS = 20
+"""A group takes part in a gap once so many of its people are there."""
+
+SMALLEST_MARGIN = 1e-3
+"""Margins below this are taken for this when a distance is divided by its margin."""
+
+CELLS = ("mean", "variance", "n_rows", "unweighted")
+"""What is measured of every cell."""
+
+
+class Scored(NamedTuple):
+    """What the present model says of rows, without and with the offset."""
+
+    Z: Any  # (n_samples, n_terms), what the experts see
+    margin: NDArray  # (n_samples,), flip margin without the offset
+    cost: NDArray  # (n_samples,), expected errors of granting minus those of refusing
+    decided: NDArray  # (n_samples,), class codes without the offset
+    distance: NDArray | None  # (n_samples,), to the boundary with the offset; None: unused
+
+
+Score = Callable[[Any, NDArray], Scored]
+"""Scores rows of X under an offset, (n_terms + 1,)."""
+
+
+@dataclass
+class Measured:
+    """Cells of all slots under the present model, (n_slots, n_groups) each."""
+
+    mean: NDArray
+    variance: NDArray  # of the mean
+    n_rows: NDArray  # people
+    unweighted: NDArray  # mean of the people whatever their weights
+    price: float = 0.0  # errors per person that the offset adds
+    granted: float = float("nan")  # share of favorable decisions
+    solved: bool = True  # whether all bounds are kept on these people
+
+    @classmethod
+    def nothing(cls, n_slots: int, n_groups: int) -> Self:
+        """No people."""
+        shape = (n_slots, n_groups)
+        return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
+
+    @property
+    def known(self) -> NDArray:
+        """Cells with enough people to be compared, (n_slots, n_groups)."""
+        return self.n_rows >= MIN_CELL_ROWS
+
+    def span(self, s: int) -> tuple[int, int] | None:
+        """The groups with the highest and the lowest mean of a slot, if there are two."""
+        groups = np.flatnonzero(self.known[s])
+        if len(groups) < 2:
+            return None
+        means = self.mean[s, groups]
+        return int(groups[means.argmax()]), int(groups[means.argmin()])
+
+    def gap(self, s: int, *, unweighted: bool = False) -> tuple[float, float]:
+        """Gap of a slot and its standard error, nan where nothing is compared."""
+        span = self.span(s)
+        if span is None:
+            return float("nan"), float("nan")
+        high, low = span
+        error = float(np.sqrt(self.variance[s, high] + self.variance[s, low]))
+        if unweighted:
+            return float(np.ptp(self.unweighted[s, self.known[s]])), error
+        return float(self.mean[s, high] - self.mean[s, low]), error
+
+    def is_comparable(self) -> bool:
+        """Whether any slot has two groups with enough people."""
+        return any(self.span(s) is not None for s in range(len(self.mean)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return dict(vars(self))
+
+
+class Cases:
+    """The people of every cell on some rows."""
+
+    def __init__(self, shares: NDArray, asked: Fairness, rows: Rows) -> None:
+        self.asked = asked
+        self.rows = rows
+        self.n_groups = len(shares)
+        self.code = np.where(rows.groups < 0, self.n_groups, rows.groups)
+        favored = rows.y == asked.favorable
+        self.members = members_of(asked.slots.events, favored)
+        total = np.bincount(self.code, rows.weight, self.n_groups + 1)
+        shares = np.append(shares, 0.0)
+        self.by_person = rows.weight * _ratio(shares, total)[self.code]
+        self.by_person = self.by_person / max(self.by_person.sum(), 1e-300)
+
+    def _rows_of(self, s: int, margin: NDArray) -> NDArray:
+        """Rows that slot s is measured on: of its event, and refused for a distance."""
+        members = self.members[s] & (self.code < self.n_groups)
+        return members & (margin <= 0.0) if self._is_distance(s) else members
+
+    def _is_distance(self, s: int) -> bool:
+        return self.asked.slots.owners[s].uses_distance
+
+    def slots(self, scored: Scored, margin: NDArray) -> list[Slot]:
+        """The slots as the solver wants them, groups with too few people left out."""
+        slots = []
+        for s in range(len(self.members)):
+            counted = np.bincount(self.code[self._rows_of(s, margin)], minlength=self.n_groups)
+            compared = np.flatnonzero(counted[: self.n_groups] >= MIN_CELL_ROWS)
+            number = np.full(self.n_groups + 1, len(compared))
+            number[compared] = np.arange(len(compared))
+            group = np.where(self.members[s], number[self.code], len(compared))
+            total = np.bincount(group, self.rows.weight, len(compared) + 1)
+            weight = self.rows.weight / np.maximum(total, 1e-300)[group]
+            inverse_norm = None
+            if self._is_distance(s) and scored.distance is not None:
+                inverse_norm = scored.distance / np.maximum(np.abs(margin), SMALLEST_MARGIN)
+            slots.append(Slot(group, weight, len(compared), inverse_norm))
+        return slots
+
+    def measure(self, scored: Scored, margin: NDArray) -> Measured:
+        """Means, their variances and numbers of people in every cell, and the price."""
+        measured = Measured.nothing(len(self.members), self.n_groups)
+        granted = (margin > 0.0).astype(np.float64)
+        for s in range(len(self.members)):
+            rows = np.flatnonzero(self._rows_of(s, margin))
+            value = scored.distance if self._is_distance(s) else granted
+            assert value is not None
+            self._fill(measured, s, rows, value[rows])
+        changed = granted - (scored.margin > 0.0)
+        measured.price = float(self.by_person @ (scored.cost * changed))
+        measured.granted = float(self.by_person @ granted)
+        return measured
+
+    def _fill(self, measured: Measured, s: int, rows: NDArray, value: NDArray) -> None:
+        """The cells of slot s."""
+        code, weight, n = self.code[rows], self.rows.weight[rows], self.n_groups
+        count, total = np.bincount(code, minlength=n), np.bincount(code, weight, n)
+        mean = _ratio(np.bincount(code, weight * value, n), total)
+        spread = np.bincount(code, (weight * (value - mean[code])) ** 2, n)
+        measured.mean[s] = mean
+        measured.variance[s] = _ratio(spread, total * total)
+        measured.n_rows[s] = count
+        measured.unweighted[s] = _ratio(np.bincount(code, value, n), count)
+
+
+def label_event(event: str) -> str:
+    """The event as far as labels tell: who is refused may be anybody."""
+    return "all" if event == "refused" else event
+
+
+def label_events(slots: Slots) -> tuple[str, ...]:
+    """The label events that constraints speak of, each once."""
+    return tuple(dict.fromkeys(label_event(event) for event in slots.events))
+
+
+def members_of(events, favored: NDArray) -> NDArray:
+    """Rows of each event as far as labels tell, (n_events, n_samples) bool."""
+    nobody = np.zeros(len(favored), dtype=bool)
+    outcome = Outcome(favored, nobody, nobody, nobody)
+    return np.array([EVENTS[event](outcome) for event in events]).reshape(-1, len(favored))
+
+
+def _ratio(values: NDArray, total: NDArray) -> NDArray:
+    """Quotient, 0 where there is nothing."""
+    return np.divide(values, total, where=total > 0, out=np.zeros(len(total)))
