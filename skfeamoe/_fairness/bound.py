@@ -54,7 +54,7 @@ NOISE, LEAST_TOLERANCE = 0.25, 1e-3
 """Part of a gap's standard error, and least gap, that an offset may be off its aim by: no
 accuracy is paid for less than can be known."""
 
-RESCORES = 4
+RESCORES = 2
 """How often a kept row is decided on again while as many new ones come."""
 
 LOOK_ROWS = 64
@@ -235,7 +235,8 @@ class BoundMonitor:
             solution = self._solve(asked, cases, scored, measured)
             self.coef = solution.coef
             self.offset = np.append(self.directions.combine(solution.coef), solution.intercept)
-            scored = score(rows.X, self.offset)
+            if asked.slots.uses_distance:  # nothing else of a score depends on the offset
+                scored = score(rows.X, self.offset)
             measured = cases.measure(scored, self._margin(scored))
         measured.solved = bool(solution.excess.max(initial=0.0) <= 0.0)
         self.measured = measured

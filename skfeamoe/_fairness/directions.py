@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from scipy.special import softmax
 
 from skfeamoe._terms import Carry
 
@@ -78,7 +77,9 @@ class Directions:
         n_events, n_groups, width = self.weight.shape
         flat = self.weight.reshape(n_events * n_groups, width)
         scores = (Z @ flat[:, :-1].T + flat[:, -1]).reshape(-1, n_events, n_groups)
-        residual = softmax(scores, axis=2)
+        scores -= scores.max(axis=2, keepdims=True)
+        residual = np.exp(scores, out=scores)  # scipy's softmax takes longer than the step
+        residual /= residual.sum(axis=2, keepdims=True)
         residual[known, :, groups[known]] -= 1.0
         counted = (members * (known * weight / ROWS_PER_STEP)).T
         residual *= counted[:, :, None]
