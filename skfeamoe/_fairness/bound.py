@@ -54,7 +54,7 @@ NOISE, LEAST_TOLERANCE = 0.25, 1e-3
 """Part of a gap's standard error, and least gap, that an offset may be off its aim by: no
 accuracy is paid for less than can be known."""
 
-RESCORES = 2
+RESCORES = 3
 """How often a kept row is decided on again while as many new ones come."""
 
 LOOK_ROWS = 64
