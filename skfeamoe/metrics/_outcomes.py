@@ -21,6 +21,8 @@ from fairlearn.metrics import MetricFrame
 from scipy import sparse
 from sklearn.utils import check_consistent_length
 
+from skfeamoe._frames import columns_of, values_of
+
 __all__ = [
     "burden",
     "burden_difference",
@@ -101,6 +103,18 @@ def burden(
     return float(weight @ far / total) if total > 0 else float(zero_division)
 
 
+def _as_pandas(sensitive_features) -> pd.DataFrame:
+    """Sensitive features of any library as pandas' frame."""
+    if isinstance(sensitive_features, (pd.DataFrame, pd.Series)):
+        return pd.DataFrame(sensitive_features)
+    columns = columns_of(sensitive_features)
+    if columns is not None:
+        return pd.DataFrame({str(k): values_of(column) for k, column in columns.items()})
+    if type(sensitive_features).__module__.partition(".")[0] in ("pyarrow", "polars"):
+        return pd.DataFrame(values_of(sensitive_features))
+    return pd.DataFrame(sensitive_features)
+
+
 def burden_difference(
     y_true,
     y_pred,
@@ -177,7 +191,7 @@ def burden_difference(
         )
 
     check_consistent_length(y_true, y_pred, distance, sample_weight)
-    unknown = int(pd.DataFrame(sensitive_features).isna().any(axis=1).sum())
+    unknown = int(_as_pandas(sensitive_features).isna().any(axis=1).sum())
     if unknown:
         raise ValueError(
             f"sensitive_features has missing values in {unknown} rows; leave these rows out, "
