@@ -633,7 +633,15 @@ default=None
             sparse=hasattr(X, "tocsr"),
             background_size=int(self.background_size),
         )
-        rows = self._rows(model, X, y, columns, sensitive_features, sample_weight)
+        rows = self._rows(
+            model,
+            X,
+            y,
+            columns,
+            sensitive_features,
+            sample_weight,
+            all_rows=classes is None,
+        )
         if self.initial_experts is not None:
             model.start_from(fitted_experts(self, model.terms), rows.X, rows.weight)
         return model, rows
@@ -659,7 +667,9 @@ default=None
             model.terms = ColumnTerms.around(model.terms)
         return model, self._rows(model, X, y, columns, sensitive_features, sample_weight)
 
-    def _rows(self, model, X, y, columns, sensitive_features, sample_weight) -> Rows:
+    def _rows(
+        self, model, X, y, columns, sensitive_features, sample_weight, *, all_rows=False
+    ) -> Rows:
         """Codes, groups and weights of checked rows; the model takes new groups in."""
         n_samples = X.shape[0]
         if self.sensitive_columns is not None:
@@ -677,8 +687,10 @@ default=None
         groups = np.full(n_samples, -1, dtype=np.intp)
         if sensitive_features is not None:
             groups, labels = encode_groups(sensitive_features, n_samples, model.groups)
-            n_known = model.clock.n_samples_seen + int(np.count_nonzero(groups >= 0))
-            check_group_sizes(labels, n_known)
+            n_known = int(np.count_nonzero(groups >= 0))
+            n_seen = model.clock.n_samples_seen
+            check_group_sizes(labels[len(model.groups) :], n_known, all_rows=all_rows)
+            check_group_sizes(labels, n_known + n_seen, all_rows=all_rows)
             model.add_groups(labels, cells=bool(self._design["constraints"]))
         weight = check_weight(sample_weight, X)
         return Rows(X, encode_target(y, self.classes_), groups, weight)

@@ -22,16 +22,23 @@ SEPARATOR = " & "
 
 
 MANY_GROUPS, FEW_PEOPLE = 50, 20
-"""More groups than this, of fewer people each than a gap can be told on, are no groups."""
+"""More groups than this in a `fit`, of fewer people each than this, cannot be compared."""
+
+MANY_IN_STREAM, FEW_IN_STREAM = 500, 4
+"""The same for a stream, in which people of each group may still come."""
 
 
-def check_group_sizes(labels: Sequence[str], n_known: int) -> None:
-    """Refuse sensitive features that have nearly as many values as there are people."""
-    if len(labels) > MANY_GROUPS and n_known < FEW_PEOPLE * len(labels):
-        some = ", ".join(repr(label) for label in labels[:3])
+def check_group_sizes(labels: Sequence[str], n_known: int, *, all_rows: bool) -> None:
+    """Refuse sensitive features that have nearly as many values as there are people.
+
+    ``labels`` are those of ``n_known`` rows; ``all_rows`` says that no others will come.
+    """
+    many, few = (MANY_GROUPS, FEW_PEOPLE) if all_rows else (MANY_IN_STREAM, FEW_IN_STREAM)
+    if len(labels) > many and n_known < few * len(labels):
+        some = ", ".join(repr(label) for label in labels[-3:])
         raise ValueError(
             f"sensitive_features has {len(labels):,} different values in {n_known:,} rows "
-            f"({some}, ...), which leaves fewer than {FEW_PEOPLE} people a group; put numbers "
+            f"(..., {some}), which leaves fewer than {few} people a group; put numbers "
             "such as an age into bins first (pandas.cut, pandas.qcut), and merge rare values"
         )
 

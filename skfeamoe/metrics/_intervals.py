@@ -123,7 +123,7 @@ def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.9
     >>> from skfeamoe.metrics import gap_interval
     >>> gap = gap_interval([0.62, 0.55, 0.60], [800, 400, 300])
     >>> [round(end, 3) for end in gap]
-    [0.07, 0.003, 0.14]
+    [0.07, 0.0, 0.141]
     """
     _check_level(confidence_level)
     rates, n = np.asarray(rates, dtype=float), np.asarray(n, dtype=float)
@@ -268,7 +268,7 @@ def gap_confidence_sequence(
     >>> from skfeamoe.metrics import gap_confidence_sequence
     >>> gap = gap_confidence_sequence([600, 500], [1000, 1000])
     >>> [round(end, 3) for end in gap]
-    [0.1, 0.0, 0.216]
+    [0.1, 0.0, 0.214]
     """
     total, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
     total, n = total[n > 0], n[n > 0]
