@@ -85,7 +85,8 @@ def test_the_bound_is_kept_for_groups_of_any_share(share, limit):
     asked = bounds(limit=limit)
     made = run(asked, world(20_000, share=share))
     assert true_gap(monitor(asked), share=share) > 0.14  # without the offset
-    error = np.sqrt(0.25 / max(20_000 * share, 1)) if share < 0.1 else 0.012
+    n_kept = [min(20_000 * part, 2048) for part in (share, 1.0 - share)]
+    error = np.sqrt(sum(0.25 / n for n in n_kept))  # of a gap on the people who are kept
     assert abs(true_gap(made, share=share)) <= limit + 2.5 * error
 
 
