@@ -18,6 +18,9 @@ PAGE = "promise.md"
 BOUNDS = (0.10, 0.05, 0.02)
 CONSTRAINTS = (PARITY, ODDS, "equal_opportunity")
 GAP = {**GAPS, "equal_opportunity": "tpr_gap"}
+FAVORABLE_ZERO = ("compas",)
+"""Data whose favorable label is 0: people who get it are those of the false positive rate."""
+
 SIZES = {1000: 0.06, 3000: 0.04, 8000: 0.03}
 TOGETHER = {PARITY: 0.06, ODDS: 0.07}
 SHIFTS, SHARES = (0.25, 0.5, 1.0, 2.0), (1.0, 0.1, 0.02)
@@ -79,6 +82,8 @@ def tables_targets(frame) -> Iterator[Target]:
     bounded = frame[frame["method"] == "bound"]
     for (name, constraint, bound), rows in bounded.groupby(["data", "constraint", "bound"]):
         gaps = rows[GAP[constraint]]
+        if constraint == "equal_opportunity" and name in FAVORABLE_ZERO:
+            gaps = 2.0 * rows["aod"] - rows["tpr_gap"]  # the other of the two odds gaps
         n_rows = name.rpartition(", ")[2].removesuffix(" rows")
         room = SIZES[int(n_rows)] if n_rows.isdigit() else 0.01
         what = f"{name}, {constraint} {bound:g}"
