@@ -47,10 +47,10 @@ def test_cheapest_removal_costs_what_it_says_and_no_more_than_any_drop(kind):
 
 def test_merging_two_copies_changes_nothing():
     model, Z = grown()
-    for block in (model.ensemble.params, model.ensemble.average):
-        block[[1, 7]] = block[[0, 6]]
-        block[0, -1] += np.log(0.8)
-        block[1, -1] += np.log(0.2)
+    for params in (model.ensemble.params, model.ensemble.average):
+        params[[1, 7]] = params[[0, 6]]
+        params[0, -1] += np.log(0.8)
+        params[1, -1] += np.log(0.2)
     model.ensemble.load[[0, 1]] = 0.8, 0.2
     before = model.predict(Z)
     Removal(0.0, victim=1, heir=0).apply(model.ensemble)

@@ -9,13 +9,13 @@ from skfeamoe._fairness.distance import MOST_DISTANCE, log_odds, log_odds_gradie
 from skfeamoe._fairness.schedule import row_slopes
 from skfeamoe._mixture.experts import EXPERTS, kind_of
 from skfeamoe._mixture.forward import (
-    favorable_slopes,
+    favorable_gradient,
     forward,
     input_gradient,
     mixture_log_proba,
     mixture_proba,
     parameter_gradient,
-    score_slopes,
+    score_gradient,
 )
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.losses import LOSSES
@@ -25,10 +25,10 @@ N_SAMPLES, N_FEATURES, N_GROUPS = 24, 4, 3
 EMPTY_GROUP = 1
 
 
-def central_differences(function, block, step=1e-5):
-    gradient = np.empty_like(block)
-    for index in np.ndindex(*block.shape):
-        up, down = block.copy(), block.copy()
+def central_differences(function, params, step=1e-5):
+    gradient = np.empty_like(params)
+    for index in np.ndindex(*params.shape):
+        up, down = params.copy(), params.copy()
         up[index] += step
         down[index] -= step
         gradient[index] = (function(up) - function(down)) / (2 * step)
@@ -39,13 +39,13 @@ def problem(n_experts, n_classes, weighted, expert="logistic", seed=1):
     """A random mixture and batch; one group has no rows, some groups are unknown."""
     rng = np.random.default_rng(seed)
     layout = Layout(n_experts, n_classes, N_FEATURES, expert, (5, 3), "tanh")
-    block = rng.normal(size=kind_of(layout).start(layout, rng).shape)
+    params = rng.normal(size=kind_of(layout).start(layout, rng).shape)
     Z = rng.normal(size=(N_SAMPLES, N_FEATURES))
     y = rng.integers(n_classes, size=N_SAMPLES)
     groups = rng.choice([-1, 0, 2], size=N_SAMPLES)
     assert not np.any(groups == EMPTY_GROUP)
     weight = rng.integers(0, 4, size=N_SAMPLES) / 2.0 if weighted else np.ones(N_SAMPLES)
-    return layout, block, Z, y, groups, weight
+    return layout, params, Z, y, groups, weight
 
 
 shapes = pytest.mark.parametrize(
@@ -59,50 +59,50 @@ weights = pytest.mark.parametrize("weighted", [False, True], ids=["even", "weigh
 @weights
 @experts
 @pytest.mark.parametrize("loss", LOSSES)
-def test_loss_slopes_are_its_derivative(loss, n_experts, n_classes, weighted, expert):
-    layout, block, Z, y, _, weight = problem(n_experts, n_classes, weighted, expert)
+def test_loss_gradient_is_its_derivative(loss, n_experts, n_classes, weighted, expert):
+    layout, params, Z, y, _, weight = problem(n_experts, n_classes, weighted, expert)
     loss = LOSSES[loss]()
 
-    def value(block):
-        return weight @ loss.value_and_slopes(forward(Z, block, layout), y, layout)[0]
+    def value(params):
+        return weight @ loss.value_and_gradient(forward(Z, params, layout), y, layout)[0]
 
-    fwd = forward(Z, block, layout)
-    _, *slopes = loss.value_and_slopes(fwd, y, layout)
-    slopes = score_slopes(*slopes) * weight[:, None]
-    gradient = parameter_gradient(Z, block, layout, slopes, fwd.trace)
+    fwd = forward(Z, params, layout)
+    _, *d_scores = loss.value_and_gradient(fwd, y, layout)
+    d_scores = score_gradient(*d_scores) * weight[:, None]
+    gradient = parameter_gradient(Z, params, layout, d_scores, fwd.cache)
     np.testing.assert_allclose(
-        gradient, central_differences(value, block), rtol=1e-5, atol=1e-8
+        gradient, central_differences(value, params), rtol=1e-5, atol=1e-8
     )
 
 
 @shapes
 @experts
 @pytest.mark.parametrize("favorable", [0, 1])
-def test_favorable_slopes_are_the_derivative_of_q(n_experts, n_classes, favorable, expert):
-    layout, block, Z, _, _, _ = problem(n_experts, n_classes, False, expert)
+def test_favorable_gradient_is_the_derivative_of_q(n_experts, n_classes, favorable, expert):
+    layout, params, Z, _, _, _ = problem(n_experts, n_classes, False, expert)
     mix = np.random.default_rng(1).normal(size=N_SAMPLES)
 
-    def value(block):
-        return mix @ mixture_proba(forward(Z, block, layout))[:, favorable]
+    def value(params):
+        return mix @ mixture_proba(forward(Z, params, layout))[:, favorable]
 
-    fwd = forward(Z, block, layout)
-    q, d_gate, d_expert = favorable_slopes(fwd, favorable, layout)
+    fwd = forward(Z, params, layout)
+    q, d_gate, d_expert = favorable_gradient(fwd, favorable, layout)
     np.testing.assert_allclose(q, mixture_proba(fwd)[:, favorable], rtol=1e-12)
-    slopes = score_slopes(d_gate, d_expert) * mix[:, None]
-    gradient = parameter_gradient(Z, block, layout, slopes, fwd.trace)
+    d_scores = score_gradient(d_gate, d_expert) * mix[:, None]
+    gradient = parameter_gradient(Z, params, layout, d_scores, fwd.cache)
     np.testing.assert_allclose(
-        gradient, central_differences(value, block), rtol=1e-5, atol=1e-8
+        gradient, central_differences(value, params), rtol=1e-5, atol=1e-8
     )
 
 
 def fairness_problem(names, n_experts, n_classes, weighted, expert="logistic"):
     """Everything that a penalty holds fixed: outcome, cell weights, gradient norms."""
-    layout, block, Z, y, groups, weight = problem(n_experts, n_classes, weighted, expert)
+    layout, params, Z, y, groups, weight = problem(n_experts, n_classes, weighted, expert)
     favorable = n_classes - 1
     slots = Slots(names)
-    fwd = forward(Z, block, layout)
-    q, d_gate, d_expert = favorable_slopes(fwd, favorable, layout)
-    by_input = input_gradient(block, layout, score_slopes(d_gate, d_expert), fwd.trace)
+    fwd = forward(Z, params, layout)
+    q, d_gate, d_expert = favorable_gradient(fwd, favorable, layout)
+    by_input = input_gradient(params, layout, score_gradient(d_gate, d_expert), fwd.cache)
     norm = log_odds_gradient_norm(q, by_input)
     decided = mixture_proba(fwd).argmax(axis=1) == favorable
     assert 0 < decided.sum() < N_SAMPLES
@@ -111,7 +111,7 @@ def fairness_problem(names, n_experts, n_classes, weighted, expert="logistic"):
     unread = dict.fromkeys(Outcome._fields, np.zeros(N_SAMPLES))
     outcome = Outcome(**(unread | read))
     cells = np.random.default_rng(2).normal(size=(len(slots), 2, N_GROUPS))
-    return layout, block, Z, y, groups, weight, favorable, slots, norm, outcome, cells
+    return layout, params, Z, y, groups, weight, favorable, slots, norm, outcome, cells
 
 
 @shapes
@@ -122,31 +122,33 @@ def fairness_problem(names, n_experts, n_classes, weighted, expert="logistic"):
     "names", [*((name,) for name in CONSTRAINTS), tuple(CONSTRAINTS)], ids="+".join
 )
 def test_gradient_of_loss_and_penalty(loss, names, n_experts, n_classes, weighted, expert):
-    (layout, block, Z, y, groups, weight, favorable, slots, norm, outcome, cells) = (
+    (layout, params, Z, y, groups, weight, favorable, slots, norm, outcome, cells) = (
         fairness_problem(names, n_experts, n_classes, weighted, expert)
     )
     loss = LOSSES[loss]()
     rows, decided = slots.rows(outcome), outcome.decided.astype(int)
 
-    def value(block):
-        fwd = forward(Z, block, layout)
+    def value(params):
+        fwd = forward(Z, params, layout)
         q = mixture_proba(fwd)[:, favorable]
         penalty = np.zeros(N_SAMPLES)
         for s, owner in enumerate(slots.owners):
             for i in np.flatnonzero(groups >= 0):
                 cell = cells[s, decided[i], groups[i]]
                 penalty[i] += cell * rows[s, i] * owner.value(q, norm)[i]
-        return weight @ (loss.value_and_slopes(fwd, y, layout)[0] + penalty)
+        return weight @ (loss.value_and_gradient(fwd, y, layout)[0] + penalty)
 
-    fwd = forward(Z, block, layout)
-    q, q_gate, q_expert = favorable_slopes(fwd, favorable, layout)
+    fwd = forward(Z, params, layout)
+    q, q_gate, q_expert = favorable_gradient(fwd, favorable, layout)
     t = row_slopes(cells, slots.slopes(q, norm), rows, outcome.decided, groups)
-    _, d_gate, d_expert = loss.value_and_slopes(fwd, y, layout)
-    slopes = score_slopes(d_gate + t[:, None] * q_gate, d_expert + t[:, None, None] * q_expert)
-    slopes *= weight[:, None]
-    gradient = parameter_gradient(Z, block, layout, slopes, fwd.trace)
+    _, d_gate, d_expert = loss.value_and_gradient(fwd, y, layout)
+    d_scores = score_gradient(
+        d_gate + t[:, None] * q_gate, d_expert + t[:, None, None] * q_expert
+    )
+    d_scores *= weight[:, None]
+    gradient = parameter_gradient(Z, params, layout, d_scores, fwd.cache)
     np.testing.assert_allclose(
-        gradient, central_differences(value, block), rtol=1e-5, atol=1e-7
+        gradient, central_differences(value, params), rtol=1e-5, atol=1e-7
     )
 
 
@@ -164,17 +166,17 @@ def test_rows_of_unknown_groups_have_no_fairness_slope():
 @shapes
 @experts
 def test_gradient_norm_of_log_odds_against_central_differences(n_experts, n_classes, expert):
-    layout, block, Z, _, _, _ = problem(n_experts, n_classes, False, expert)
-    fwd = forward(Z, block, layout)
-    q, d_gate, d_expert = favorable_slopes(fwd, n_classes - 1, layout)
-    by_input = input_gradient(block, layout, score_slopes(d_gate, d_expert), fwd.trace)
+    layout, params, Z, _, _, _ = problem(n_experts, n_classes, False, expert)
+    fwd = forward(Z, params, layout)
+    q, d_gate, d_expert = favorable_gradient(fwd, n_classes - 1, layout)
+    by_input = input_gradient(params, layout, score_gradient(d_gate, d_expert), fwd.cache)
     norm = log_odds_gradient_norm(q, by_input)
     step = 1e-5
     gradient = np.empty_like(Z)
     for j in range(N_FEATURES):
         shift = step * (np.arange(N_FEATURES) == j)
         up, down = (
-            log_odds(mixture_proba(forward(moved, block, layout))[:, -1])
+            log_odds(mixture_proba(forward(moved, params, layout))[:, -1])
             for moved in (Z + shift, Z - shift)
         )
         gradient[:, j] = (up - down) / (2 * step)
@@ -187,16 +189,16 @@ def test_gradient_norm_of_log_odds_against_central_differences(n_experts, n_clas
 @shapes
 @experts
 def test_sparse_and_dense_passes_agree(n_experts, n_classes, expert):
-    layout, block, Z, y, _, _ = problem(n_experts, n_classes, False, expert)
+    layout, params, Z, y, _, _ = problem(n_experts, n_classes, False, expert)
     Z[np.abs(Z) < 0.7] = 0.0
-    dense, sparse = forward(Z, block, layout), forward(sp.csr_array(Z), block, layout)
+    dense, sparse = forward(Z, params, layout), forward(sp.csr_array(Z), params, layout)
     for a, b in zip(dense[:4], sparse[:4], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15)
-    _, *slopes = LOSSES["log_loss"]().value_and_slopes(dense, y, layout)
-    slopes = score_slopes(*slopes)
+    _, *d_scores = LOSSES["log_loss"]().value_and_gradient(dense, y, layout)
+    d_scores = score_gradient(*d_scores)
     np.testing.assert_allclose(
-        parameter_gradient(Z, block, layout, slopes, dense.trace),
-        parameter_gradient(sp.csr_array(Z), block, layout, slopes, sparse.trace),
+        parameter_gradient(Z, params, layout, d_scores, dense.cache),
+        parameter_gradient(sp.csr_array(Z), params, layout, d_scores, sparse.cache),
         rtol=1e-12,
         atol=1e-14,
     )
@@ -206,11 +208,11 @@ def test_sparse_and_dense_passes_agree(n_experts, n_classes, expert):
 @experts
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_forward_pass_against_loops(n_experts, n_classes, expert, activation):
-    layout, block, Z, _, _, _ = problem(n_experts, n_classes, False, expert)
+    layout, params, Z, _, _, _ = problem(n_experts, n_classes, False, expert)
     layout = layout._replace(activation=activation)
     kind = kind_of(layout)
-    gate, layers = kind.gate(block, layout), kind.layers(block, layout)
-    fwd = forward(Z, block, layout)
+    gate, layers = kind.gate(params, layout), kind.layers(params, layout)
+    fwd = forward(Z, params, layout)
     for i, z in enumerate(Z):
         weight = np.exp(gate.weight @ z + gate.bias)
         weight /= weight.sum()

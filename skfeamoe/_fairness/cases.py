@@ -159,8 +159,8 @@ class Cases:
 
 
 def label_event(event: str) -> str:
-    """The event as far as labels tell: who is refused may be anybody."""
-    return "all" if event == "refused" else event
+    """The event as far as labels tell: who gets a negative decision may be anybody."""
+    return "all" if event == "negative_decision" else event
 
 
 def label_events(slots: Slots) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ constraint              events                                       measured qu
 demographic_parity      all rows                                     decided favorable
 equal_opportunity       y favorable                                  decided favorable
 equalized_odds          y favorable; y unfavorable                   decided favorable
-burden                  decided unfavorable                          distance to boundary
+burden                  negative decision                            distance to boundary
 ======================  ===========================================  =====================
 
 References
@@ -46,7 +46,7 @@ EVENTS: dict[str, Event] = {
     "all": lambda outcome: np.ones(len(outcome.decided), dtype=bool),
     "favorable": lambda outcome: outcome.favored,
     "unfavorable": lambda outcome: ~outcome.favored,
-    "refused": lambda outcome: ~outcome.decided,
+    "negative_decision": lambda outcome: ~outcome.decided,
 }
 
 
@@ -98,7 +98,7 @@ class Burden:
     """
 
     name = "burden"
-    events = ("refused",)
+    events = ("negative_decision",)
     uses_distance = True
 
     def measured(self, outcome: Outcome) -> NDArray:

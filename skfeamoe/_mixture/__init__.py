@@ -7,7 +7,7 @@ name                  shape                                meaning
 ====================  ===================================  =============================
 ``Z``                 (n_samples, n_features)              standardized features
 ``y``                 (n_samples,)                         class codes
-``block``             (n_rows, n_features + 1)             all parameters, see `layout`
+``params``            (n_rows, n_features + 1)             all parameters, see `layout`
 ``log_gate``          (n_samples, n_experts)               log g_k(x)
 ``expert_proba``      (n_samples, n_experts, n_classes)    o_k(x)
 ``q``                 (n_samples,)                         probability of the favorable

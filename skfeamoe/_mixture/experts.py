@@ -1,4 +1,4 @@
-r"""Kinds of experts: from a block of parameters to scores, and back to gradients.
+r"""Kinds of experts: from parameters to scores, and back to gradients.
 
 A kind turns the rows Z of a batch into *scores*, (n_samples, n_scores): first those of the
 gate, ``n_experts`` columns, then ``n_outputs`` per expert. Losses and constraints know
@@ -20,7 +20,7 @@ from scipy.sparse import issparse
 from skfeamoe._mixture import mlp
 from skfeamoe._mixture.layout import Layout
 
-Trace = mlp.Pass | None
+Cache = mlp.Pass | None
 """What a kind remembers of a forward pass for the way back."""
 
 
@@ -35,42 +35,42 @@ class Kind(Protocol):
     """What the mixture asks of a kind of expert."""
 
     def start(self, layout: Layout, rng: np.random.Generator) -> NDArray:
-        """The block of a mixture that has seen nothing."""
+        """The parameters of a mixture that has seen nothing."""
 
     is_linear: bool  # whether its scores are linear in Z, so that experts have coefficients
 
     def n_extra_rows(self, layout: Layout) -> int:
-        """Rows of the block that an expert has besides the one that ends with the gate."""
+        """Rows of the parameters that an expert has besides the one that ends with the gate."""
 
-    def gate(self, block: NDArray, layout: Layout) -> Gate:
-        """The gate as views into the block."""
+    def gate(self, params: NDArray, layout: Layout) -> Gate:
+        """The gate as views into the parameters."""
 
-    def layers(self, block: NDArray, layout: Layout) -> list[mlp.Layer]:
-        """The layers of all experts, from the features on, as views into the block."""
+    def layers(self, params: NDArray, layout: Layout) -> list[mlp.Layer]:
+        """The layers of all experts, from the features on, as views into the parameters."""
 
-    def scores(self, Z, block: NDArray, layout: Layout) -> tuple[NDArray, Trace]:
+    def scores(self, Z, params: NDArray, layout: Layout) -> tuple[NDArray, Cache]:
         """Scores of all rows, (n_samples, n_scores), and what the way back needs."""
 
     def gradient(
-        self, Z, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+        self, Z, params: NDArray, layout: Layout, d_scores: NDArray, cache: Cache
     ) -> NDArray:
-        """Gradient of the block from the slopes on the scores, (n_samples, n_scores)."""
+        """Gradient of the parameters from ``d_scores``, dL/d scores, (n_samples, n_scores)."""
 
     def input_gradient(
-        self, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+        self, params: NDArray, layout: Layout, d_scores: NDArray, cache: Cache
     ) -> NDArray:
         """Derivative by every row's features, (n_samples, n_features)."""
 
     def penalized(self, layout: Layout) -> NDArray | slice:
-        """Columns of the block that the L2 penalty holds small."""
+        """Columns of the parameters that the L2 penalty holds small."""
 
 
 class LogisticExperts:
-    """Logistic regressions: all scores are linear, so the block is one matrix.
+    """Logistic regressions: all scores are linear, so parameters are one matrix.
 
     One row per score and one column per feature, plus a last column for the intercepts::
 
-        scores = Z @ block[:, :-1].T + block[:, -1]
+        scores = Z @ params[:, :-1].T + params[:, -1]
 
     so that a forward pass and a backward pass are one product each, however many experts
     there are.
@@ -86,37 +86,37 @@ class LogisticExperts:
         """Zeros: a uniform gate, experts that give every class the same probability."""
         return np.zeros((layout.n_scores, layout.n_features + 1))
 
-    def gate(self, block: NDArray, layout: Layout) -> Gate:
+    def gate(self, params: NDArray, layout: Layout) -> Gate:
         """The first rows."""
         k = layout.n_experts
-        return Gate(block[:k, :-1], block[:k, -1])
+        return Gate(params[:k, :-1], params[:k, -1])
 
-    def layers(self, block: NDArray, layout: Layout) -> list[mlp.Layer]:
+    def layers(self, params: NDArray, layout: Layout) -> list[mlp.Layer]:
         """One layer: the other rows."""
-        rows, shape = block[layout.n_experts :], (layout.n_experts, layout.n_outputs)
+        rows, shape = params[layout.n_experts :], (layout.n_experts, layout.n_outputs)
         weight = rows[:, :-1].reshape(*shape, layout.n_features)
         return [mlp.Layer(weight, rows[:, -1].reshape(shape))]
 
-    def scores(self, Z, block: NDArray, layout: Layout) -> tuple[NDArray, Trace]:
+    def scores(self, Z, params: NDArray, layout: Layout) -> tuple[NDArray, Cache]:
         """Scores of all rows, (n_samples, n_scores)."""
-        scores = Z @ block[:, :-1].T
-        scores += block[:, -1]
+        scores = Z @ params[:, :-1].T
+        scores += params[:, -1]
         return scores, None
 
     def gradient(
-        self, Z, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+        self, Z, params: NDArray, layout: Layout, d_scores: NDArray, cache: Cache
     ) -> NDArray:
-        """slopes^T Z, with the sum of the slopes as intercept column."""
-        gradient = np.empty_like(block)
-        gradient[:, :-1] = (Z.T @ slopes).T if issparse(Z) else slopes.T @ Z
-        gradient[:, -1] = slopes.sum(axis=0)
+        """d_scores^T Z, with the sum of d_scores as intercept column."""
+        gradient = np.empty_like(params)
+        gradient[:, :-1] = (Z.T @ d_scores).T if issparse(Z) else d_scores.T @ Z
+        gradient[:, -1] = d_scores.sum(axis=0)
         return gradient
 
     def input_gradient(
-        self, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+        self, params: NDArray, layout: Layout, d_scores: NDArray, cache: Cache
     ) -> NDArray:
-        """Slopes times coefficients."""
-        return slopes @ block[:, :-1]
+        """d_scores times coefficients."""
+        return d_scores @ params[:, :-1]
 
     def penalized(self, layout: Layout) -> NDArray | slice:
         """All but the intercepts."""
@@ -124,7 +124,7 @@ class LogisticExperts:
 
 
 class NetworkExperts:
-    """Multilayer perceptrons of one shape: the block has a row per expert.
+    """Multilayer perceptrons of one shape: the parameters have a row per expert.
 
     A row holds the layers of the network, each one's weights and then its biases, and after
     them the expert's coefficients and intercept of the gate.
@@ -138,32 +138,32 @@ class NetworkExperts:
 
     def start(self, layout: Layout, rng: np.random.Generator) -> NDArray:
         """Random networks under a uniform gate."""
-        block = np.zeros((layout.n_experts, _width(layout)))
+        params = np.zeros((layout.n_experts, _width(layout)))
         drawn = mlp.init_layers(_sizes(layout), layout.n_experts, rng)
-        for layer, start in zip(self.layers(block, layout), drawn, strict=True):
+        for layer, start in zip(self.layers(params, layout), drawn, strict=True):
             layer.weight[...] = start.weight
-        return block
+        return params
 
-    def gate(self, block: NDArray, layout: Layout) -> Gate:
+    def gate(self, params: NDArray, layout: Layout) -> Gate:
         """The last columns."""
-        return Gate(block[:, -layout.n_features - 1 : -1], block[:, -1])
+        return Gate(params[:, -layout.n_features - 1 : -1], params[:, -1])
 
-    def layers(self, block: NDArray, layout: Layout) -> list[mlp.Layer]:
+    def layers(self, params: NDArray, layout: Layout) -> list[mlp.Layer]:
         """The columns before them."""
         k = layout.n_experts
         layers, start = [], 0
         for n_in, n_out in _pairs(layout):
             stop = start + n_out * n_in
-            weight = block[:, start:stop].reshape(k, n_out, n_in)
+            weight = params[:, start:stop].reshape(k, n_out, n_in)
             start, stop = stop, stop + n_out
-            layers.append(mlp.Layer(weight, block[:, start:stop]))
+            layers.append(mlp.Layer(weight, params[:, start:stop]))
             start = stop
         return layers
 
-    def scores(self, Z, block: NDArray, layout: Layout) -> tuple[NDArray, Trace]:
+    def scores(self, Z, params: NDArray, layout: Layout) -> tuple[NDArray, Cache]:
         """Scores of all rows, (n_samples, n_scores), and the networks' hidden layers."""
-        k, gate = layout.n_experts, self.gate(block, layout)
-        done = mlp.forward(self.layers(block, layout), Z, mlp.ACTIVATIONS[layout.activation])
+        k, gate = layout.n_experts, self.gate(params, layout)
+        done = mlp.forward(self.layers(params, layout), Z, mlp.ACTIVATIONS[layout.activation])
         scores = np.empty((Z.shape[0], layout.n_scores))
         scores[:, :k] = Z @ gate.weight.T
         scores[:, :k] += gate.bias
@@ -172,39 +172,39 @@ class NetworkExperts:
         return scores, done
 
     def gradient(
-        self, Z, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+        self, Z, params: NDArray, layout: Layout, d_scores: NDArray, cache: Cache
     ) -> NDArray:
-        """Back through the networks, and slopes^T Z for the gate."""
-        assert trace is not None
+        """Back through the networks, and d_scores^T Z for the gate."""
+        assert cache is not None
         k = layout.n_experts
         layers, _ = mlp.backward(
-            self.layers(block, layout),
-            trace,
-            _output_slopes(slopes, layout),
+            self.layers(params, layout),
+            cache,
+            _output_gradient(d_scores, layout),
             mlp.ACTIVATIONS[layout.activation],
         )
-        gradient = np.empty_like(block)
+        gradient = np.empty_like(params)
         for into, layer in zip(self.layers(gradient, layout), layers, strict=True):
             into.weight[...] = layer.weight
             into.bias[...] = layer.bias
         gate = self.gate(gradient, layout)
-        gate.weight[...] = (Z.T @ slopes[:, :k]).T
-        gate.bias[...] = slopes[:, :k].sum(axis=0)
+        gate.weight[...] = (Z.T @ d_scores[:, :k]).T
+        gate.bias[...] = d_scores[:, :k].sum(axis=0)
         return gradient
 
     def input_gradient(
-        self, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+        self, params: NDArray, layout: Layout, d_scores: NDArray, cache: Cache
     ) -> NDArray:
         """Back through the networks to what enters them, and through the gate."""
-        assert trace is not None
+        assert cache is not None
         by_network = mlp.back_to_input(
-            self.layers(block, layout),
-            trace,
-            _output_slopes(slopes, layout),
+            self.layers(params, layout),
+            cache,
+            _output_gradient(d_scores, layout),
             mlp.ACTIVATIONS[layout.activation],
         )
-        gate = self.gate(block, layout)
-        return by_network.sum(axis=0) + slopes[:, : layout.n_experts] @ gate.weight
+        gate = self.gate(params, layout)
+        return by_network.sum(axis=0) + d_scores[:, : layout.n_experts] @ gate.weight
 
     def penalized(self, layout: Layout) -> NDArray | slice:
         """Weights of the layers and coefficients of the gate."""
@@ -227,10 +227,10 @@ def _width(layout: Layout) -> int:
     return mlp.n_parameters(_sizes(layout), 1) + layout.n_features + 1
 
 
-def _output_slopes(slopes: NDArray, layout: Layout) -> NDArray:
-    """Slopes on the networks' scores, (n_experts, n_samples, n_outputs)."""
+def _output_gradient(d_scores: NDArray, layout: Layout) -> NDArray:
+    """dL/d scores of the networks, (n_experts, n_samples, n_outputs)."""
     k = layout.n_experts
-    return slopes[:, k:].reshape(len(slopes), k, layout.n_outputs).transpose(1, 0, 2)
+    return d_scores[:, k:].reshape(len(d_scores), k, layout.n_outputs).transpose(1, 0, 2)
 
 
 @lru_cache(maxsize=64)
@@ -255,76 +255,76 @@ def kind_of(layout: Layout) -> Kind:
 
 
 def moved(
-    block: NDArray, layout: Layout, move: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
+    params: NDArray, layout: Layout, move: Callable[[NDArray, NDArray], tuple[NDArray, NDArray]]
 ) -> NDArray:
-    """The block with all maps that the features enter as ``move`` gives them.
+    """The parameters with all maps that the features enter as ``move`` gives them.
 
     ``move`` is the `fold` of linear terms, which takes a map of Z to the same map of X, or
     their `unfold`, which takes it back.
     """
-    block = block.copy()
+    params = params.copy()
     kind = kind_of(layout)
-    for weight, bias in (kind.layers(block, layout)[0], kind.gate(block, layout)):
+    for weight, bias in (kind.layers(params, layout)[0], kind.gate(params, layout)):
         weight[...], bias[...] = move(weight, bias)
-    return block
+    return params
 
 
 def carried(
-    block: NDArray, layout: Layout, n_features: int, move: Callable[[NDArray, NDArray], tuple]
+    params: NDArray, layout: Layout, n_features: int, move: Callable[[NDArray, NDArray], tuple]
 ) -> NDArray:
-    """The block for ``n_features`` others; ``move`` takes maps of the old ones to them."""
+    """The parameters on ``n_features`` others; ``move`` takes maps of the old ones to them."""
     kind, wider = kind_of(layout), layout._replace(n_features=n_features)
     made = np.empty_like(kind.start(wider, np.random.default_rng(0)))
-    old, new = kind.layers(block, layout), kind.layers(made, wider)
+    old, new = kind.layers(params, layout), kind.layers(made, wider)
     pairs = [*zip(old[1:], new[1:], strict=True)]
     for (weight, bias), (into_weight, into_bias) in pairs:
         into_weight[...], into_bias[...] = weight, bias
     for (weight, bias), (into_weight, into_bias) in (
         (old[0], new[0]),
-        (kind.gate(block, layout), kind.gate(made, wider)),
+        (kind.gate(params, layout), kind.gate(made, wider)),
     ):
         into_weight[...], into_bias[...] = move(weight, bias)
     return made
 
 
-def hold_signs(block: NDArray, layout: Layout, signs: NDArray) -> None:
+def hold_signs(params: NDArray, layout: Layout, signs: NDArray) -> None:
     """Let the experts' weights of features have the given signs, and the gate not see them.
 
     In place. Then every expert rises with such a feature, and so does the mixture.
     """
     kind, held = kind_of(layout), signs != 0
-    weight = kind.layers(block, layout)[0].weight
+    weight = kind.layers(params, layout)[0].weight
     weight[..., held] = np.maximum(weight[..., held] * signs[held], 0.0) * signs[held]
-    kind.gate(block, layout).weight[:, held] = 0.0
+    kind.gate(params, layout).weight[:, held] = 0.0
 
 
-def with_shift(block: NDArray, layout: Layout, offset: NDArray, favorable: int) -> NDArray:
-    """The block of linear experts with a linear function added to every score of one class.
+def with_shift(params: NDArray, layout: Layout, offset: NDArray, favorable: int) -> NDArray:
+    """The parameters of linear experts, a linear function added to all scores of one class.
 
     ``offset``, (n_features + 1,), are its coefficients and its constant.
     """
-    block = block.copy()
-    rows = block[layout.n_experts :]
+    params = params.copy()
+    rows = params[layout.n_experts :]
     if layout.n_outputs == 1:
         rows += offset if favorable == 1 else -offset
     else:
         rows[favorable :: layout.n_outputs] += offset
-    return block
+    return params
 
 
 def expert_rows(layout: Layout, k: int) -> NDArray:
-    """Row numbers of expert k in the block."""
+    """Row numbers of expert k in the parameters."""
     n_extra = kind_of(layout).n_extra_rows(layout)
     start = layout.n_experts + k * n_extra
     return np.r_[k, start : start + n_extra]
 
 
-def append_expert(block: NDArray, layout: Layout, rows: NDArray) -> NDArray:
+def append_expert(params: NDArray, layout: Layout, rows: NDArray) -> NDArray:
     """Block with one more expert that has the rows ``rows``."""
     k = layout.n_experts
-    return np.concatenate([block[:k], rows[:1], block[k:], rows[1:]])
+    return np.concatenate([params[:k], rows[:1], params[k:], rows[1:]])
 
 
-def remove_expert(block: NDArray, layout: Layout, k: int) -> NDArray:
+def remove_expert(params: NDArray, layout: Layout, k: int) -> NDArray:
     """Block without expert k."""
-    return np.delete(block, expert_rows(layout, k), axis=0)
+    return np.delete(params, expert_rows(layout, k), axis=0)

@@ -1,4 +1,4 @@
-r"""The mixture's output and how slopes on its scores reach the parameters.
+r"""The mixture's output, and how dL/d scores reaches the parameters.
 
 .. math:: f(x) = \sum_k g_k(x)\, o_k(x), \qquad g = \mathrm{softmax}(V x + b),
           \qquad o_k = \mathrm{softmax}(W_k x + c_k)
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
-from skfeamoe._mixture.experts import Trace, kind_of
+from skfeamoe._mixture.experts import Cache, kind_of
 from skfeamoe._mixture.layout import Layout
 
 
@@ -24,7 +24,7 @@ class Forward(NamedTuple):
     gate_proba: NDArray  # (n_samples, n_experts)
     log_expert_proba: NDArray  # (n_samples, n_experts, n_classes)
     expert_proba: NDArray  # (n_samples, n_experts, n_classes)
-    trace: Trace = None  # what the experts need for the way back
+    cache: Cache = None  # what the experts need for the way back
 
 
 class Shift(NamedTuple):
@@ -52,33 +52,33 @@ def shift_values(Z, shift: Shift) -> NDArray:
 
 
 def _scores(
-    Z, block: NDArray, layout: Layout, prior: NDArray | None, shift: Shift | None
-) -> tuple[NDArray, Trace]:
+    Z, params: NDArray, layout: Layout, prior: NDArray | None, shift: Shift | None
+) -> tuple[NDArray, Cache]:
     """Scores of gate and experts, (n_samples, n_scores); Z dense or CSR.
 
     ``prior``, (n_experts,), is added to the scores of the gate.
     """
-    scores, trace = kind_of(layout).scores(Z, block, layout)
+    scores, cache = kind_of(layout).scores(Z, params, layout)
     if prior is not None:
         scores[:, : len(prior)] += prior
     if shift is not None:
         add_shift(scores, shift_values(Z, shift), layout, shift.favorable)
-    return scores, trace
+    return scores, cache
 
 
 def forward(
     Z,
-    block: NDArray,
+    params: NDArray,
     layout: Layout,
     prior: NDArray | None = None,
     shift: Shift | None = None,
 ) -> Forward:
     """Gate and expert probabilities of every row of Z."""
-    scores, trace = _scores(Z, block, layout, prior, shift)
-    return from_scores(scores, layout, trace)
+    scores, cache = _scores(Z, params, layout, prior, shift)
+    return from_scores(scores, layout, cache)
 
 
-def from_scores(scores: NDArray, layout: Layout, trace: Trace = None) -> Forward:
+def from_scores(scores: NDArray, layout: Layout, cache: Cache = None) -> Forward:
     """Gate and expert probabilities from the scores of a batch.
 
     The classes of the expert arrays are contiguous planes in memory, which the products of
@@ -102,10 +102,10 @@ def from_scores(scores: NDArray, layout: Layout, trace: Trace = None) -> Forward
             gate_proba,
             log_proba.transpose(1, 2, 0),
             proba.transpose(1, 2, 0),
-            trace,
+            cache,
         )
     log_proba, proba = _log_softmax_and_softmax(logit.reshape(n, k, layout.n_outputs))
-    return Forward(log_gate, gate_proba, log_proba, proba, trace)
+    return Forward(log_gate, gate_proba, log_proba, proba, cache)
 
 
 def _log_softmax_and_softmax(scores: NDArray) -> tuple[NDArray, NDArray]:
@@ -129,13 +129,13 @@ def mixture_proba(fwd: Forward) -> NDArray:
 
 def proba(
     Z,
-    block: NDArray,
+    params: NDArray,
     layout: Layout,
     prior: NDArray | None = None,
     shift: Shift | None = None,
 ) -> NDArray:
     """f(x) alone, (n_samples, n_classes), at half the cost of a full forward pass."""
-    scores, _ = _scores(Z, block, layout, prior, shift)
+    scores, _ = _scores(Z, params, layout, prior, shift)
     n, k = len(scores), layout.n_experts
     gate = scores[:, :k]
     gate = np.exp(gate - gate.max(axis=1, keepdims=True))
@@ -155,27 +155,27 @@ def mixture_log_proba(fwd: Forward) -> NDArray:
     return top + np.log(np.exp(joint - top[:, None, :]).sum(axis=1))
 
 
-def score_slopes(d_gate: NDArray, d_expert: NDArray) -> NDArray:
-    """Slopes on all scores, (n_samples, n_scores), from those of gate and experts."""
+def score_gradient(d_gate: NDArray, d_expert: NDArray) -> NDArray:
+    """dL/d scores, (n_samples, n_scores), from the parts of gate and experts."""
     return np.concatenate([d_gate, d_expert.reshape(len(d_gate), -1)], axis=1)
 
 
 def parameter_gradient(
-    Z, block: NDArray, layout: Layout, slopes: NDArray, trace: Trace
+    Z, params: NDArray, layout: Layout, d_scores: NDArray, cache: Cache
 ) -> NDArray:
-    """Gradient of the block from the slopes on all scores."""
-    return kind_of(layout).gradient(Z, block, layout, slopes, trace)
+    """Gradient of the parameters from dL/d scores."""
+    return kind_of(layout).gradient(Z, params, layout, d_scores, cache)
 
 
-def input_gradient(block: NDArray, layout: Layout, slopes: NDArray, trace: Trace) -> NDArray:
-    """Derivative by every row's features, (n_samples, n_features), from the same slopes."""
-    return kind_of(layout).input_gradient(block, layout, slopes, trace)
+def input_gradient(params: NDArray, layout: Layout, d_scores: NDArray, cache: Cache) -> NDArray:
+    """Derivative by every row's features, (n_samples, n_features)."""
+    return kind_of(layout).input_gradient(params, layout, d_scores, cache)
 
 
-def favorable_slopes(
+def favorable_gradient(
     fwd: Forward, favorable: int, layout: Layout
 ) -> tuple[NDArray, NDArray, NDArray]:
-    r"""q and its slopes: ``q``, :math:`dq/d` gate score, :math:`dq/d` expert score.
+    r"""q and its gradient: ``q``, :math:`dq/d` gate score, :math:`dq/d` expert score.
 
     .. math:: \frac{dq}{d\,\text{gate}_k} = g_k (q_k - q), \qquad
               \frac{dq}{d\,\text{expert}_{kc}} = g_k q_k (1[c = \text{favorable}] - o_{kc})

@@ -1,6 +1,6 @@
-"""Sizes of a mixture, and the rows of its parameter block.
+"""Sizes of a mixture, and the rows of its parameters.
 
-All parameters are one two-dimensional array, the block. What its columns are is a matter of
+All parameters are one two-dimensional array. What its columns are is a matter of
 the kind of expert (`_mixture.experts`); what its rows are is the same for all kinds: first
 one row per expert that ends with the expert's gate intercept, then ``n_extra_rows`` more rows
 for every expert, expert after expert. So experts can be copied, added and removed, and an
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Layout(NamedTuple):
-    """The sizes that give a parameter block its meaning."""
+    """The sizes that give parameters their meaning."""
 
     n_experts: int
     n_classes: int

@@ -1,11 +1,11 @@
-r"""Losses of the mixture: value and slopes stand next to each other.
+r"""Losses of the mixture: value and gradient stand next to each other.
 
-A loss is a class with ``value_and_slopes(fwd, y, layout)``: one number per row, its
+A loss is a class with ``value_and_gradient(fwd, y, layout)``: one number per row, its
 derivatives by the gate scores, (n_samples, n_experts), and those by the expert scores,
 (n_samples, n_experts, n_outputs). Register it in `LOSSES` and every gradient test finds it.
 
 Both losses share the responsibilities :math:`h_k = g_k\,l_k / \sum_j g_j\,l_j`, where
-:math:`l_k` is the likelihood that expert k gives to the label; the slope on the gate is
+:math:`l_k` is the likelihood that expert k gives to the label; the derivative by gate scores is
 :math:`g_k - h_k`.
 
 References
@@ -26,7 +26,7 @@ from skfeamoe._mixture.layout import Layout
 class Loss(Protocol):
     """What the trainer asks of a loss."""
 
-    def value_and_slopes(
+    def value_and_gradient(
         self, fwd: Forward, y: NDArray, layout: Layout
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Loss of each row, and its derivatives by gate scores and by expert scores."""
@@ -54,10 +54,10 @@ def _responsibilities(log_joint: NDArray) -> tuple[NDArray, NDArray]:
 class LogLoss:
     r"""Negative log-likelihood of the mixture, :math:`-\log\sum_k g_k\,o_{k,y}`.
 
-    Slope on expert score c: :math:`h_k (o_{kc} - 1[c = y])`.
+    Derivative by expert score c: :math:`h_k (o_{kc} - 1[c = y])`.
     """
 
-    def value_and_slopes(
+    def value_and_gradient(
         self, fwd: Forward, y: NDArray, layout: Layout
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Loss of each row, and its derivatives by gate scores and by expert scores."""
@@ -72,11 +72,11 @@ class JacobsLoss:
     r"""The localized squared error, :math:`-\log\sum_k g_k \exp(-\|y - o_k\|^2/2)`.
 
     The norm runs over the expert's outputs: the second class's probability for two
-    classes, all of them otherwise. With residual :math:`r = o_k - y`, the slope on expert
+    classes, all of them otherwise. With residual :math:`r = o_k - y`, the derivative by expert
     score c is :math:`h_k\,o_{kc}(r_c - \sum_{c'} r_{c'}\,o_{kc'})`.
     """
 
-    def value_and_slopes(
+    def value_and_gradient(
         self, fwd: Forward, y: NDArray, layout: Layout
     ) -> tuple[NDArray, NDArray, NDArray]:
         """Loss of each row, and its derivatives by gate scores and by expert scores."""

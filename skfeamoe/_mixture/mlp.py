@@ -8,7 +8,7 @@ A network is a list of layers; layer l has ``weight`` :math:`W_l` of shape
 with activation :math:`\phi` and dropout mask :math:`m_l` behind every layer but the last,
 whose scores leave as they are. The derivatives follow by the chain rule (Rumelhart, Hinton
 and Williams, 1986, "Learning representations by back-propagating errors", Nature 323). An
-activation is a value and its slope side by side; register a new one in `ACTIVATIONS`.
+activation is a value and its derivative side by side; register a new one in `ACTIVATIONS`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,10 +30,10 @@ class Layer(NamedTuple):
 
 
 class Activation(NamedTuple):
-    """An activation and its slope, both elementwise functions of the scores."""
+    """An activation and its derivative, both elementwise functions of the scores."""
 
     value: Callable[[NDArray], NDArray]
-    slope: Callable[[NDArray], NDArray]
+    derivative: Callable[[NDArray], NDArray]
 
 
 class Pass(NamedTuple):
@@ -49,13 +49,13 @@ class Pass(NamedTuple):
         return self.scores[-1]
 
 
-def _leaky_slope(scores: NDArray) -> NDArray:
+def _leaky_derivative(scores: NDArray) -> NDArray:
     """Slope of the leaky rectifier."""
     return np.where(scores > 0, 1.0, LEAK)
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "leaky_relu": Activation(lambda h: np.maximum(h, LEAK * h), _leaky_slope),
+    "leaky_relu": Activation(lambda h: np.maximum(h, LEAK * h), _leaky_derivative),
     "relu": Activation(lambda h: np.maximum(h, 0.0), lambda h: (h > 0).astype(h.dtype)),
     "tanh": Activation(np.tanh, lambda h: 1.0 - np.tanh(h) ** 2),
 }
@@ -150,7 +150,7 @@ def backward(
                 d_a = d_a * done.masks[number - 1]
             if d_hidden and number - 1 in d_hidden:
                 d_a = d_a + d_hidden[number - 1]
-            d_scores = d_a * activation.slope(done.scores[number - 1])
+            d_scores = d_a * activation.derivative(done.scores[number - 1])
     return gradients[::-1], d_scores
 
 
@@ -178,7 +178,7 @@ def back_to_input(
         d_a = d_scores @ layers[number].weight
         if done.masks:
             d_a = d_a * done.masks[number - 1]
-        d_scores = d_a * activation.slope(done.scores[number - 1])
+        d_scores = d_a * activation.derivative(done.scores[number - 1])
     return d_input(layers, d_scores)
 
 

@@ -1,8 +1,8 @@
-r"""Optimizers: they see a parameter block and its gradient, and nothing else.
+r"""Optimizers: they see parameters and their gradient, and nothing else.
 
-An optimizer is a class with ``init(shape)``, the memory of a block of that shape, and
-``step(block, gradient, memory)``, which changes block and memory in place. The memory has
-the shape of the block and is zero for parameters that have not learned yet, so that a new
+An optimizer is a class with ``init(shape)``, the state of parameters of that shape, and
+``step(params, gradient, state)``, which changes params and state in place. The state has
+the shape of the parameters and is zero for parameters that have not learned yet, so that a new
 expert starts with rows of zeros. Register a new optimizer in `OPTIMIZERS`.
 """
 
@@ -25,7 +25,7 @@ class Optimizer(Protocol):
 
     def __init__(self, learning_rate: float) -> None: ...
 
-    def step(self, block: NDArray, gradient: NDArray, memory: NDArray) -> None:
+    def step(self, params: NDArray, gradient: NDArray, state: NDArray) -> None:
         """One descent step, in place."""
 
 
@@ -41,32 +41,32 @@ class Adagrad:
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
 
-    def step(self, block: NDArray, gradient: NDArray, memory: NDArray) -> None:
+    def step(self, params: NDArray, gradient: NDArray, state: NDArray) -> None:
         """One descent step, in place."""
-        memory += gradient * gradient
-        denominator = np.sqrt(memory)
+        state += gradient * gradient
+        denominator = np.sqrt(state)
         denominator += ADAGRAD_EPS
-        block -= self.learning_rate * gradient / denominator
+        params -= self.learning_rate * gradient / denominator
 
 
 class SGD:
-    r"""Plain steps :math:`-\eta\,g`; the memory stays zero."""
+    r"""Plain steps :math:`-\eta\,g`; the state stays zero."""
 
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
 
-    def step(self, block: NDArray, gradient: NDArray, memory: NDArray) -> None:
+    def step(self, params: NDArray, gradient: NDArray, state: NDArray) -> None:
         """One descent step, in place."""
-        block -= self.learning_rate * gradient
+        params -= self.learning_rate * gradient
 
 
 class Adam:
     r"""Steps :math:`-\eta\,\hat m/(\sqrt{\hat v} + \varepsilon)` along corrected running means.
 
-    The memory has one axis more than the block, of length 4: the running means of the
+    The state has one axis more than the parameters, of length 4: the running means of the
     gradient, of its square, and of the number 1 with either rate, which correct the bias of
     the first steps for every parameter by its own age. Hence not in `OPTIMIZERS`, whose
-    memories have the shape of the block.
+    states have the shape of the parameters.
 
     References
     ----------
@@ -78,12 +78,12 @@ class Adam:
 
     @staticmethod
     def init(shape: tuple[int, ...]) -> NDArray:
-        """Memory of a block that has not learned yet."""
+        """State of parameters that have not learned yet."""
         return np.zeros((4, *shape))
 
-    def step(self, block: NDArray, gradient: NDArray, memory: NDArray) -> None:
+    def step(self, params: NDArray, gradient: NDArray, state: NDArray) -> None:
         """One descent step, in place."""
-        mean, square, mean_of_one, square_of_one = memory
+        mean, square, mean_of_one, square_of_one = state
         mean += (1.0 - ADAM_MEAN) * (gradient - mean)
         square += (1.0 - ADAM_SQUARE) * (gradient * gradient - square)
         mean_of_one += (1.0 - ADAM_MEAN) * (1.0 - mean_of_one)
@@ -91,7 +91,7 @@ class Adam:
         denominator = np.sqrt(square / square_of_one)
         denominator += ADAM_EPS
         denominator *= mean_of_one
-        block -= self.learning_rate * mean / denominator
+        params -= self.learning_rate * mean / denominator
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adagrad": Adagrad, "sgd": SGD}

@@ -49,9 +49,9 @@ def attribute(
     tie = np.abs(change) < TIE
     safe = np.where(tie, 1.0, change)
     secant = (activation.value(h) - activation.value(h0)) / safe
-    secant = np.where(tie, activation.slope(h), secant)
-    bend = np.where(tie, 0.0, (activation.slope(h) - secant) / safe)
-    bend0 = np.where(tie, 0.0, (secant - activation.slope(h0)) / safe)
+    secant = np.where(tie, activation.derivative(h), secant)
+    bend = np.where(tie, 0.0, (activation.derivative(h) - secant) / safe)
+    bend0 = np.where(tie, 0.0, (secant - activation.derivative(h0)) / safe)
     moved = X - x0
     return Attribution(moved * ((secant * v) @ weight), moved, secant, bend, bend0)
 

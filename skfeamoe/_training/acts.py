@@ -60,7 +60,7 @@ def add_expert(model: Model, max_experts: int) -> None:
 
 
 def add_generation(model: Model, max_experts: int) -> None:
-    """Copy the believed generation with a fresh memory, in place of others if need be.
+    """Copy the believed generation with fresh optimizer state, in place of others if need be.
 
     Of the generations that can be spared the one unused for longest is forgotten. If none
     can, the believed one learns fast without a copy.

@@ -40,7 +40,7 @@ FITTED_STATE = 1.0
 FITTED_ROWS = 5000.0
 """Rows that the terms of the first call count as where fitted experts depend on them."""
 
-BLOCKS = ("params", "average", "optimizer_state")
+SHAPED = ("params", "average", "optimizer_state")
 PER_EXPERT = ("load", "age", "generation")
 
 
@@ -120,10 +120,10 @@ class Ensemble:
     def carry(self, carry: Carry) -> None:
         """Say the same of terms that have changed."""
         n_features = carry.matrix.shape[1]
-        for name in BLOCKS:
+        for name in SHAPED:
             move = carry.weights if name != "optimizer_state" else carry.states
-            block = carried(getattr(self, name), self.layout, n_features, move)
-            setattr(self, name, block)
+            carried_over = carried(getattr(self, name), self.layout, n_features, move)
+            setattr(self, name, carried_over)
         self.layout = self.layout._replace(n_features=n_features)
 
     def move_average(self, part: float, rate: float) -> None:
@@ -178,8 +178,8 @@ class Ensemble:
         for parent in parents:
             rows = expert_rows(self.layout, int(parent))
             for name in ("params", "average"):
-                block = getattr(self, name)
-                setattr(self, name, append_expert(block, self.layout, block[rows]))
+                params = getattr(self, name)
+                setattr(self, name, append_expert(params, self.layout, params[rows]))
             state = state_part * self.optimizer_state[rows]
             self.optimizer_state = append_expert(self.optimizer_state, self.layout, state)
             self._append(self.load, self.load[parent], 0.0, generation)
@@ -194,7 +194,7 @@ class Ensemble:
 
     def remove(self, k: int) -> None:
         """Remove expert k; the softmax hands its share to the others."""
-        for name in BLOCKS:
+        for name in SHAPED:
             setattr(self, name, remove_expert(getattr(self, name), self.layout, k))
         for name in PER_EXPERT:
             setattr(self, name, np.delete(getattr(self, name), k))
@@ -205,11 +205,11 @@ class Ensemble:
         """Let the heir be the mean of both, with the share of both; the victim stays."""
         gone, kept = (expert_rows(self.layout, k) for k in (victim, heir))
         a = float(common_part(self.load, victim, heir))
-        for name in BLOCKS:
-            block = getattr(self, name)
-            block[kept] = (1.0 - a) * block[kept] + a * block[gone]
+        for name in SHAPED:
+            params = getattr(self, name)
+            params[kept] = (1.0 - a) * params[kept] + a * params[gone]
             if name != "optimizer_state":
-                block[heir, -1] -= a * np.log(a) + (1.0 - a) * np.log(1.0 - a)
+                params[heir, -1] -= a * np.log(a) + (1.0 - a) * np.log(1.0 - a)
         self.load[heir] += self.load[victim]
 
     # ------------------------------------------------------------------ copies
@@ -218,7 +218,7 @@ class Ensemble:
         """Experts that learn on their own from here."""
         other = type(self).__new__(type(self))
         other.layout = self.layout
-        for name in (*BLOCKS, *PER_EXPERT):
+        for name in (*SHAPED, *PER_EXPERT):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -233,7 +233,7 @@ class Ensemble:
                 f"only copies of one model can be merged, got {self.n_experts} and "
                 f"{other.n_experts} experts of the layouts {self.layout} and {other.layout}"
             )
-        for name in (*BLOCKS, "load", "age"):
+        for name in (*SHAPED, "load", "age"):
             mine = getattr(self, name)
             setattr(self, name, mine + share * (getattr(other, name) - mine))
 

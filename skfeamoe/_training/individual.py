@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from skfeamoe._mixture.forward import (
     Forward,
-    favorable_slopes,
+    favorable_gradient,
     parameter_gradient,
-    score_slopes,
+    score_gradient,
 )
 from skfeamoe._terms import Terms
 from skfeamoe._training.ensemble import Ensemble
@@ -70,9 +70,9 @@ def penalty_gradient(
     """
     layout, params = ensemble.layout, ensemble.params
     fwd_other = ensemble.forward(other, prior)
-    q, *own = favorable_slopes(fwd, favorable, layout)
-    q_other, *theirs = favorable_slopes(fwd_other, favorable, layout)
+    q, *own = favorable_gradient(fwd, favorable, layout)
+    q_other, *theirs = favorable_gradient(fwd_other, favorable, layout)
     t = (np.sign(q - q_other) * weight)[:, None]
-    gradient = parameter_gradient(Z, params, layout, t * score_slopes(*own), fwd.trace)
-    their_slopes = t * score_slopes(*theirs)
-    return gradient - parameter_gradient(other, params, layout, their_slopes, fwd_other.trace)
+    gradient = parameter_gradient(Z, params, layout, t * score_gradient(*own), fwd.cache)
+    their_d_scores = t * score_gradient(*theirs)
+    return gradient - parameter_gradient(other, params, layout, their_d_scores, fwd_other.cache)

@@ -15,11 +15,11 @@ from skfeamoe._mixture.forward import (
     Forward,
     Shift,
     by_shift,
-    favorable_slopes,
+    favorable_gradient,
     forward,
     input_gradient,
     mixture_proba,
-    score_slopes,
+    score_gradient,
 )
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._rows import Rows
@@ -40,9 +40,9 @@ def boundary_distance(
 
     ``fwd`` is a pass over Z with the ``shift``, and ``params`` are those without it.
     """
-    q, d_gate, d_expert = favorable_slopes(fwd, favorable, layout)
-    slopes = score_slopes(d_gate, d_expert)
-    by_term = input_gradient(params, layout, slopes, fwd.trace)
+    q, d_gate, d_expert = favorable_gradient(fwd, favorable, layout)
+    d_scores = score_gradient(d_gate, d_expert)
+    by_term = input_gradient(params, layout, d_scores, fwd.cache)
     if shift is not None:
         by_term = by_term + np.outer(by_shift(d_expert, shift.favorable), shift.offset[:-1])
     return np.abs(log_odds(q)) / log_odds_gradient_norm(q, terms.back(Z, by_term))

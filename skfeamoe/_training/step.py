@@ -12,10 +12,10 @@ from skfeamoe._fairness.schedule import Observation, ScheduleMonitor
 from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.forward import (
     Forward,
-    favorable_slopes,
+    favorable_gradient,
     input_gradient,
     parameter_gradient,
-    score_slopes,
+    score_gradient,
 )
 from skfeamoe._rows import Rows
 from skfeamoe._training.individual import counterfactual_rows, penalty_gradient, unfair_rows
@@ -42,7 +42,7 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     learning, fairness = settings.learning, settings.fairness
     ensemble, posterior = model.ensemble, model.posterior
     fwd = ensemble.forward(rows.X, model.prior)
-    loss, d_gate, d_expert = learning.loss.value_and_slopes(fwd, rows.y, ensemble.layout)
+    loss, d_gate, d_expert = learning.loss.value_and_gradient(fwd, rows.y, ensemble.layout)
     generations = len(posterior) > 1
     loss_gate = d_gate.copy() if generations else d_gate
     outcome = None
@@ -86,11 +86,11 @@ def _gradient(
     d_expert: NDArray,
 ) -> NDArray:
     """Gradient of the parameters from the derivatives by the scores of gate and experts."""
-    slopes = score_slopes(d_gate, d_expert)
+    d_scores = score_gradient(d_gate, d_expert)
     weight = rows.weight * learning.class_weight[rows.y]
-    slopes *= (weight / REFERENCE_ROWS)[:, None]
+    d_scores *= (weight / REFERENCE_ROWS)[:, None]
     ensemble = model.ensemble
-    return parameter_gradient(rows.X, ensemble.params, ensemble.layout, slopes, fwd.trace)
+    return parameter_gradient(rows.X, ensemble.params, ensemble.layout, d_scores, fwd.cache)
 
 
 def _individual_gradient(
@@ -111,11 +111,11 @@ def _fairness_slopes(
 ) -> tuple[NDArray, NDArray, NDArray]:
     """Slope of all constraints on q, (n_samples,), and those of q on all scores."""
     ensemble = model.ensemble
-    q, q_gate, q_expert = favorable_slopes(fwd, fairness.favorable, ensemble.layout)
+    q, q_gate, q_expert = favorable_gradient(fwd, fairness.favorable, ensemble.layout)
     norm = q
     if fairness.slots.uses_distance:
-        slopes = score_slopes(q_gate, q_expert)
-        by_term = input_gradient(ensemble.params, ensemble.layout, slopes, fwd.trace)
+        d_scores = score_gradient(q_gate, q_expert)
+        by_term = input_gradient(ensemble.params, ensemble.layout, d_scores, fwd.cache)
         norm = log_odds_gradient_norm(q, model.terms.back(rows.X, by_term))
     assert isinstance(model.monitor, ScheduleMonitor)
     return model.monitor.slopes(fairness, seen, rows.groups, q, norm), q_gate, q_expert

@@ -224,7 +224,7 @@ def test_expert_attributions_add_up_and_are_the_path_integral(activation, n_clas
     n_steps = 2000
     for t in (np.arange(n_steps) + 0.5) / n_steps:
         h = (x0 + t * (rows.X - x0)) @ first.weight.T + first.bias
-        slopes += (rectify.slope(h) * v) @ first.weight / n_steps
+        slopes += (rectify.derivative(h) * v) @ first.weight / n_steps
     np.testing.assert_allclose(r, (rows.X - x0) * slopes, atol=5e-3)
 
 
