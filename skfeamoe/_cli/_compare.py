@@ -16,8 +16,9 @@ import numpy as np
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.streaming._batches import stacked
 
-from ._encoding import Encoding, choose_features
+from ._encoding import Encoding, RivalEncoder, choose_features
 from ._errors import InputError, OutputError, needs, new_console
+from ._models import Encoded
 from ._outputs import save_picture
 from ._source import Source
 from ._stream import _batches, bounds_of, checked_outputs, surveyed
@@ -108,12 +109,14 @@ def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[
         print_wrapped(console, f"- {note}", "  ")
     n_train = int(TRAIN_SHARE * len(y))
     encoding = Encoding(X[names].iloc[:n_train])
-    data = (encoding.transformer.transform(X[names]), (y == favorable).astype(int), groups)
+    rows = encoding.transformer.transform(X)
+    encoder = None if arguments.model_only else RivalEncoder(rows.iloc[:n_train])
+    data = (rows, (y == favorable).astype(int), groups)
     if len(np.unique(data[1][:n_train])) < 2:
         raise InputError(f"the first {n_train:,} rows have one outcome only; shuffle the file")
     train = tuple(part[:n_train] for part in data)
     test = tuple(part[n_train:] for part in data)
-    methods = list(_methods(constraint, bounds, arguments))
+    methods = list(_methods(constraint, bounds, arguments, encoding.categories, encoder))
     progress = needs("rich.progress")
     with progress.Progress(console=console) as bar:
         task = bar.add_task("training", total=len(methods))
@@ -125,19 +128,19 @@ def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[
     return tried
 
 
-def _methods(constraint: str, bounds, arguments) -> Iterator[tuple[str, float | None, Any]]:
+def _methods(
+    constraint: str, bounds, arguments, categories, encoder
+) -> Iterator[tuple[str, float | None, Any]]:
     """Names, bounds and models."""
     from sklearn.linear_model import LogisticRegression
 
+    options = {"categorical_features": categories, "random_state": arguments.seed}
     for value in bounds:
-        model = FEAMOEClassifier(
-            constraint, difference_bound=value, random_state=arguments.seed
-        )
-        yield "FEAMOE", value, model
-    yield "FEAMOE, no bound", None, FEAMOEClassifier(None, random_state=arguments.seed)
+        yield "FEAMOE", value, FEAMOEClassifier(constraint, difference_bound=value, **options)
+    yield "FEAMOE, no bound", None, FEAMOEClassifier(None, **options)
     if arguments.model_only:
         return
-    yield "logistic regression", None, LogisticRegression(max_iter=1000)
+    yield "logistic regression", None, Encoded(encoder, LogisticRegression(max_iter=1000))
     from fairlearn import reductions
 
     for value in bounds:
@@ -146,11 +149,8 @@ def _methods(constraint: str, bounds, arguments) -> Iterator[tuple[str, float | 
             "equalized_odds": reductions.EqualizedOdds,
             "equal_opportunity": reductions.TruePositiveRateParity,
         }[constraint](difference_bound=value)
-        yield (
-            "fairlearn reductions",
-            value,
-            reductions.ExponentiatedGradient(LogisticRegression(max_iter=1000), moment),
-        )
+        reduced = reductions.ExponentiatedGradient(LogisticRegression(max_iter=1000), moment)
+        yield "fairlearn reductions", value, Encoded(encoder, reduced)
 
 
 def _measured(name: str, value, model, constraint: str, train, test) -> Tried:

@@ -35,12 +35,15 @@ def run_demo(arguments) -> None:
 
     first_tenth = arguments.rows // 10
     evaluator = new_evaluator(
-        three_models(bounds={"demographic_parity": arguments.bound}, seed=arguments.seed),
+        three_models(
+            bounds={"demographic_parity": arguments.bound},
+            seed=arguments.seed,
+            encoder=StandardScaler().fit(stream.data[:first_tenth]),
+        ),
         n_rows=arguments.rows,
         favorable_label=stream.favorable_label,
         classes=[0, 1],
         pretrain_rows=first_tenth,
-        preprocessor=StandardScaler().fit(stream.data[:first_tenth]),
     )
     batches = iter_batches(
         stream.frame,

@@ -1,8 +1,9 @@
-"""From a user's raw columns to numbers, and a record of what did not fit.
+"""Raw rows on their way into the models, and a record of what was odd about them.
 
-`Encoding` is all that the rest of the command line knows of it: fit on the first rows, a
-transformer for the run, the encoded columns of each raw one, notes for the reader, and the
-saved model that takes raw rows.
+FEAMOE takes raw rows as they are: its own terms learn categories, and holes, as they come.
+The rivals need numbers, and have an encoder that is fitted on the first rows. `Encoding` is
+all that the rest of the command line knows of it: what passes rows on to the models, the
+rivals' encoder, notes for the reader, and the saved model that takes raw rows.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._terms.category import SLOT_ROWS
 from skfeamoe.datasets import make_preprocessor
 from skfeamoe.streaming import StreamBatch
 
@@ -26,7 +28,13 @@ from ._errors import InputError
 
 MIN_CATEGORY_SHARE = 0.01
 MIN_CATEGORY_ROWS = 5
-"""Categories with a smaller share, or fewer of the first rows, share one column."""
+"""For the rivals, categories with a smaller share or fewer rows at first share a column."""
+
+NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
+"""What pandas calls columns of numbers, and of yes or no."""
+
+FEW_VALUES = 5
+"""A column of so few different dates may be a column of categories."""
 
 
 class RawColumns(TransformerMixin, BaseEstimator):
@@ -77,43 +85,51 @@ def choose_features(frame, ignored: Sequence[str]) -> tuple[list[str], list[str]
 
 
 class Encoding:
-    """How raw rows become numbers, fitted on the first rows of a stream."""
+    """What the first rows of a stream say of its columns."""
 
     def __init__(self, frame):
-        columns = make_preprocessor(frame)
-        if any(name == "category" for name, _, _ in columns.transformers):
-            columns.set_params(
-                category__min_frequency=_least_rows(len(frame)),
-                category__handle_unknown="infrequent_if_exist",
-            )
-        self.transformer = make_pipeline(RawColumns(), columns, StandardScaler()).fit(frame)
+        self.transformer = RawColumns().fit(frame)
+        self.first = _values(self.transformer.transform(frame))
         self.n_first_rows = len(frame)
-        self.seen = Watch(self.transformer)
+        self.seen = Watch({name: set(counts.index) for name, counts in self.first.items()})
+
+    @property
+    def categories(self) -> list[str] | str:
+        """Columns of categories, as `categorical_features` takes them."""
+        return list(self.first) or "from_dtype"
 
     def watch(self, batches: Iterable[StreamBatch]) -> Iterator[StreamBatch]:
-        """Pass batches on and count what does not fit."""
+        """Pass batches on and count what is odd."""
         return self.seen.watch(batches)
 
     def notes(self) -> list[str]:
-        """Say which categories share a column."""
-        return encoder_notes(self.transformer, self.n_first_rows)
+        """Say which categories have no weight of their own yet."""
+        notes = []
+        for name, counts in self.first.items():
+            rare = int((counts < SLOT_ROWS).sum())
+            if rare == len(counts):
+                notes.append(
+                    f"{name}: tells nothing yet, each of its {rare:,} values has fewer than "
+                    f"{SLOT_ROWS} of the first {self.n_first_rows:,} rows"
+                )
+            elif rare:
+                notes.append(
+                    f"{name}: rare values ({rare:,} of {len(counts):,}) share one weight, "
+                    f"each until it has {SLOT_ROWS} rows"
+                )
+        return notes
 
     def seen_notes(self) -> list[str]:
-        """Say what was filled and unknown in the rows so far."""
+        """Say what was missing and new in the rows so far."""
         return self.seen.notes()
-
-    @property
-    def players(self) -> dict[str, list[int]]:
-        """The encoded columns of each raw column, its missing indicator among them."""
-        return encoded_columns(self.transformer)
 
     def saved_model(self, estimator) -> SavedModel:
         """What a user gets: takes raw rows, and explains by raw columns."""
-        return SavedModel([*self.transformer.steps, ("model", estimator)])
+        return SavedModel([("rawcolumns", self.transformer), ("model", estimator)])
 
 
 class SavedModel(Pipeline):
-    """Preprocessing and classifier for raw rows of pandas, polars or Arrow."""
+    """A classifier for raw rows of pandas, polars or Arrow."""
 
     def explain(self, X, **options):
         """Explain decisions by the columns of the raw rows.
@@ -130,14 +146,50 @@ class SavedModel(Pipeline):
         explanation : shap.Explanation
             One value for each raw column, which it names; the raw values are shown.
         """
-        encoder = self[:-1]
-        raw = encoder[0].transform(X)
-        options = {"feature_groups": encoded_columns(encoder), **options}
-        explanation = self[-1].explain(encoder.transform(X), **options)
+        raw = self[0].transform(X)
+        explanation = self[-1].explain(raw, **options)
         names = list(explanation.feature_names)
         if set(names) <= set(raw.columns):
             explanation.display_data = raw[names].to_numpy(dtype=object)
         return explanation
+
+
+class RivalEncoder:
+    """Numbers for models that need them, fitted on the first rows; each frame is read once."""
+
+    def __init__(self, frame):
+        columns = make_preprocessor(frame)
+        if any(name == "category" for name, _, _ in columns.transformers):
+            columns.set_params(
+                category__min_frequency=_least_rows(len(frame)),
+                category__handle_unknown="infrequent_if_exist",
+            )
+        self.transformer = make_pipeline(columns, StandardScaler()).fit(frame)
+        self._last: tuple[Any, Any] = (None, None)
+
+    def transform(self, X) -> np.ndarray:
+        """Return the rows as numbers, (n_samples, n_columns)."""
+        if X is not self._last[0]:
+            self._last = X, self.transformer.transform(X)
+        return self._last[1]
+
+    def __getstate__(self):
+        """All but the rows that were read last."""
+        return {**vars(self), "_last": (None, None)}
+
+
+def _least_rows(n_rows: int) -> int:
+    """First rows that a category needs for a column of its own."""
+    return max(MIN_CATEGORY_ROWS, math.ceil(MIN_CATEGORY_SHARE * n_rows))
+
+
+def _values(frame) -> dict[str, pd.Series]:
+    """Rows of each value, for the columns that hold neither numbers nor yes or no."""
+    return {
+        name: frame[name].value_counts()
+        for name in frame.columns
+        if pd.api.types.infer_dtype(frame[name], skipna=True) not in NUMBER_TYPES
+    }
 
 
 def as_pandas(X):
@@ -153,101 +205,11 @@ def as_pandas(X):
     )
 
 
-def encoded_columns(encoder: Pipeline) -> dict[str, list[int]]:
-    """Positions of the encoded columns of each raw column that has any."""
-    columns = encoder.named_steps["columntransformer"]
-    found: dict[str, list[int]] = {}
-    for kind, step, names in columns.transformers_:
-        first = columns.output_indices_[kind].start
-        if kind == "category":
-            for name, width in zip(names, _widths(step), strict=True):
-                found[name] = list(range(first, first + width))
-                first += width
-        elif kind == "number":
-            for position, name in enumerate(names):
-                found[name] = [first + position]
-            for place, position in enumerate(step.indicator_.features_.tolist()):
-                found[names[position]].append(first + len(names) + place)
-    order = encoder[0].feature_names_in_.tolist()
-    return {name: found[name] for name in order if found.get(name)}
-
-
-def _widths(one_hot) -> list[int]:
-    """Encoded columns of each category column."""
-    widths = []
-    for values, rare in zip(one_hot.categories_, one_hot.infrequent_categories_, strict=True):
-        few = 0 if rare is None else len(rare)
-        widths.append(len(values) - few + (few > 0))
-    return widths
-
-
-def _least_rows(n_rows: int) -> int:
-    """First rows that a category needs for a column of its own."""
-    return max(MIN_CATEGORY_ROWS, math.ceil(MIN_CATEGORY_SHARE * n_rows))
-
-
-def category_values(encoder: Pipeline) -> dict[str, np.ndarray]:
-    """Return the categories of each categorical column that tells something."""
-    columns = encoder.named_steps["columntransformer"]
-    for name, one_hot, names in columns.transformers_:
-        if name == "category":
-            known = zip(names, one_hot.categories_, one_hot.infrequent_categories_, strict=True)
-            return {
-                name: values
-                for name, values, rare in known
-                if rare is None or len(rare) < len(values)
-            }
-    return {}
-
-
-def missing_becomes(encoder: Pipeline) -> dict[str, str]:
-    """Say what becomes of a missing value, for each column."""
-    columns = encoder.named_steps["columntransformer"]
-    became = {}
-    for kind, step, names in columns.transformers_:
-        if kind == "category":
-            for name, values in zip(names, step.categories_, strict=True):
-                own = "a category of its own" if pd.isna(values).any() else "a rare value"
-                became[name] = own
-        elif kind == "number":
-            marked = set(step.indicator_.features_.tolist())
-            for position, name in enumerate(names):
-                became[name] = "the median, " + (
-                    "and marked beside it"
-                    if position in marked
-                    else "not marked, as none was missing in the first rows"
-                )
-    return became
-
-
-def encoder_notes(encoder: Pipeline, n_rows: int) -> list[str]:
-    """Say which categories share a column."""
-    columns = encoder.named_steps["columntransformer"]
-    notes = []
-    for kind, one_hot, names in columns.transformers_:
-        if kind != "category":
-            continue
-        for name, values, rare in zip(
-            names, one_hot.categories_, one_hot.infrequent_categories_, strict=True
-        ):
-            if rare is not None and len(rare) == len(values):
-                notes.append(
-                    f"{name}: tells nothing, each of its {len(values):,} values has fewer than "
-                    f"{_least_rows(n_rows):,} of the first {n_rows:,} rows"
-                )
-            elif rare is not None:
-                notes.append(
-                    f"{name}: rare values ({len(rare):,} of {len(values):,}) share one column"
-                )
-    return notes
-
-
 class Watch:
-    """Passes batches on and counts missing and unknown values on the way."""
+    """Passes batches on and counts missing and new values on the way."""
 
-    def __init__(self, encoder: Pipeline):
-        self.categories = category_values(encoder)
-        self.became = missing_becomes(encoder)
+    def __init__(self, categories: dict[str, set]):
+        self.categories = categories
         self.n_rows = 0
         self.missing: Counter = Counter()
         self.infinite: Counter = Counter()
@@ -283,13 +245,16 @@ class Watch:
         notes = []
         for name, count in self.missing.most_common():
             share = count / self.n_rows
-            notes.append(f"{name}: {count:,} values missing ({share:.1%}): {self.became[name]}")
+            notes.append(
+                f"{name}: {count:,} values missing ({share:.1%}), which has a weight of its own"
+            )
         for name, count in self.infinite.most_common():
             notes.append(f"{name}: {count:,} infinite values, taken as missing")
         for name, count in self.unknown.most_common():
             notes.append(
-                f"{name}: {count:,} rows have a value that was not in the first rows "
-                f"(such as {str(self.examples[name])!r}), taken as rare or as none"
+                f"{name}: {count:,} rows have a value that was not in the first rows (such as "
+                f"{str(self.examples[name])!r}); a value has a weight of its own from its "
+                f"{SLOT_ROWS}th row on"
             )
         return notes
 
@@ -300,7 +265,7 @@ def _is_written_date(column) -> bool:
         return False
     texts = column.dropna().astype(str)
     dated = texts.str.match(r"\d{4}-\d{2}-\d{2}(?:[T ]|$)").all()
-    return bool(dated and texts.nunique() > MIN_CATEGORY_ROWS)
+    return bool(dated and texts.nunique() > FEW_VALUES)
 
 
 def _is_moment(column) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from skfeamoe import FEAMOEClassifier
@@ -35,19 +36,61 @@ class OnlineLogisticRegression(_LinearDistance, SGDClassifier):
     """Logistic regression by stochastic gradients with a distance to its boundary."""
 
 
+class Encoded(ClassifierMixin, BaseEstimator):
+    """A model of numbers that takes raw rows, behind an encoder that is fitted already."""
+
+    def __init__(self, encoder, model):
+        self.encoder = encoder
+        self.model = model
+
+    def fit(self, X, y, **metadata):
+        """Fit the model on the encoded rows."""
+        self.model.fit(self.encoder.transform(X), y, **metadata)
+        return self
+
+    def partial_fit(self, X, y, classes=None):
+        """Let the model learn the encoded rows."""
+        self.model.partial_fit(self.encoder.transform(X), y, classes=classes)
+        return self
+
+    def predict(self, X, **options):
+        """Labels of raw rows."""
+        return self.model.predict(self.encoder.transform(X), **options)
+
+    def predict_proba(self, X):
+        """Probabilities of raw rows."""
+        return self.model.predict_proba(self.encoder.transform(X))
+
+    def distance_to_boundary(self, X):
+        """Distance of raw rows in units of the encoder."""
+        return self.model.distance_to_boundary(self.encoder.transform(X))
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The model's labels."""
+        return self.model.classes_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Whether the model is."""
+        return hasattr(self.model, "classes_")
+
+
 def three_models(
     *,
     bounds: Mapping[str, float],
     seed: int,
+    encoder: Any,
     favorable: Any = None,
     growth: str | None = "drift",
+    categories: Sequence[str] | str = "from_dtype",
     alone: bool = False,
 ) -> dict[str, Any]:
     """FEAMOE and its two rivals, untrained, in the order of tables and pictures.
 
-    `bounds` maps constraints to their bounds. The online rival has a constant step: with
-    scikit-learn's default step, which shrinks, it would stop learning and be beaten too
-    easily once the world changes.
+    `bounds` maps constraints to their bounds, and `categories` names columns for FEAMOE,
+    which takes raw rows; `encoder` makes numbers of them for the rivals. The online rival has
+    a constant step: with scikit-learn's default step, which shrinks, it would stop learning
+    and be beaten too easily once the world changes.
     """
     names = list(bounds)
     models: dict[str, Any] = {
@@ -56,13 +99,15 @@ def three_models(
             difference_bound=bounds[names[0]] if len(names) == 1 else dict(bounds),
             growth=growth,
             favorable_label=favorable,
+            categorical_features=categories,
             random_state=seed,
         )
     }
     if alone:
         return models
-    models[ONLINE] = OnlineLogisticRegression(
+    online = OnlineLogisticRegression(
         loss="log_loss", learning_rate="constant", eta0=0.01, random_state=seed
     )
-    models[STATIC] = StaticLogisticRegression(max_iter=1000)
+    models[ONLINE] = Encoded(encoder, online)
+    models[STATIC] = Encoded(encoder, StaticLogisticRegression(max_iter=1000))
     return models

@@ -115,6 +115,7 @@ def _about(arguments, result, encoding, recent, notes, bounds) -> dict[str, Any]
     """What report and numbers are about."""
     (measure, bound), *_ = bounds.items()
     frame, groups = recent.rows()
+    rows = encoding.transformer.transform(frame)
     shown = "standard input" if arguments.file == "-" else Path(arguments.file).name
     return {
         "model": FEAMOE,
@@ -123,8 +124,7 @@ def _about(arguments, result, encoding, recent, notes, bounds) -> dict[str, Any]
         "more_bounds": bounds,
         "title": f"{shown}: decisions on {arguments.target}",
         "facts": record(arguments, notes),
-        "X": encoding.transformer.transform(frame),
-        "shown": encoding.transformer[0].transform(frame),
+        "X": rows,
+        "shown": rows,
         "sensitive_features": groups,
-        "feature_groups": encoding.players,
     }

@@ -16,7 +16,7 @@ from skfeamoe.streaming._measures import NAMES
 from skfeamoe.streaming._sources import frame_of
 
 from ._checkpoint import Checkpoint
-from ._encoding import Encoding, choose_features
+from ._encoding import Encoding, RivalEncoder, choose_features
 from ._errors import InputError, OutputError, Stopped, as_input_error, needs, new_console
 from ._models import FEAMOE, three_models
 from ._outputs import Outputs, check_picture, save_picture
@@ -37,7 +37,7 @@ from ._verdict import gap_of, print_wrapped, result_table, sentences, verdicts
 
 MOST_BATCH_ROWS = 256
 MOST_FIRST_ROWS = 50_000
-"""Rows, at most, that encoders and the static model are fitted on."""
+"""Rows, at most, that the rivals' encoder and the static model are fitted on."""
 
 
 def run_stream(arguments) -> None:
@@ -80,8 +80,8 @@ def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) 
     evaluator, encoding, recent = (state[name] for name in ("evaluator", "encoding", "recent"))
     notes += encoding.notes()
     notes.append(
-        f"good for the person: {arguments.target} = {favorable}; encoders and the static "
-        f"model are fitted on the first {first_rows:,} rows, and nothing is scored there"
+        f"good for the person: {arguments.target} = {favorable}; the static model is fitted "
+        f"on the first {first_rows:,} rows, and nothing is scored there"
     )
     for note in notes:
         print_wrapped(console, f"- {note}", "  ")
@@ -197,13 +197,16 @@ def _begin(
     source: Source, arguments, found: Survey, roles, favorable, batch_rows, first_rows
 ) -> tuple[dict[str, Any], Iterator[StreamBatch]]:
     """State of a new run, and the batches of the whole file."""
-    encoding, batches = _fitted_encoding(source, roles, batch_rows, first_rows)
+    first, batches = _first_frame(source, roles, batch_rows, first_rows)
+    encoding = Encoding(first)
     growth = arguments.growth or ("drift" if has_river() else "interval")
     models = three_models(
         bounds=bounds_of(arguments),
         seed=arguments.seed,
         favorable=favorable,
         growth=None if growth == "none" else growth,
+        categories=encoding.categories,
+        encoder=None if arguments.model_only else _rival_encoder(encoding, first),
         alone=arguments.model_only,
     )
     label_delay, unit = arguments.delay
@@ -296,16 +299,20 @@ def _features(
     return choose_features(frame_of(first), left_out)
 
 
-def _fitted_encoding(
+def _first_frame(
     source: Source, roles: dict[str, Any], batch_rows: int, first_rows: int
-) -> tuple[Encoding, Iterator[StreamBatch]]:
-    """Fit the encoding on the first batches, and put them back."""
+) -> tuple[Any, Iterator[StreamBatch]]:
+    """The features of the first rows, and all batches, the first ones among them."""
     batches = _batches(source, roles, batch_rows)
     first: list[StreamBatch] = []
     while sum(len(batch) for batch in first) < first_rows:
         first.append(next(batches))
-    encoding = Encoding(stacked([batch.X for batch in first]))
-    return encoding, itertools.chain(first, batches)
+    return stacked([batch.X for batch in first]), itertools.chain(first, batches)
+
+
+def _rival_encoder(encoding: Encoding, first) -> RivalEncoder:
+    """The encoder of the rivals, fitted on what they get."""
+    return RivalEncoder(encoding.transformer.transform(first))
 
 
 def _show(console, arguments, result: PrequentialResult, bounds, more, notes) -> None:
