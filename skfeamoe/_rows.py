@@ -1,4 +1,11 @@
-"""Rows of data with all that learning needs, travelling as one."""
+"""Rows of data with all that learning needs, travelling as one.
+
+A row counts twice: as a person, with its `weight`, in whatever asks for no label (rates of
+decisions, units of the features, the background), and as a label, with its `label_weight`, in
+the loss and among those with a favorable or another label. The two are the same array unless
+labels are missing (0), were seen with a chance p (1/p), or came long after their people, which
+have been counted before (`weight` 0).
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,16 +21,37 @@ class Rows:
     """Some rows: features, labels, groups and weights."""
 
     X: Any  # (n_samples, n_columns), float64 ndarray or CSR; X, or Z behind the terms
-    y: NDArray  # (n_samples,), class codes
+    y: NDArray  # (n_samples,), class codes, -1 = unknown
     groups: NDArray  # (n_samples,), group codes, -1 = unknown
-    weight: NDArray  # (n_samples,)
+    weight: NDArray  # (n_samples,), as people
+    label_weight: Any = None  # (n_samples,), as labels; None: the same
+
+    def __post_init__(self) -> None:
+        if self.label_weight is None:
+            self.label_weight = self.weight
 
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether every row has a label that counts as much as its person."""
+        return self.label_weight is self.weight
+
     def take(self, index) -> "Rows":
         """The rows of an index, a mask or a slice."""
-        return Rows(self.X[index], self.y[index], self.groups[index], self.weight[index])
+        weight = self.weight[index]
+        label_weight = weight if self.is_plain else self.label_weight[index]
+        return Rows(self.X[index], self.y[index], self.groups[index], weight, label_weight)
+
+    def labeled(self) -> "Rows":
+        """The rows that have a label."""
+        known = self.y >= 0
+        return self if self.is_plain or known.all() else self.take(np.flatnonzero(known))
+
+    def unlabeled(self) -> "Rows":
+        """The rows that have none."""
+        return self.take(np.flatnonzero(self.y < 0))
 
     def slices(self, size: int) -> Iterator["Rows"]:
         """All rows in their order, ``size`` at a time."""
@@ -37,20 +65,29 @@ class Rows:
         if len(parts) == 1:
             return first
         X = [part.X for part in parts]
+        weight = np.concatenate([part.weight for part in parts])
+        plain = all(part.is_plain for part in parts)
         return Rows(
             csr_array(vstack(X)) if issparse(first.X) else np.concatenate(X),
             np.concatenate([part.y for part in parts]),
             np.concatenate([part.groups for part in parts]),
-            np.concatenate([part.weight for part in parts]),
+            weight,
+            weight if plain else np.concatenate([part.label_weight for part in parts]),
         )
 
     def with_columns(self, Z) -> "Rows":
         """The same rows with other columns."""
-        return Rows(Z, self.y, self.groups, self.weight)
+        return Rows(Z, self.y, self.groups, self.weight, self.label_weight)
+
+    def with_groups(self, groups: NDArray) -> "Rows":
+        """The same rows with other codes of their groups."""
+        return Rows(self.X, self.y, groups, self.weight, self.label_weight)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data; CSR rows as the arrays they consist of."""
         own = {"y": self.y, "groups": self.groups, "weight": self.weight}
+        if not self.is_plain:
+            own["label_weight"] = self.label_weight
         if not issparse(self.X):
             return {**own, "values": self.X}
         table = {"values": self.X.data, "columns": self.X.indices, "ends": self.X.indptr}
@@ -63,7 +100,8 @@ class Rows:
         if "columns" in data:
             shape = (len(data["y"]), data["n_columns"])
             X = csr_array((X, data["columns"], data["ends"]), shape=shape)
-        return cls(X, data["y"], data["groups"], data["weight"])
+        weight, label_weight = data["weight"], data.get("label_weight")
+        return cls(X, data["y"], data["groups"], weight, label_weight)
 
 
 def in_container(X, *, sparse: bool):

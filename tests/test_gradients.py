@@ -106,7 +106,7 @@ def fairness_problem(names, n_experts, n_classes, weighted, expert="logistic"):
     norm = log_odds_gradient_norm(q, by_input)
     decided = mixture_proba(fwd).argmax(axis=1) == favorable
     assert 0 < decided.sum() < N_SAMPLES
-    read = {"favored": y == favorable, "decided": decided}
+    read = {"favored": y == favorable, "unfavored": y != favorable, "decided": decided}
     read["distance"] = np.abs(log_odds(q)) / norm
     unread = dict.fromkeys(Outcome._fields, np.zeros(N_SAMPLES))
     outcome = Outcome(**(unread | read))

@@ -30,6 +30,7 @@ from skfeamoe._fairness.cases import (
     label_event,
     label_events,
     members_of,
+    weights_of,
 )
 from skfeamoe._fairness.changes import SUSPECTED, Arrivals, changed_row
 from skfeamoe._fairness.constraints import Slots
@@ -75,6 +76,11 @@ class Change(NamedTuple):
 
     slot: int
     group: int
+
+
+def newcomers(rows: Rows) -> NDArray:
+    """Group codes, -1 for people who had come before their label did."""
+    return rows.groups if rows.is_plain else np.where(rows.weight > 0.0, rows.groups, -1)
 
 
 class BoundMonitor:
@@ -150,12 +156,13 @@ class BoundMonitor:
         """Take in a batch: directions from what the experts see, Z, and people as they came."""
         self.learn_directions(asked, Z, rows)
         self.keep(asked, rows)
-        self.arrivals.update(Z, rows.groups, self.n_groups)
+        self.arrivals.update(Z, newcomers(rows), self.n_groups)
 
     def learn_directions(self, asked: Fairness, Z, rows: Rows) -> None:
         """One step of the directions, by rows of known group."""
-        members = members_of(self.directions.events, rows.y == asked.favorable)
-        self.directions.update(Z, rows.groups, members, rows.weight)
+        events = self.directions.events
+        members = members_of(events, rows.y, asked.favorable)
+        self.directions.update(Z, rows.groups, members, weights_of(events, rows))
 
     def keep(self, asked: Fairness, rows: Rows) -> None:
         """Keep the people of a batch, and count the groups."""
@@ -206,7 +213,7 @@ class BoundMonitor:
             kept = self.people.gather(self.n_groups)
             if changed and kept is not None:
                 rows, scored = kept.rows, score(kept.rows.X, self.offset)
-        self.arrivals.start_over(scored.Z, rows.groups, self.n_groups)
+        self.arrivals.start_over(scored.Z, newcomers(rows), self.n_groups)
         return self._solve_and_measure(asked, score, rows, scored, changed)
 
     def _forget(self, groups, Z, limit_part: float) -> list[int]:
@@ -214,7 +221,7 @@ class BoundMonitor:
         (part,) = self.people.parts
         found = []
         for group in groups:
-            own = np.flatnonzero(part.rows.groups == group)
+            own = np.flatnonzero(newcomers(part.rows) == group)
             place = changed_row(Z[own], limit_part)
             if place is not None:
                 self.people.forget(int(part.arrival[own[place]]), int(group))
@@ -272,7 +279,7 @@ class BoundMonitor:
         )
         start = Solution(self.coef, float(self.offset[-1]), np.zeros(0), 0.0)
         solution = solve_offset(problem, start)
-        accuracy = float(cases.by_person @ (scored.decided == cases.rows.y))
+        accuracy = cases.accuracy(scored.decided)
         free = float(problem.cost @ (problem.margin > 0.0))
         most = free + max(accuracy - asked.accuracy_floor, 0.0)
         if asked.accuracy_floor <= 0.0 or solution.cost <= most:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._fairness.asked import Fairness
-from skfeamoe._fairness.constraints import EVENTS, Outcome, Slots
+from skfeamoe._fairness.constraints import EVENTS, LABEL_EVENTS, Outcome, Slots
 from skfeamoe._fairness.offset import Slot
 from skfeamoe._rows import Rows
 
@@ -100,12 +100,17 @@ class Cases:
         self.rows = rows
         self.n_groups = len(shares)
         self.code = np.where(rows.groups < 0, self.n_groups, rows.groups)
-        favored = rows.y == asked.favorable
-        self.members = members_of(asked.slots.events, favored)
+        self.weights = weights_of(asked.slots.events, rows)
+        self.members = members_of(asked.slots.events, rows.y, asked.favorable)
+        self.members &= self.weights > 0.0
         total = np.bincount(self.code, rows.weight, self.n_groups + 1)
-        shares = np.append(shares, 0.0)
-        self.by_person = rows.weight * _ratio(shares, total)[self.code]
-        self.by_person = self.by_person / max(self.by_person.sum(), 1e-300)
+        per_weight = _ratio(np.append(shares, 0.0), total)[self.code]
+        self.by_person = _shares(rows.weight * per_weight)
+        self.by_label = _shares(rows.label_weight * per_weight)
+
+    def accuracy(self, decided: NDArray) -> float:
+        """Share of right decisions, class codes, among labels; 1 while there are none."""
+        return float(self.by_label @ (decided == self.rows.y)) if self.by_label.any() else 1.0
 
     def _rows_of(self, s: int, margin: NDArray) -> NDArray:
         """Rows that slot s is measured on: of its event, and refused for a distance."""
@@ -124,8 +129,8 @@ class Cases:
             number = np.full(self.n_groups + 1, len(compared))
             number[compared] = np.arange(len(compared))
             group = np.where(self.members[s], number[self.code], len(compared))
-            total = np.bincount(group, self.rows.weight, len(compared) + 1)
-            weight = self.rows.weight / np.maximum(total, 1e-300)[group]
+            total = np.bincount(group, self.weights[s], len(compared) + 1)
+            weight = self.weights[s] / np.maximum(total, 1e-300)[group]
             inverse_norm = None
             if self._is_distance(s) and scored.distance is not None:
                 inverse_norm = scored.distance / np.maximum(np.abs(margin), SMALLEST_MARGIN)
@@ -148,7 +153,7 @@ class Cases:
 
     def _fill(self, measured: Measured, s: int, rows: NDArray, value: NDArray) -> None:
         """The cells of slot s."""
-        code, weight, n = self.code[rows], self.rows.weight[rows], self.n_groups
+        code, weight, n = self.code[rows], self.weights[s, rows], self.n_groups
         count, total = np.bincount(code, minlength=n), np.bincount(code, weight, n)
         mean = _ratio(np.bincount(code, weight * value, n), total)
         spread = np.bincount(code, (weight * (value - mean[code])) ** 2, n)
@@ -168,11 +173,24 @@ def label_events(slots: Slots) -> tuple[str, ...]:
     return tuple(dict.fromkeys(label_event(event) for event in slots.events))
 
 
-def members_of(events, favored: NDArray) -> NDArray:
+def members_of(events, y: NDArray, favorable: int) -> NDArray:
     """Rows of each event as far as labels tell, (n_events, n_samples) bool."""
-    nobody = np.zeros(len(favored), dtype=bool)
-    outcome = Outcome(favored, nobody, nobody, nobody)
-    return np.array([EVENTS[event](outcome) for event in events]).reshape(-1, len(favored))
+    favored, nobody = y == favorable, np.zeros(len(y), dtype=bool)
+    outcome = Outcome(favored, (y >= 0) & ~favored, nobody, nobody, nobody)
+    return np.array([EVENTS[event](outcome) for event in events]).reshape(-1, len(y))
+
+
+def weights_of(events, rows: Rows) -> NDArray:
+    """What each row counts for in each event, as a label or as a person."""
+    if rows.is_plain:
+        return np.broadcast_to(rows.weight, (len(events), len(rows)))
+    weights = [rows.label_weight if e in LABEL_EVENTS else rows.weight for e in events]
+    return np.array(weights).reshape(-1, len(rows))
+
+
+def _shares(weight: NDArray) -> NDArray:
+    """Weights that sum to one."""
+    return weight / max(weight.sum(), 1e-300)
 
 
 def _ratio(values: NDArray, total: NDArray) -> NDArray:

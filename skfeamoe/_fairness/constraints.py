@@ -35,9 +35,10 @@ class Outcome(NamedTuple):
     """What the deployed model decided on a batch, and what was true."""
 
     favored: NDArray  # (n_samples,) bool, the label is the favorable class
+    unfavored: NDArray  # (n_samples,) bool, the label is another one: neither, it is unknown
     decided: NDArray  # (n_samples,) bool, the decision is the favorable class
     distance: NDArray  # (n_samples,) distance to the boundary, zeros where nobody asked
-    wrong: NDArray  # (n_samples,) bool, the decision is not the label
+    wrong: NDArray  # (n_samples,) bool, the decision is not the label, which is known
 
 
 Event = Callable[[Outcome], NDArray]
@@ -45,9 +46,12 @@ Event = Callable[[Outcome], NDArray]
 EVENTS: dict[str, Event] = {
     "all": lambda outcome: np.ones(len(outcome.decided), dtype=bool),
     "favorable": lambda outcome: outcome.favored,
-    "unfavorable": lambda outcome: ~outcome.favored,
+    "unfavorable": lambda outcome: outcome.unfavored,
     "negative_decision": lambda outcome: ~outcome.decided,
 }
+
+LABEL_EVENTS = ("favorable", "unfavorable")
+"""Events that a row without a label has no part in."""
 
 
 class RateConstraint:

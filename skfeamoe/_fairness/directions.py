@@ -68,8 +68,8 @@ class Directions:
             Group codes; rows with -1 teach nothing here.
         members : ndarray of shape (n_events, n_samples)
             True where a row belongs to the event.
-        weight : ndarray of shape (n_samples,)
-            Weights of the rows.
+        weight : ndarray of shape (n_samples,) or (n_events, n_samples)
+            Weights of the rows, in every event.
         """
         known = groups >= 0
         if self.n_groups < 2 or not known.any():

@@ -27,8 +27,8 @@ class GroupMoments(TypedDict):
     square: NDArray  # (n_slots, n_groups), sum of its square, same clock
     share: NDArray  # (n_slots, n_groups), rows, on the clock of all rows
     rows: float  # rows with a known group, on the clock of all rows
-    seen: NDArray  # (n_groups,), rows since the beginning
-    favored: NDArray  # (n_groups,), of these with a favorable label
+    seen: NDArray  # (n_groups,), labels since the beginning
+    favored: NDArray  # (n_groups,), of these the favorable ones
 
 
 def init_group_moments(n_slots: int, n_groups: int) -> GroupMoments:
@@ -64,23 +64,26 @@ def update_group_moments(
     rows: NDArray,
     measured: NDArray,
     membership: NDArray,
-    favored: NDArray,
+    weight: NDArray,
+    labels: NDArray,
     *,
     half_life: float,
     n_events: int,
 ) -> GroupMoments:
     """Moments after a batch.
 
-    ``rows`` and ``measured`` are (n_slots, n_samples); ``membership`` (n_samples, n_groups)
-    has a row's weight in the column of its group, and a row of zeros where the group is
-    unknown; ``favored`` (n_samples,) says whose label is favorable.
+    ``rows`` (n_slots, n_samples) has what a row counts for in a slot, and ``measured`` what is
+    measured there; ``membership`` (n_samples, n_groups) has 1 in the column of a row's group,
+    and a row of zeros where the group is unknown; ``weight`` (n_samples,) is that of people,
+    ``labels`` (2, n_samples) that of all labels and of the favorable ones.
     """
     weighted = rows * measured
     count = rows @ membership
     n_cells = membership.shape[1] * n_events
     own_half_life = max(half_life / n_cells, MIN_HALF_LIFE)
     keep = np.exp2(-count / own_half_life)
-    n_known = float(membership.sum())
+    n_known = float(weight @ membership.sum(axis=1))
+    seen, favored = labels @ membership
     keep_rows = 0.5 ** (n_known / half_life)
     return {
         "count": moments["count"] * keep + count,
@@ -88,8 +91,8 @@ def update_group_moments(
         "square": moments["square"] * keep + (weighted * measured) @ membership,
         "share": moments["share"] * keep_rows + count,
         "rows": moments["rows"] * keep_rows + n_known,
-        "seen": moments["seen"] + membership.sum(axis=0),
-        "favored": moments["favored"] + favored @ membership,
+        "seen": moments["seen"] + seen,
+        "favored": moments["favored"] + favored,
     }
 
 

@@ -50,7 +50,10 @@ class People:
 
     def update(self, rows: Rows) -> None:
         """Take in a batch, of which rows of known group and weight are kept."""
-        known = np.flatnonzero((rows.groups >= 0) & (rows.weight > 0.0))
+        counts = rows.weight > 0.0
+        if not rows.is_plain:
+            counts |= rows.label_weight > 0.0
+        known = np.flatnonzero((rows.groups >= 0) & counts)
         if len(known):
             kept = rows.take(known)
             if issparse(kept.X) is not self.sparse:
@@ -96,8 +99,7 @@ class People:
         for stream, recode in ((self, None), (other, codes)):
             for rows, arrival in stream.parts:
                 groups = rows.groups if recode is None else recode[rows.groups]
-                moved = Rows(rows.X, rows.y, groups, rows.weight)
-                parts.append(Kept(moved, arrival + end - stream.n_seen))
+                parts.append(Kept(rows.with_groups(groups), arrival + end - stream.n_seen))
         self.n_seen = end
         if parts:
             joined = _join(parts)

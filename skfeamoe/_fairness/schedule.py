@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._fairness.asked import Fairness
+from skfeamoe._fairness.cases import weights_of
 from skfeamoe._fairness.constraints import Outcome, Slots
 from skfeamoe._fairness.moments import (
     GroupMoments,
@@ -123,12 +124,15 @@ class ScheduleMonitor:
         self, moments: GroupMoments, asked: Fairness, rows: Rows, outcome: Outcome, half_life
     ) -> GroupMoments:
         """Moments after a batch."""
+        events = asked.slots.events
         return update_group_moments(
             moments,
-            asked.slots.rows(outcome),
+            asked.slots.rows(outcome) * weights_of(events, rows),
             asked.slots.measured(outcome),
-            (rows.groups[:, None] == np.arange(self.n_groups)) * rows.weight[:, None],
-            outcome.favored,
+            (rows.groups[:, None] == np.arange(self.n_groups)).astype(np.float64),
+            rows.weight,
+            rows.label_weight
+            * np.array([outcome.favored | outcome.unfavored, outcome.favored]),
             half_life=half_life,
             n_events=asked.slots.n_events,
         )

@@ -42,7 +42,9 @@ class Clock:
     loss: float = float("nan")  # nan before the first row
 
     def update(self, loss: NDArray, rate: float) -> None:
-        """Take in the loss of every row of a batch."""
+        """Take in the loss of every row of a batch that has a label."""
+        if not len(loss):
+            return
         self.n_samples_seen += len(loss)
         mean_loss = float(loss.sum()) / len(loss)
         if np.isnan(self.loss):

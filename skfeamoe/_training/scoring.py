@@ -50,6 +50,7 @@ def boundary_distance(
 
 def score(model: Model, asked: Fairness, rows: Rows) -> Outcome:
     """What the model that predicts decides on standardized rows."""
+    known = rows.y >= 0
     favored = rows.y == asked.favorable
     if not asked.slots.uses_distance:
         predicted = model.predict(rows.X).argmax(axis=1)
@@ -61,7 +62,8 @@ def score(model: Model, asked: Fairness, rows: Rows) -> Outcome:
         distance = boundary_distance(
             fwd, rows.X, params, asked.favorable, layout, model.terms, model.shift
         )
-    return Outcome(favored, predicted == asked.favorable, distance, predicted != rows.y)
+    wrong = (predicted != rows.y) & known
+    return Outcome(favored, known & ~favored, predicted == asked.favorable, distance, wrong)
 
 
 def scored(model: Model, asked: Fairness, X, offset: NDArray) -> Scored:

@@ -37,57 +37,78 @@ LOAD_RATE = 0.01
 def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     """One step of descent on standardized rows, and all the running means.
 
-    Returns what the model that predicts decided on them before, None where nobody asked.
+    Rows without a label have no loss. What asks for no label, penalties, weighs as many of
+    them as there are labels. Returns what the model that predicts decided on all rows before,
+    None where nobody asked.
     """
     learning, fairness = settings.learning, settings.fairness
     ensemble, posterior = model.ensemble, model.posterior
     fwd = ensemble.forward(rows.X, model.prior)
     loss, d_gate, d_expert = learning.loss.value_and_gradient(fwd, rows.y, ensemble.layout)
+    known, n_known = _known(rows)
+    weight = rows.label_weight * learning.class_weight[rows.y]
+    loss_gate, push_gate = d_gate, np.zeros_like(d_gate)
     generations = len(posterior) > 1
-    loss_gate = d_gate.copy() if generations else d_gate
     outcome = None
     if isinstance(model.monitor, ScheduleMonitor) and model.monitor.is_active:
         monitor, own_score = model.monitor, partial(score, model, fairness)
         seen = monitor.observe(fairness, rows, own_score, n_added=model.clock.n_added)
         t, q_gate, q_expert = _fairness_slopes(model, fairness, fwd, seen, rows)
-        d_gate += t[:, None] * q_gate
-        d_expert += t[:, None, None] * q_expert
-        outcome = seen.outcome
+        people = rows.weight * share_of_labels(rows)
+        push_gate = t[:, None] * q_gate
+        d_gate = d_gate * weight[:, None] + people[:, None] * push_gate
+        d_expert = d_expert * weight[:, None, None] + (people * t)[:, None, None] * q_expert
+        weight, outcome = np.ones(len(rows)), seen.outcome
     elif settings.growth.watches:
         outcome = score(model, fairness, rows)
     if generations:
-        fairness_gate, generation = d_gate - loss_gate, ensemble.generation
+        generation = ensemble.generation
         d_gate = within_generations(d_gate, fwd.gate_proba, generation, len(posterior))
-    gradient = _gradient(model, learning, fwd, rows, d_gate, d_expert)
+    gradient = _gradient(model, fwd, rows, weight, d_gate, d_expert)
     if len(learning.counterfactual_columns):
         gradient += _individual_gradient(model, learning, fairness, fwd, rows) / REFERENCE_ROWS
-    part = len(rows) / REFERENCE_ROWS
+    part = n_known / REFERENCE_ROWS
     shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
     gradient[:, shrunk] += (learning.alpha * part) * ensemble.params[:, shrunk]
-    ensemble.step(gradient, learning.optimizer, np.exp(-len(rows) / learning.memory_span))
+    ensemble.step(gradient, learning.optimizer, np.exp(-n_known / learning.memory_span))
     if model.terms.signs is not None:
         ensemble.hold_signs(model.terms.signs)
     if generations:
         n_seen = model.clock.n_samples_seen
-        posterior.update(loss_gate, fairness_gate, fwd.gate_proba, generation, n_seen)
+        told = (loss_gate[known], push_gate[known], fwd.gate_proba[known])
+        posterior.update(*told, generation, n_seen)
     rate = min(LOAD_RATE * part, 1.0)
     ensemble.move_average(part, learning.average_rate)
     ensemble.count_load(fwd.gate_proba, rate)
-    model.clock.update(loss, rate)
+    model.clock.update(loss[known], rate)
     return outcome
+
+
+def _known(rows: Rows) -> tuple[NDArray | slice, int]:
+    """The rows that have a label, and their number."""
+    if rows.is_plain:
+        return slice(None), len(rows)
+    known = rows.y >= 0
+    return known, int(np.count_nonzero(known))
+
+
+def share_of_labels(rows: Rows) -> float:
+    """How much labels weigh for every person: what penalties are scaled by to stay in step."""
+    if rows.is_plain:
+        return 1.0
+    return float(rows.label_weight.sum() / max(rows.weight.sum(), 1e-300))
 
 
 def _gradient(
     model: Model,
-    learning: Learning,
     fwd: Forward,
     rows: Rows,
+    weight: NDArray,
     d_gate: NDArray,
     d_expert: NDArray,
 ) -> NDArray:
     """Gradient of the parameters from the derivatives by the scores of gate and experts."""
     d_scores = score_gradient(d_gate, d_expert)
-    weight = rows.weight * learning.class_weight[rows.y]
     d_scores *= (weight / REFERENCE_ROWS)[:, None]
     ensemble = model.ensemble
     return parameter_gradient(rows.X, ensemble.params, ensemble.layout, d_scores, fwd.cache)
@@ -100,7 +121,7 @@ def _individual_gradient(
     other = counterfactual_rows(rows.X, learning.counterfactual_columns, model.terms)
     unfair = unfair_rows(model, rows.X, other)
     model.clock.unfair_since_growth += int(np.count_nonzero(unfair & (rows.weight > 0)))
-    weight = learning.individual_penalty * unfair * rows.weight
+    weight = learning.individual_penalty * share_of_labels(rows) * unfair * rows.weight
     return penalty_gradient(
         model.ensemble, model.prior, fwd, rows.X, other, weight, fairness.favorable
     )

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
+
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._rows import Rows
 from skfeamoe._training.acts import add_expert, add_generation
@@ -11,7 +13,7 @@ from skfeamoe._training.drift.replay import replay
 from skfeamoe._training.growth import Act, NoGrowth
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import score, settle
-from skfeamoe._training.settings import Settings
+from skfeamoe._training.settings import Settings, passes_for
 from skfeamoe._training.step import train_batch
 
 EARLY_ROWS = 12_000
@@ -62,11 +64,22 @@ def _grow(model: Model, settings: Settings) -> None:
 def _learn(model: Model, settings: Settings, rows: Rows, batch: Rows) -> None:
     """One step, and what the growth policy notes of it.
 
-    ``rows`` have the columns of X, and ``batch`` those of its terms.
+    ``rows`` have the columns of X, and ``batch`` those of its terms. Rows without a label have
+    a part in it only where something pushes the experts that asks for none.
     """
+    if not _pushes(model, settings):
+        rows, batch = rows.labeled(), batch.labeled()
+        if not len(batch):
+            return
     outcome = train_batch(model, settings, batch)
     if outcome is not None:
         settings.growth.after(model, settings.fairness, rows, outcome)
+
+
+def _pushes(model: Model, settings: Settings) -> bool:
+    """Whether anything but the loss pushes the experts."""
+    penalized = len(settings.learning.counterfactual_columns) > 0
+    return penalized or (model.monitor.pushes and model.monitor.is_active)
 
 
 def _carry_out(model: Model, settings: Settings, act: Act) -> None:
@@ -97,7 +110,9 @@ def _record(model: Model, settings: Settings) -> None:
 class Passes:
     """Several shuffled passes over the rows of X, and at their end the bounds.
 
-    Experts are added in the first pass only, as in a stream; later passes refine them.
+    Experts are added in the first pass only, as in a stream; later passes refine them. Rows
+    without a label are dealt out evenly among the batches of those that have one, in so many
+    passes as visit enough people.
     """
 
     def __init__(self, model: Model, settings: Settings, rows: Rows, n_passes: int) -> None:
@@ -112,12 +127,25 @@ class Passes:
         model.learn_terms(rows.X, rows.weight)
         model.background.update(rows.X, rows.weight)
         for n_made in range(1, self.n_passes + 1):
-            order = model.generator(Draws.SHUFFLE).permutation(len(rows))
-            size = settings.learning.batch_size
-            for start in range(0, len(rows), size):
-                self._advance(settings, rows.take(order[start : start + size]))
+            for batch in self._batches(n_made):
+                self._advance(settings, batch)
             settings = settings._replace(growth=NoGrowth())
             yield n_made
+
+    def _batches(self, n_made: int) -> Iterator[Rows]:
+        """The rows of one pass in the order of a draw."""
+        rows, size = self.rows, self.settings.learning.batch_size
+        known = np.flatnonzero(rows.y >= 0)
+        rng = self.model.generator(Draws.SHUFFLE)
+        order = known[rng.permutation(len(known))]
+        others = np.flatnonzero(rows.y < 0)
+        n_batches = -(-len(order) // size)
+        if n_made > passes_for(len(rows)) or not len(others):
+            others = others[:0]
+        parts = np.array_split(rng.permutation(others), n_batches)
+        for start, more in zip(range(0, len(order), size), parts, strict=True):
+            index = order[start : start + size]
+            yield rows.take(np.append(index, more) if len(more) else index)
 
     def _advance(self, settings: Settings, batch: Rows) -> None:
         """Grow if it is time, learn a batch, and keep the record."""

@@ -51,9 +51,10 @@ class DriftGrowth(IntervalGrowth):
         return n_in_charge < self.generation_size and ensemble.n_experts < self.max_experts
 
     def after(self, model: Model, fairness: Fairness, rows: Rows, outcome: Outcome) -> None:
-        """Feed the detector, and keep the rows."""
+        """Feed the detector, and keep the rows that have a label."""
+        wrong, rows = outcome.wrong[rows.y >= 0], rows.labeled()
         n_before = model.clock.n_samples_seen - len(rows)
-        model.drift.watch_errors(self.detector, outcome.wrong, n_before)
+        model.drift.watch_errors(self.detector, wrong, n_before)
         model.drift.recent.update(rows)
 
     def people_changed(self, model: Model, asked: Fairness, changes: Sequence[Change]) -> None:

@@ -22,11 +22,13 @@ class Recent:
     def update(self, rows: Rows) -> None:
         """Keep the rows of a batch, dense or CSR, in place of the oldest."""
         rows = rows.take(slice(-RECENT_ROWS, None))
+        weight = rows.weight.copy()
         kept = Rows(
             in_container(rows.X, sparse=self.sparse),
             rows.y.copy(),
             rows.groups.copy(),
-            rows.weight.copy(),
+            weight,
+            weight if rows.is_plain else rows.label_weight.copy(),
         )
         self.batches = [*self.batches, kept]
         self.n_rows += len(kept)
