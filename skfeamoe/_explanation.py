@@ -204,11 +204,7 @@ def _background(estimator, background):
         return _checked(estimator, background), None
     rows = estimator.background_
     if rows.shape[0] == 0:
-        reason = (
-            "background_size=0"
-            if estimator.background_size == 0
-            else "all rows had sample_weight 0"
-        )
+        reason = "background_size=0, all rows had sample_weight 0, or they were taken out"
         raise ValueError(
             f"background must be given, since this model kept no rows ({reason}); pass rows "
             "that stand for the population to compare with"

@@ -260,8 +260,13 @@ CASES = [
     Case("unknown kind of picture", "demo --output demo.xyz", "name it .png"),
     Case("checkpoint is another file", STREAM + " --checkpoint thesis", "is no checkpoint"),
     # saved models
-    Case("model does not exist", "explain none.joblib {} --row 0", "does not exist"),
-    Case("model is none", "explain {} {} --row 0", "cannot be read as a saved model"),
+    Case("model does not exist", "explain none.skops {} --row 0", "does not exist"),
+    Case("model is none", "explain {} {} --row 0", "not written by skfeamoe.persistence.save"),
+    Case("model is no pickle", "explain {} {} --row 0 --trust-joblib",
+         "cannot be read as a saved model"),
+    Case("name of a pickle for a skops file", STREAM + " --model m.joblib", "name it .skops"),
+    Case("unknown format of a model", STREAM + " --model m --model-format onnx",
+         "invalid choice: 'onnx'"),
     Case("row in words", "explain {} {} --row first", "at least 0, got first"),
 ]  # fmt: skip
 

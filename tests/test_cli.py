@@ -3,7 +3,6 @@
 import subprocess
 import sys
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +11,7 @@ from sklearn.metrics import accuracy_score
 from skfeamoe._cli import main
 from skfeamoe._cli._models import OnlineLogisticRegression, StaticLogisticRegression
 from skfeamoe.datasets import make_credit_stream
+from skfeamoe.persistence import load
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
 
@@ -102,7 +102,7 @@ def test_stream_reports_what_it_found_and_saves_a_model_for_raw_frames(
     code, out, err = run_lines(
         capsys, "stream", loans_csv, "--target", "repaid", "--time", "applied_on",
         "--sensitive", "group", "--sensitive", "sex", "--ignore", "customer",
-        "--model", "model.joblib", "--output", "loans.png",
+        "--model", "model.skops", "--output", "loans.png",
     )  # fmt: skip
     assert (code, err) == (0, [])
     frame = pd.read_csv(loans_csv)
@@ -114,7 +114,7 @@ def test_stream_reports_what_it_found_and_saves_a_model_for_raw_frames(
     assert "minority & f" in out
     assert (tmp_path / "loans.png").read_bytes().startswith(PNG_START)
 
-    model = joblib.load(tmp_path / "model.joblib")
+    model = load(tmp_path / "model.skops")
     raw = frame.drop(columns=["repaid", "group", "sex", "applied_on"])
     assert accuracy_score(frame["repaid"], model.predict(raw)) > 0.7
     other_columns_besides = model.predict_proba(frame.assign(income=np.inf))

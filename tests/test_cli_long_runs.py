@@ -1,16 +1,19 @@
 """`--checkpoint` under kill -9, and `--report`, as a user starts them."""
 
+import pickle
 import signal
 import subprocess
 import sys
 import time
 
-import joblib
 import numpy as np
 import pytest
 
 from skfeamoe.__main__ import main
+from skfeamoe._cli._checkpoint import Checkpoint
+from skfeamoe._cli._errors import InputError
 from skfeamoe.datasets import make_credit_stream
+from skfeamoe.persistence import load
 
 pytest.importorskip("jinja2", reason="needs jinja2, of the extra `demo`")
 
@@ -59,10 +62,10 @@ def kill_after_a_save(path, wait, *options):
 
 @pytest.mark.slow
 def test_killed_runs_go_on_as_if_unbroken(loans, tmp_path):
-    out, err = start("--model", "whole.joblib").communicate()
+    out, err = start("--model", "whole.skops").communicate()
     assert err == ""
     checkpoint = tmp_path / "state"
-    options = ("--checkpoint", "state", "--model", "broken.joblib")
+    options = ("--checkpoint", "state", "--model", "broken.skops")
     killed = [kill_after_a_save(checkpoint, wait, *options) for wait in (0.0, 0.05)]
     assert any(killed)
     assert checkpoint.exists()
@@ -75,7 +78,7 @@ def test_killed_runs_go_on_as_if_unbroken(loans, tmp_path):
     assert [line for line in again.splitlines() if "missing" in line] == [
         line for line in out.splitlines() if "missing" in line
     ]
-    whole, broken = (joblib.load(f"{name}.joblib") for name in ("whole", "broken"))
+    whole, broken = (load(tmp_path / f"{name}.skops") for name in ("whole", "broken"))
     assert broken[-1].n_samples_seen_ == whole[-1].n_samples_seen_ == loans["repaid"].count()
     raw = loans.drop(columns=["repaid", "group", "applied_on"])
     np.testing.assert_array_equal(broken.predict_proba(raw), whole.predict_proba(raw))
@@ -116,7 +119,7 @@ def test_checkpoints_of_other_runs_files_and_kinds_are_refused(loans, tmp_path, 
     assert checkpoint.read_bytes() == content
     checkpoint.write_bytes(content[:-1000])
     assert main(command) == 2
-    assert "cannot be read" in capsys.readouterr().err
+    assert "cannot be read: it is damaged" in capsys.readouterr().err
     checkpoint.write_text("my thesis")
     assert main(command) == 2
     assert "is no checkpoint; name another file" in capsys.readouterr().err
@@ -144,3 +147,59 @@ def test_bad_places_for_files_are_told_before_the_work(loans, capsys):
         assert (
             f"{option} 'no/where' is in a folder that does not exist" in capsys.readouterr().err
         )
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A checkpoint of a run without data, whole."""
+    saved = Checkpoint(str(tmp_path / "state"), __file__, {"seed": 0})
+    saved.save({"rows": list(range(3000))})
+    return saved
+
+
+@pytest.mark.parametrize(
+    "n_flips", [300, pytest.param(3000, marks=pytest.mark.slow)], ids=["some", "thousands"]
+)
+def test_no_bit_of_a_checkpoint_can_flip_unnoticed(checkpoint, n_flips):
+    whole = checkpoint.path.read_bytes()
+    bits = np.random.default_rng(0).choice(8 * len(whole), n_flips, replace=False)
+    for bit in [*range(8 * 100), *bits]:
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << (bit % 8)
+        checkpoint.path.write_bytes(content)
+        with pytest.raises(InputError, match=r"is damaged|has format|is no checkpoint"):
+            checkpoint.load()
+    checkpoint.path.write_bytes(whole)
+    assert checkpoint.load() == {"rows": list(range(3000))}
+
+
+def test_a_checkpoint_cut_anywhere_is_refused(checkpoint):
+    whole = checkpoint.path.read_bytes()
+    for cut in [*range(120), *range(120, len(whole), 97), len(whole) - 1]:
+        checkpoint.path.write_bytes(whole[:cut])
+        with pytest.raises(InputError, match=r"is damaged|has format|is no checkpoint"):
+            checkpoint.load()
+
+
+def test_checkpoints_are_their_owners_alone(checkpoint):
+    assert checkpoint.path.stat().st_mode & 0o777 == 0o600
+    checkpoint.path.chmod(0o620)
+    with pytest.raises(InputError, match="could have been written by others"):
+        checkpoint.load()
+    checkpoint.path.chmod(0o640)
+    assert checkpoint.load()
+
+
+def test_a_checkpoint_of_the_first_format_is_refused_by_name(checkpoint):
+    checkpoint.path.write_bytes(b"skfeamoe checkpoint 1\n" + pickle.dumps({"run": {}}))
+    with pytest.raises(InputError, match="has format 1, and this version reads format 2; del"):
+        checkpoint.load()
+
+
+def test_a_hostile_checkpoint_with_a_broken_seal_is_never_unpickled(checkpoint, tmp_path):
+    hostile = b"cos\nsystem\n(S'touch " + str(tmp_path / "ran").encode() + b"'\ntR."
+    for file in (hostile, b"skfeamoe checkpoint 1\n" + hostile, b"skfeamoe checkpoint 2 x\n"):
+        checkpoint.path.write_bytes(file)
+        with pytest.raises(InputError):
+            checkpoint.load()
+    assert not (tmp_path / "ran").exists()

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 
-import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -18,6 +17,7 @@ from cli_bad_input import good
 
 from skfeamoe._cli import _outputs, main
 from skfeamoe._cli._source import guessed_encoding, time_format
+from skfeamoe.persistence import load
 from skfeamoe.streaming import _files
 
 OPTIONS = ("--target", "repaid", "--sensitive", "group")
@@ -82,7 +82,7 @@ def test_a_failing_picture_loses_neither_model_nor_report(folder, capsys, monkey
         "skfeamoe: error: --output 'p.png' cannot be written: No space left on device\n"
     )
     assert (folder / "p.png").read_bytes() == b"old picture"
-    assert joblib.load(folder / "m").predict(good()).shape == (400,)
+    assert load(folder / "m").predict(good()).shape == (400,)
     assert (folder / "r.html").read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert json.loads((folder / "numbers" / "report.json").read_text())["verdicts"]
     assert not list(folder.glob(".*part"))
@@ -326,7 +326,7 @@ def test_a_favorable_label_whose_name_suggests_harm_is_warned_of(
 
 def test_saved_models_take_pandas_polars_and_arrow_and_name_columns(folder, capsys):
     assert run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--model", "m")[0] == 0
-    model, frame = joblib.load(folder / "m"), good()
+    model, frame = load(folder / "m"), good()
     want = model.predict_proba(frame)
     for other in (pl.from_pandas(frame), pa.Table.from_pandas(frame)):
         np.testing.assert_array_equal(model.predict_proba(other), want)
@@ -342,7 +342,7 @@ def test_saved_models_take_pandas_polars_and_arrow_and_name_columns(folder, caps
 
 def test_explain_says_why_a_row_was_refused(folder, capsys):
     assert run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--model", "m")[0] == 0
-    model, frame = joblib.load(folder / "m"), good()
+    model, frame = load(folder / "m"), good()
     row = int(np.flatnonzero(model.predict(frame) == "no")[0])
     code, out, err = run(capsys, "explain", "m", "loans.csv", "--row", row)
     assert (code, err) == (0, "")

@@ -4,21 +4,28 @@ Between two batches the whole state of a run is in the evaluator (models, counts
 their way, the next row of the file) and in what was noted on the side. It is written to a
 new file that then takes the place of the old one, so there is always one whole checkpoint;
 the rows after it are read and learned again from the state before them, none twice.
+
+A checkpoint is a pickle, which may run anything. So a damaged one is known by its seal before
+it is read, it is written for its owner alone, as it holds people's rows, and one that belongs
+to somebody else, or that others may write to, is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
+import stat
 from pathlib import Path
 from typing import Any
 
 import skfeamoe
-from skfeamoe.streaming._files import write_bytes
+from skfeamoe.streaming._files import ForeignFileError, sealed, unsealed, write_bytes
 
 from ._errors import InputError
 
-MAGIC = b"skfeamoe checkpoint 1\n"
+KIND, FORMAT = "skfeamoe checkpoint", 2
+"""Format 1 had no checksum."""
 
 EDGE_BYTES = 1 << 20
 """Bytes at either end of the data by which a file is known again."""
@@ -39,33 +46,36 @@ class Checkpoint:
         """The saved state, None if there is none; refuse that of another run."""
         if self.path is None or not self.path.exists():
             return None
-        content = self.path.read_bytes()
-        if not content.startswith(MAGIC):
-            raise InputError(
-                f"--checkpoint {str(self.path)!r} exists and is no checkpoint; name another "
-                "file"
-            )
+        shown = f"--checkpoint {str(self.path)!r}"
         try:
-            saved = pickle.loads(content[len(MAGIC) :])
+            with self.path.open("rb") as file:
+                content = unsealed(KIND, FORMAT, file.read())
+                _check_owner(os.fstat(file.fileno()), shown)
+            saved = pickle.loads(content)
+        except ForeignFileError:
+            raise InputError(
+                f"{shown} exists and is no checkpoint; name another file"
+            ) from None
+        except InputError:
+            raise
         except Exception as error:
             raise InputError(
-                f"--checkpoint {str(self.path)!r} cannot be read ({error}); delete it to start "
-                "anew"
+                f"{shown} cannot be read: {error}; delete it to start anew"
             ) from error
         other = sorted(k for k in self.run if saved["run"].get(k) != self.run[k])
         if other:
             raise InputError(
-                f"--checkpoint {str(self.path)!r} is of a run with another "
-                f"{', '.join(other)}; delete it to start anew, or name another file"
+                f"{shown} is of a run with another {', '.join(other)}; delete it to start "
+                "anew, or name another file"
             )
         return saved["state"]
 
     def save(self, state: dict[str, Any]) -> None:
         """Write the state whole or not at all."""
         assert self.path is not None
-        content = MAGIC + pickle.dumps({"run": self.run, "state": state}, protocol=5)
+        content = pickle.dumps({"run": self.run, "state": state}, protocol=5)
         try:
-            write_bytes(self.path, content)
+            write_bytes(self.path, sealed(KIND, FORMAT, content), private=True)
         except OSError as error:
             raise InputError(
                 f"--checkpoint {str(self.path)!r} cannot be written: {error.strerror}; the "
@@ -76,6 +86,17 @@ class Checkpoint:
         """The run is complete: the next one starts anew."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+def _check_owner(found: os.stat_result, shown: str) -> None:
+    """Refuse a pickle that somebody else may have written."""
+    if not hasattr(os, "getuid"):
+        return
+    if found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise InputError(
+            f"{shown} could have been written by others, and opening it may run anything; if "
+            "it is your own: chmod 600, and be its owner"
+        )
 
 
 def _fingerprint(path: Path) -> str:

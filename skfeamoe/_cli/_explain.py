@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
-from pathlib import Path
 from typing import Any
 
 from skfeamoe.streaming._sources import frame_of
 
 from ._errors import InputError, as_input_error, new_console
+from ._model_files import load_model
 from ._reasons import print_reasons
 from ._source import Source
 from ._verdict import print_wrapped
@@ -17,7 +16,7 @@ from ._verdict import print_wrapped
 def run_explain(arguments) -> None:
     """Load the model, find the row, print the reasons."""
     console = new_console()
-    model = _loaded(arguments.model)
+    model = _loaded(arguments.model, arguments.trust_joblib)
     source = Source(arguments)
     try:
         rows = _row(source, arguments.row)
@@ -42,20 +41,9 @@ def _favorable(model: Any) -> Any:
     return estimator.classes_[-1] if label is None else label
 
 
-def _loaded(name: str) -> Any:
-    """The saved model; one line for what is none."""
-    import joblib
-
-    path = Path(name)
-    if not path.is_file():
-        raise InputError(f"MODEL {name!r} does not exist; give the file of stream --model")
-    try:
-        model = joblib.load(path)
-    except (
-        pickle.UnpicklingError, EOFError, ValueError, KeyError, AttributeError, ImportError,
-        IndexError, OSError, TypeError,
-    ) as error:  # fmt: skip
-        raise InputError(f"MODEL {name!r} cannot be read as a saved model: {error}") from error
+def _loaded(name: str, trust_joblib: bool) -> Any:
+    """A saved model that can explain."""
+    model = load_model(name, trust_joblib=trust_joblib)
     if not hasattr(model, "explain"):
         raise InputError(
             f"MODEL {name!r} holds {type(model).__name__}, which cannot explain; give the file "

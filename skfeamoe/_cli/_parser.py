@@ -224,7 +224,18 @@ def _add_stream(commands) -> None:
     )
     stream.add_argument("--model-only", action="store_true", help="leave the rivals out")
     stream.add_argument(
-        "--model", metavar="OUT", help="save preprocessing and classifier here (joblib)"
+        "--model", metavar="OUT", help="save preprocessing and classifier here (skops)"
+    )
+    stream.add_argument(
+        "--model-format",
+        choices=("skops", "joblib"),
+        default="skops",
+        help="joblib files run what is in them when they are opened (default: %(default)s)",
+    )
+    stream.add_argument(
+        "--without-people",
+        action="store_true",
+        help="leave the rows of people that a model keeps out of --model, for sharing it",
     )
     stream.add_argument(
         "--checkpoint",
@@ -274,7 +285,7 @@ def _add_explain(commands) -> None:
         "explain",
         help="say why a saved model decided on a row as it did",
         description="Reasons of one decision of a model that `stream --model` has saved. "
-        "The model is a joblib file: open only your own, as it may run anything.",
+        "A skops file runs nothing when it is opened.",
     )
     explain.add_argument("model", metavar="MODEL", help="file that stream --model wrote")
     _add_file(explain)
@@ -293,6 +304,11 @@ def _add_explain(commands) -> None:
         help="reasons at most (default: %(default)s)",
     )
     explain.add_argument("--quiet", action="store_true", help="print the reasons only")
+    explain.add_argument(
+        "--trust-joblib",
+        action="store_true",
+        help="open a joblib file of your own, which may run anything",
+    )
 
 
 def _add_compare(commands) -> None:

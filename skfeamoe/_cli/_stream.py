@@ -11,13 +11,13 @@ from typing import Any
 from skfeamoe.datasets._tables import did_you_mean
 from skfeamoe.streaming import PrequentialResult, StreamBatch, iter_batches
 from skfeamoe.streaming._batches import stacked
-from skfeamoe.streaming._files import replaced
 from skfeamoe.streaming._measures import NAMES
 from skfeamoe.streaming._sources import frame_of
 
 from ._checkpoint import Checkpoint
 from ._encoding import Encoding, RivalEncoder, choose_features
 from ._errors import InputError, OutputError, Stopped, as_input_error, needs, new_console
+from ._model_files import check_model_file, how_to_load, save_model
 from ._models import FEAMOE, three_models
 from ._outputs import Outputs, check_picture, save_picture
 from ._picture import picture
@@ -152,6 +152,8 @@ def checked_outputs(arguments) -> Outputs:
     outputs = Outputs(wanted, {"the input": place})
     if "--output" in outputs:
         check_picture(outputs.paths["--output"])
+    if "--model" in outputs:
+        check_model_file(arguments)
     if "--report" in outputs:
         needs("jinja2")
         needs("matplotlib")
@@ -367,19 +369,10 @@ def _save(
         model = encoding.saved_model(result.estimators[FEAMOE])
         outputs.write(
             "--model",
-            lambda path: _dump(model, path),
+            lambda path: save_model(model, path, arguments),
             console,
-            f"Model, with its preprocessing: {arguments.model}\n"
-            f'  model = joblib.load("{arguments.model}"); model.predict(frame)  # raw columns',
+            how_to_load(arguments),
         )
-
-
-def _dump(model: Any, path: Path) -> None:
-    """Save a model whole or not at all."""
-    import joblib
-
-    with replaced(path) as part:
-        joblib.dump(model, part)
 
 
 def _report(

@@ -373,6 +373,13 @@ class BoundMonitor:
         other.arrivals = self.arrivals.copy()
         return other
 
+    def without_people(self) -> Self:
+        """A copy with the same offset and nobody to measure it on; they come anew."""
+        other = self.copy()
+        other.people, other.arrivals = People(sparse=self.people.sparse), Arrivals()
+        other.people.n_seen = self.people.n_seen
+        return other
+
     def merge(self, other: Self, codes: NDArray) -> None:
         """Take in what another monitor has seen; ``codes``: its groups' codes here.
 

@@ -186,6 +186,10 @@ class ScheduleMonitor:
         vars(other).update(vars(self))
         return other
 
+    def without_people(self) -> Self:
+        """A copy; group means are all that is kept."""
+        return self.copy()
+
     def merge(self, other: Self, codes: NDArray) -> None:
         """Take in what another monitor has measured on other rows.
 

@@ -85,6 +85,9 @@ class Terms(Protocol):
     def copy(self) -> Self:
         """Terms that learn on their own from here."""
 
+    def without_rows(self) -> Self:
+        """A copy with the same columns of Z that keeps no row of X."""
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
 

@@ -155,6 +155,12 @@ class CategoryTerms:
         vars(other).update(vars(self))
         return other
 
+    def without_rows(self) -> Self:
+        """A copy with the same slots; rows that wait to be counted are not."""
+        other = self.copy()
+        other.uncounted, other.n_uncounted = (), 0
+        return other
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
         rows = [np.empty((0, self.n_inputs)), *self.uncounted]

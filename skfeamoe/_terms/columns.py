@@ -238,6 +238,13 @@ class ColumnTerms:
         vars(other).update(vars(self))
         return other
 
+    def without_rows(self) -> Self:
+        """A copy whose parts keep no row."""
+        other = self.copy()
+        other.numbers = self.numbers.without_rows()
+        other.categories = self.categories.without_rows()
+        return other
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
         parts = ("numbers", "categories", "missing")

@@ -227,6 +227,10 @@ class LinearTerms:
         vars(other).update(vars(self))
         return other
 
+    def without_rows(self) -> Self:
+        """A copy; no row is kept here."""
+        return self.copy()
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
         return {"kind": self.kind, **vars(self)}
@@ -311,6 +315,10 @@ class RawTerms:
     def copy(self) -> Self:
         """The same terms."""
         return type(self)(self.n_features)
+
+    def without_rows(self) -> Self:
+        """A copy; no row is kept here."""
+        return self.copy()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""

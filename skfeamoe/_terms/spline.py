@@ -348,6 +348,12 @@ class SplineTerms:
         vars(other).update(vars(self))
         return other
 
+    def without_rows(self) -> Self:
+        """A copy with the same knots; the rows that they are moved by come anew."""
+        other = self.copy()
+        other.recent = ()
+        return other
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
         data = {name: v for name, v in vars(self).items() if not name.startswith("_")}

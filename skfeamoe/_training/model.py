@@ -213,6 +213,17 @@ class Model:
             setattr(other, name, getattr(self, name).copy())
         return other
 
+    def without_people(self) -> Self:
+        """A copy that decides the same, and keeps no row that it has learned from."""
+        other, kept = self.copy(), self.background
+        other.background = Reservoir(
+            kept.n_features, size=0, sparse=kept.sparse, seed=kept.seed
+        )
+        other.drift = self.drift.without_rows()
+        other.terms = self.terms.without_rows()
+        other.monitor = self.monitor.without_people()
+        return other
+
     def merge(self, other: Self) -> None:
         """Take in a copy of the same start that has learned from other rows.
 

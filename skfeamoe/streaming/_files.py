@@ -1,8 +1,13 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and known to be whole when they are read.
+
+A sealed file begins with one line, ``<kind> <format> <sha256> <bytes>``, of what follows it.
+Whoever reads it knows of every changed, missing or added byte before looking at the content.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,11 +15,11 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def replaced(path) -> Iterator[Path]:
+def replaced(path, *, private: bool = False) -> Iterator[Path]:
     """Yield a new file beside a path; it takes the path's place once it is whole.
 
     A link is followed, so that what it points to is replaced. The file keeps the rights of
-    the one it replaces.
+    the one it replaces; a private one is its owner's alone.
     """
     target = Path(path).resolve()
     handle, name = tempfile.mkstemp(
@@ -26,16 +31,16 @@ def replaced(path) -> Iterator[Path]:
         yield part
         with part.open("rb") as file:
             os.fsync(file.fileno())
-        part.chmod(_rights(target))
+        part.chmod(0o600 if private else _rights(target))
         os.replace(part, target)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
 
 
-def write_bytes(path, content: bytes) -> None:
+def write_bytes(path, content: bytes, *, private: bool = False) -> None:
     """Write a file whole or not at all."""
-    with replaced(path) as part:
+    with replaced(path, private=private) as part:
         part.write_bytes(content)
 
 
@@ -51,3 +56,27 @@ def _rights(target: Path) -> int:
     mask = os.umask(0)
     os.umask(mask)
     return 0o666 & ~mask
+
+
+def sealed(kind: str, version: int, content: bytes) -> bytes:
+    """Content behind a line that says what it is, and which bytes it has."""
+    digest = hashlib.sha256(content).hexdigest()
+    return f"{kind} {version} {digest} {len(content)}\n".encode() + content
+
+
+def unsealed(kind: str, version: int, file: bytes) -> bytes:
+    """The content of a sealed file; a ValueError says what is wrong with any other."""
+    if not file.startswith(f"{kind} ".encode()):
+        raise ForeignFileError(f"it is no {kind}")
+    head, _, content = file.partition(b"\n")
+    own = f"{kind} {version} ".encode()
+    if not head.startswith(own):
+        found = head[len(kind) + 1 :].split(b" ")[0][:20].decode("ascii", "replace")
+        raise ValueError(f"it has format {found}, and this version reads format {version}")
+    if head + b"\n" + content != sealed(kind, version, content):
+        raise ValueError("it is damaged: its bytes are not those that were written")
+    return content
+
+
+class ForeignFileError(ValueError):
+    """A file of another kind."""

@@ -79,6 +79,12 @@ class DriftMonitor:
         self._own, other._own = set(), set()
         return other
 
+    def without_rows(self) -> Self:
+        """A copy that keeps no row, and so has none to learn again."""
+        other = self.copy()
+        other.recent, other.replay_at = Recent(sparse=self.recent.sparse), 0
+        return other
+
     def merge(self, other: Self) -> None:
         """Nothing: a detector watches one stream in its order, and so do alarms."""
 
