@@ -28,6 +28,7 @@ from skfeamoe._parameters import (
     first_layout,
     first_terms,
     fitted_experts,
+    is_unchanged,
 )
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._rows import Rows
@@ -62,6 +63,7 @@ from skfeamoe._validation import (
     encode_target,
     has_holes,
     unchanged_on_error,
+    validate_parameters,
 )
 
 PATIENCE_ROWS = 1000
@@ -541,7 +543,6 @@ default=None
         warn_if_shuffled(self)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None, *, sensitive_features=None, sample_weight=None):
         """Learn from the next rows of a stream, in their order.
 
@@ -579,8 +580,10 @@ default=None
         FairnessWarning
             Once, if constraints were asked for and no groups are there to compare.
         """
+        before = vars(self).get("_model")
         with unchanged_on_error(self):
-            if not hasattr(self, "_model"):
+            if before is None:
+                validate_parameters(self)
                 if classes is None:
                     raise ValueError(
                         "classes must be passed on the first call to partial_fit: the list "
@@ -597,7 +600,7 @@ default=None
         patient = not told_nothing and model.clock.n_samples_seen < PATIENCE_ROWS
         if not (self._warned_inactive or patient):
             self._warned_inactive = warn_if_inactive(self, model)
-        self._episodes = warn_in_stream(self, model, self._episodes)
+        self._episodes = warn_in_stream(self, model, self._episodes, before)
         return self
 
     def _start(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
@@ -648,11 +651,11 @@ default=None
 
     def _continue(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
         """Check further input against what is known; a copy of the model to train."""
-        parameters = fingerprint(self)
-        if parameters != self.__dict__.get("_cache", {}).get("parameters"):
-            self._validate_params()  # which scikit-learn does not do in mid-stream
+        cache = vars(self).get("_cache")
+        if cache is None or not is_unchanged(self, cache["parameters"]):
+            validate_parameters(self)  # which scikit-learn does not do in mid-stream
             check_design(self, self._design)
-            self._cache = {"parameters": parameters}
+            self._cache = {"parameters": fingerprint(self)}
         if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, "

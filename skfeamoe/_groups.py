@@ -62,18 +62,18 @@ def encode_groups(
     known = list(labels)
     code_of: dict[str | None, int] = {label: code for code, label in enumerate(known)}
     code_of[None] = UNKNOWN
-    codes = np.empty(length, dtype=np.intp)
-    for i, label in enumerate(columns[0] if len(columns) == 1 else _intersections(columns)):
-        code = code_of.get(label)
-        if code is None:
-            code = code_of[label] = len(known)
+    names = columns[0] if len(columns) == 1 else _intersections(columns)
+    for label in dict.fromkeys(names):
+        if label not in code_of:
+            code_of[label] = len(known)
             known.append(str(label))
-        codes[i] = code
-    return codes, known
+    return np.fromiter(map(code_of.__getitem__, names), np.intp, length), known
 
 
 def _sensitive_columns(sensitive, name: str) -> list[list]:
     """Columns of the sensitive features as plain lists of values."""
+    if type(sensitive) is np.ndarray and sensitive.ndim == 1:
+        return [_values(sensitive)]
     refuse_lazy(sensitive, name)
     if issparse(sensitive):
         raise ValueError(f"{name} must be dense, got a sparse matrix; use .toarray()")
@@ -122,6 +122,8 @@ def texts_of(column: list, name: str) -> list[str | None]:
     Values are looked up together with their type: 1 and True are equal and hash alike, but
     what a group is called must not depend on which of them came first.
     """
+    if set(map(type, column)) <= {str, type(None)}:
+        return column
     cache: dict[Any, str] = {}
     texts: list[str | None] = []
     for value in column:

@@ -164,13 +164,22 @@ def _named(rows, gap: str) -> str:
     )
 
 
-def warn_in_stream(estimator, model: Model, episodes: list[str]) -> list[str]:
+def warn_in_stream(
+    estimator, model: Model, episodes: list[str], before: Model | None
+) -> list[str]:
     """Say once per episode that bounds are not kept, or rest on people long ago.
 
     ``episodes`` are those that have been told and are not over; so is what is returned.
+    ``before`` is the model before the call, whose episodes last while nothing is measured.
     """
     monitor = model.monitor
-    if not isinstance(monitor, BoundMonitor) or not monitor.measured.is_comparable():
+    if not isinstance(monitor, BoundMonitor):
+        return []
+    measured_anew = before is None or monitor.measured is not before.monitor.measured
+    waiting = monitor.people.n_seen > monitor.known_at
+    if not (measured_anew or waiting):
+        return [name for name in episodes if name != "lapsed"]
+    if not monitor.measured.is_comparable():
         return []
     found = {}
     young = model.clock.n_samples_seen < SETTLED_ROWS

@@ -11,10 +11,12 @@ from skfeamoe._mixture.experts import EXPERTS, kind_of
 from skfeamoe._mixture.forward import (
     favorable_gradient,
     forward,
+    from_scores,
     input_gradient,
     mixture_log_proba,
     mixture_proba,
     parameter_gradient,
+    score,
     score_gradient,
 )
 from skfeamoe._mixture.layout import Layout
@@ -64,12 +66,13 @@ def test_loss_gradient_is_its_derivative(loss, n_experts, n_classes, weighted, e
     loss = LOSSES[loss]()
 
     def value(params):
-        return weight @ loss.value_and_gradient(forward(Z, params, layout), y, layout)[0]
+        return weight @ loss.value_and_gradient(score(Z, params, layout)[0], y, layout)[0]
 
-    fwd = forward(Z, params, layout)
-    _, *d_scores = loss.value_and_gradient(fwd, y, layout)
-    d_scores = score_gradient(*d_scores) * weight[:, None]
-    gradient = parameter_gradient(Z, params, layout, d_scores, fwd.cache)
+    scores, cache = score(Z, params, layout)
+    _, d_scores, gate_proba = loss.value_and_gradient(scores, y, layout)
+    np.testing.assert_allclose(gate_proba, forward(Z, params, layout).gate_proba)
+    d_scores *= weight[:, None]
+    gradient = parameter_gradient(Z, params, layout, d_scores, cache)
     np.testing.assert_allclose(
         gradient, central_differences(value, params), rtol=1e-5, atol=1e-8
     )
@@ -136,15 +139,14 @@ def test_gradient_of_loss_and_penalty(loss, names, n_experts, n_classes, weighte
             for i in np.flatnonzero(groups >= 0):
                 cell = cells[s, decided[i], groups[i]]
                 penalty[i] += cell * rows[s, i] * owner.value(q, norm)[i]
-        return weight @ (loss.value_and_gradient(fwd, y, layout)[0] + penalty)
+        scores, _ = score(Z, params, layout)
+        return weight @ (loss.value_and_gradient(scores, y, layout)[0] + penalty)
 
     fwd = forward(Z, params, layout)
     q, q_gate, q_expert = favorable_gradient(fwd, favorable, layout)
     t = row_slopes(cells, slots.slopes(q, norm), rows, outcome.decided, groups)
-    _, d_gate, d_expert = loss.value_and_gradient(fwd, y, layout)
-    d_scores = score_gradient(
-        d_gate + t[:, None] * q_gate, d_expert + t[:, None, None] * q_expert
-    )
+    _, d_scores, _ = loss.value_and_gradient(score(Z, params, layout)[0], y, layout)
+    d_scores += t[:, None] * score_gradient(q_gate, q_expert)
     d_scores *= weight[:, None]
     gradient = parameter_gradient(Z, params, layout, d_scores, fwd.cache)
     np.testing.assert_allclose(
@@ -194,8 +196,8 @@ def test_sparse_and_dense_passes_agree(n_experts, n_classes, expert):
     dense, sparse = forward(Z, params, layout), forward(sp.csr_array(Z), params, layout)
     for a, b in zip(dense[:4], sparse[:4], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-15)
-    _, *d_scores = LOSSES["log_loss"]().value_and_gradient(dense, y, layout)
-    d_scores = score_gradient(*d_scores)
+    scores, _ = score(Z, params, layout)
+    _, d_scores, _ = LOSSES["log_loss"]().value_and_gradient(scores, y, layout)
     np.testing.assert_allclose(
         parameter_gradient(Z, params, layout, d_scores, dense.cache),
         parameter_gradient(sp.csr_array(Z), params, layout, d_scores, sparse.cache),
@@ -228,3 +230,19 @@ def test_forward_pass_against_loops(n_experts, n_classes, expert, activation):
             f += weight[k] * o
         np.testing.assert_allclose(mixture_proba(fwd)[i], f, rtol=1e-10)
         np.testing.assert_allclose(mixture_log_proba(fwd)[i], np.log(f), rtol=1e-10)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_loss_of_any_score_is_that_of_log_space(n_classes):
+    layout = Layout(3, n_classes, 1)
+    rng = np.random.default_rng(0)
+    scores = rng.normal(size=(200, layout.n_scores)) * np.geomspace(0.1, 400.0, 200)[:, None]
+    scores[:, layout.n_experts :] = np.clip(scores[:, layout.n_experts :], -240.0, 240.0)
+    y = rng.integers(n_classes, size=200)
+    value, d_scores, _ = LOSSES["log_loss"]().value_and_gradient(scores, y, layout)
+    expected = -mixture_log_proba(from_scores(scores, layout))[np.arange(200), y]
+    np.testing.assert_allclose(value, expected, rtol=1e-9, atol=1e-12)
+    beyond = np.full((2, layout.n_scores), 1e5) * np.array([[-1.0], [1.0]])
+    value, d_scores, _ = LOSSES["log_loss"]().value_and_gradient(beyond, y[:2], layout)
+    assert np.isfinite(value).all()
+    assert np.isfinite(d_scores).all()

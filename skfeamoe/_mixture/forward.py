@@ -51,8 +51,8 @@ def shift_values(Z, shift: Shift) -> NDArray:
     return Z @ shift.offset[:-1] + shift.offset[-1]
 
 
-def _scores(
-    Z, params: NDArray, layout: Layout, prior: NDArray | None, shift: Shift | None
+def score(
+    Z, params: NDArray, layout: Layout, prior: NDArray | None = None, shift: Shift | None = None
 ) -> tuple[NDArray, Cache]:
     """Scores of gate and experts, (n_samples, n_scores); Z dense or CSR.
 
@@ -74,7 +74,7 @@ def forward(
     shift: Shift | None = None,
 ) -> Forward:
     """Gate and expert probabilities of every row of Z."""
-    scores, cache = _scores(Z, params, layout, prior, shift)
+    scores, cache = score(Z, params, layout, prior, shift)
     return from_scores(scores, layout, cache)
 
 
@@ -135,7 +135,7 @@ def proba(
     shift: Shift | None = None,
 ) -> NDArray:
     """f(x) alone, (n_samples, n_classes), at half the cost of a full forward pass."""
-    scores, _ = _scores(Z, params, layout, prior, shift)
+    scores, _ = score(Z, params, layout, prior, shift)
     n, k = len(scores), layout.n_experts
     gate = scores[:, :k]
     gate = np.exp(gate - gate.max(axis=1, keepdims=True))

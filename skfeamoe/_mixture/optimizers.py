@@ -43,10 +43,13 @@ class Adagrad:
 
     def step(self, params: NDArray, gradient: NDArray, state: NDArray) -> None:
         """One descent step, in place."""
-        state += gradient * gradient
-        denominator = np.sqrt(state)
+        squared = gradient * gradient
+        state += squared
+        denominator = np.sqrt(state, out=squared)
         denominator += ADAGRAD_EPS
-        params -= self.learning_rate * gradient / denominator
+        move = np.divide(gradient, denominator, out=denominator)
+        move *= self.learning_rate
+        params -= move
 
 
 class SGD:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._mixture.experts import (
+    Cache,
     append_expert,
     carried,
     expert_rows,
@@ -21,7 +22,7 @@ from skfeamoe._mixture.experts import (
     moved,
     remove_expert,
 )
-from skfeamoe._mixture.forward import Forward, Shift, forward, proba
+from skfeamoe._mixture.forward import Forward, Shift, forward, proba, score
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._mixture.optimizers import Optimizer
@@ -89,6 +90,10 @@ class Ensemble:
         """Number of experts."""
         return self.layout.n_experts
 
+    def score(self, Z, prior: NDArray | None = None) -> tuple[NDArray, Cache]:
+        """Scores by the iterate that descends, and what the way back needs."""
+        return score(Z, self.params, self.layout, prior)
+
     def forward(self, Z, prior: NDArray | None = None) -> Forward:
         """A pass by the iterate that descends."""
         return forward(Z, self.params, self.layout, prior)
@@ -109,7 +114,8 @@ class Ensemble:
 
     def step(self, gradient: NDArray, optimizer: Optimizer, keep: float) -> None:
         """One step of descent; ``keep`` is the part of its state the optimizer keeps."""
-        self.optimizer_state *= keep
+        if keep < 1.0:
+            self.optimizer_state *= keep
         optimizer.step(self.params, gradient, self.optimizer_state)
 
     def hold_signs(self, signs: NDArray) -> None:
@@ -129,11 +135,16 @@ class Ensemble:
     def move_average(self, part: float, rate: float) -> None:
         """Let the average follow the iterate after ``part`` reference batches."""
         self.age += part
+        settled = min(rate * part, 1.0)
+        rates: NDArray | float = settled
         warmup = (AVERAGE_WARMUP + 1.0) * part / (self.age + AVERAGE_WARMUP)
-        rates = np.clip(warmup, min(rate * part, 1.0), 1.0)
-        extra = kind_of(self.layout).n_extra_rows(self.layout)
-        rates = np.concatenate([rates, np.repeat(rates, extra)])
-        self.average += rates[:, None] * (self.params - self.average)
+        if warmup.max() > settled:
+            rates = np.clip(warmup, settled, 1.0)
+            extra = kind_of(self.layout).n_extra_rows(self.layout)
+            rates = np.concatenate([rates, np.repeat(rates, extra)])[:, None]
+        move = self.params - self.average
+        move *= rates
+        self.average += move
 
     def count_load(self, gate_proba: NDArray, rate: float) -> None:
         """Take a batch into the running means of the gate probabilities."""

@@ -7,6 +7,7 @@ a stream. Copies share what no update writes into and cost next to nothing: trai
 a copy, which takes the place of the model when nothing failed.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -47,7 +48,7 @@ class Clock:
             return
         self.n_samples_seen += len(loss)
         mean_loss = float(loss.sum()) / len(loss)
-        if np.isnan(self.loss):
+        if math.isnan(self.loss):
             self.loss = mean_loss
         self.loss += rate * (mean_loss - self.loss)
 

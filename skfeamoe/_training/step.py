@@ -13,6 +13,7 @@ from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.forward import (
     Forward,
     favorable_gradient,
+    from_scores,
     input_gradient,
     parameter_gradient,
     score_gradient,
@@ -43,29 +44,31 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     """
     learning, fairness = settings.learning, settings.fairness
     ensemble, posterior = model.ensemble, model.posterior
-    fwd = ensemble.forward(rows.X, model.prior)
-    loss, d_gate, d_expert = learning.loss.value_and_gradient(fwd, rows.y, ensemble.layout)
+    scores, cache = ensemble.score(rows.X, model.prior)
+    loss, d_scores, gate_proba = learning.loss.value_and_gradient(
+        scores, rows.y, ensemble.layout
+    )
     known, n_known = _known(rows)
-    weight = rows.label_weight * learning.class_weight[rows.y]
-    loss_gate, push_gate = d_gate, np.zeros_like(d_gate)
-    generations = len(posterior) > 1
-    outcome = None
+    d_gate, generations = d_scores[:, : ensemble.n_experts], len(posterior) > 1
+    loss_gate, push_gate = d_gate.copy() if generations else d_gate, np.zeros_like(d_gate)
+    d_scores *= (rows.label_weight * learning.class_weight[rows.y] / REFERENCE_ROWS)[:, None]
+    fwd = outcome = None
     if isinstance(model.monitor, ScheduleMonitor) and model.monitor.is_active:
         monitor, own_score = model.monitor, partial(score, model, fairness)
         seen = monitor.observe(fairness, rows, own_score, n_added=model.clock.n_added)
-        t, q_gate, q_expert = _fairness_slopes(model, fairness, fwd, seen, rows)
-        people = rows.weight * share_of_labels(rows)
-        push_gate = t[:, None] * q_gate
-        d_gate = d_gate * weight[:, None] + people[:, None] * push_gate
-        d_expert = d_expert * weight[:, None, None] + (people * t)[:, None, None] * q_expert
-        weight, outcome = np.ones(len(rows)), seen.outcome
+        fwd = from_scores(scores, ensemble.layout, cache)
+        push = _fairness_gradient(model, fairness, fwd, seen, rows)
+        push_gate = push[:, : ensemble.n_experts]
+        d_scores += (rows.weight * (share_of_labels(rows) / REFERENCE_ROWS))[:, None] * push
+        outcome = seen.outcome
     elif settings.growth.watches:
         outcome = score(model, fairness, rows)
     if generations:
         generation = ensemble.generation
-        d_gate = within_generations(d_gate, fwd.gate_proba, generation, len(posterior))
-    gradient = _gradient(model, fwd, rows, weight, d_gate, d_expert)
+        d_gate[...] = within_generations(d_gate, gate_proba, generation, len(posterior))
+    gradient = parameter_gradient(rows.X, ensemble.params, ensemble.layout, d_scores, cache)
     if len(learning.counterfactual_columns):
+        fwd = from_scores(scores, ensemble.layout, cache) if fwd is None else fwd
         gradient += _individual_gradient(model, learning, fairness, fwd, rows) / REFERENCE_ROWS
     part = n_known / REFERENCE_ROWS
     shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
@@ -75,11 +78,11 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
         ensemble.hold_signs(model.terms.signs)
     if generations:
         n_seen = model.clock.n_samples_seen
-        told = (loss_gate[known], push_gate[known], fwd.gate_proba[known])
+        told = (loss_gate[known], push_gate[known], gate_proba[known])
         posterior.update(*told, generation, n_seen)
     rate = min(LOAD_RATE * part, 1.0)
     ensemble.move_average(part, learning.average_rate)
-    ensemble.count_load(fwd.gate_proba, rate)
+    ensemble.count_load(gate_proba, rate)
     model.clock.update(loss[known], rate)
     return outcome
 
@@ -99,21 +102,6 @@ def share_of_labels(rows: Rows) -> float:
     return float(rows.label_weight.sum() / max(rows.weight.sum(), 1e-300))
 
 
-def _gradient(
-    model: Model,
-    fwd: Forward,
-    rows: Rows,
-    weight: NDArray,
-    d_gate: NDArray,
-    d_expert: NDArray,
-) -> NDArray:
-    """Gradient of the parameters from the derivatives by the scores of gate and experts."""
-    d_scores = score_gradient(d_gate, d_expert)
-    d_scores *= (weight / REFERENCE_ROWS)[:, None]
-    ensemble = model.ensemble
-    return parameter_gradient(rows.X, ensemble.params, ensemble.layout, d_scores, fwd.cache)
-
-
 def _individual_gradient(
     model: Model, learning: Learning, fairness: Fairness, fwd: Forward, rows: Rows
 ) -> NDArray:
@@ -127,16 +115,16 @@ def _individual_gradient(
     )
 
 
-def _fairness_slopes(
+def _fairness_gradient(
     model: Model, fairness: Fairness, fwd: Forward, seen: Observation, rows: Rows
-) -> tuple[NDArray, NDArray, NDArray]:
-    """Slope of all constraints on q, (n_samples,), and those of q on all scores."""
+) -> NDArray:
+    """Derivatives of all penalties by all scores, (n_samples, n_scores)."""
     ensemble = model.ensemble
-    q, q_gate, q_expert = favorable_gradient(fwd, fairness.favorable, ensemble.layout)
-    norm = q
+    q, *by_part = favorable_gradient(fwd, fairness.favorable, ensemble.layout)
+    by_score, norm = score_gradient(*by_part), q
     if fairness.slots.uses_distance:
-        d_scores = score_gradient(q_gate, q_expert)
-        by_term = input_gradient(ensemble.params, ensemble.layout, d_scores, fwd.cache)
+        by_term = input_gradient(ensemble.params, ensemble.layout, by_score, fwd.cache)
         norm = log_odds_gradient_norm(q, model.terms.back(rows.X, by_term))
     assert isinstance(model.monitor, ScheduleMonitor)
-    return model.monitor.slopes(fairness, seen, rows.groups, q, norm), q_gate, q_expert
+    t = model.monitor.slopes(fairness, seen, rows.groups, q, norm)
+    return t[:, None] * by_score
