@@ -48,7 +48,7 @@ def explain_estimator(
     X = _checked(estimator, X)
     rows, weight = _background(estimator, background)
     kept, names, known = feature_columns(estimator)
-    linear = hasattr(estimator, "expert_coef_")
+    linear = hasattr(estimator, "expert_coef_") and estimator._model.loose_shift is None
     active: Any = slice(None)
     if linear and feature_groups is None and _is_wide(estimator, X, rows):
         active = _active_columns(estimator, X, rows)

@@ -102,6 +102,21 @@ class FEAMOEClassifier(CallbackSupportMixin, MixtureClassifier):
         Largest difference between any two groups, as measured by fairlearn's
         ``*_difference`` metrics. In (0, 1] for rates, positive for the burden.
 
+    ratio_bound : float or mapping of constraint to float, default=None
+        Least ratio of any two groups' rates, as measured by fairlearn's ``*_ratio`` metrics:
+        0.8 is the four-fifths rule. Constraints with a ratio are not bound by
+        `difference_bound`; a mapping may name some of them. Not for the burden.
+
+    local_columns : str, int or list of these, default=None
+        Columns of `X` within whose parts gaps are bounded too: the values of a category,
+        rare ones together, and the fifths of a number (departments, years, bands of age).
+        What keeps these bounds depends on a person's part besides what all have in common.
+        Two columns give two sets of parts, not their intersections. Dense `X` only.
+
+    local_bound : float or mapping of constraint to float, default=0.1
+        Largest difference between two groups in any part. A gap on few people counts as far
+        as it differs from that on all by more than chance; see `local_gaps_`.
+
     accuracy_floor : float, default=None
         Least accuracy, on the people seen last, at which bounds are kept. Where they cost
         more they are relaxed just as far as it takes, with a warning. None keeps bounds at
@@ -280,7 +295,13 @@ and (n_experts, n_outputs)
         "n_lowest", the "unweighted_gap" of people whatever their `sample_weight`,
         "groups_left_out" for want of people, the "price" of all bounds together in expected
         accuracy, and a "verdict": "kept" or "not kept" if two standard errors allow to say
-        so, else "not shown".
+        so, else "not shown". The "ratio" of the lowest to the highest mean stands beside the
+        gap; "form" says which of the two is bounded.
+
+    local_gaps_ : list of dict
+        For every part of the `local_columns`, constraint and event: "column", "part", "gap",
+        "standard_error", the groups that span it and their numbers of people as above, the
+        "shrunken_gap", which is what counts, the "bound" and a "verdict" on the gap as seen.
 
     multipliers_ : dict of str to ndarray of shape (n_events, n_groups)
         Pressure on every group; positive lowers the favorable probability of people who look
@@ -389,6 +410,9 @@ and (n_experts, n_outputs)
         ],
         "drift_detector": [StrOptions(set(DETECTORS))],
         "counterfactual_columns": [str, Integral, "array-like", tuple, None],
+        "ratio_bound": [Real, dict, None],
+        "local_columns": [str, Integral, "array-like", tuple, None],
+        "local_bound": [Real, dict],
         "accuracy_floor": [Interval(Real, 0, 1, closed="both"), None],
         "class_weight": [dict, StrOptions({"balanced"}), None],
         "individual_penalty": [Interval(Real, 0, None, closed="left")],
@@ -414,6 +438,9 @@ and (n_experts, n_outputs)
         *,
         control="bound",
         difference_bound=0.05,
+        ratio_bound=None,
+        local_columns=None,
+        local_bound=0.1,
         accuracy_floor=None,
         penalty_increment=0.02,
         loss="log_loss",
@@ -447,6 +474,9 @@ and (n_experts, n_outputs)
         self.constraints = constraints
         self.control = control
         self.difference_bound = difference_bound
+        self.ratio_bound = ratio_bound
+        self.local_columns = local_columns
+        self.local_bound = local_bound
         self.accuracy_floor = accuracy_floor
         self.penalty_increment = penalty_increment
         self.loss = loss

@@ -29,6 +29,7 @@ from skfeamoe._training.settings import (
     build_growth,
 )
 from skfeamoe._validation import (
+    InvalidParameterError,
     check_constraints,
     check_favorable,
     check_monotonic,
@@ -133,6 +134,11 @@ def first_terms(estimator, X) -> Terms:
                 UserWarning,
                 stacklevel=4,
             )
+        if estimator.local_columns is not None:
+            raise ValueError(
+                f"local_columns={estimator.local_columns!r} needs dense X, got a sparse "
+                "matrix; use .toarray()"
+            )
         return LinearTerms(n, centered=False) if estimator.standardize else RawTerms(n)
     table = estimator._table
     is_category = np.zeros(n, dtype=bool) if table is None else np.array(table.is_category)
@@ -141,7 +147,13 @@ def first_terms(estimator, X) -> Terms:
             "monotonic_cst must be 0 for categories, which have no order, got "
             f"{estimator.monotonic_cst!r}"
         )
-    if bends or is_category.any() or signs.any() or np.isnan(X).any():
+    local = list(local_columns(estimator))
+    if signs[local].any():
+        raise ValueError(
+            f"local_columns={estimator.local_columns!r} names a column of monotonic_cst: what "
+            "differs between its parts does not rise or fall; leave it out of one of the two"
+        )
+    if bends or local or is_category.any() or signs.any() or np.isnan(X).any():
         n_knots = 0 if estimator.n_knots == "auto" else int(estimator.n_knots)
         return ColumnTerms(is_category, splines=bends, n_knots=n_knots, monotone=signs)
     return LinearTerms(n) if estimator.standardize else RawTerms(n)
@@ -178,6 +190,7 @@ def design(estimator) -> dict:
         "n_knots": estimator.n_knots,
         "categorical_features": _listed(estimator.categorical_features),
         "monotonic_cst": _listed(estimator.monotonic_cst),
+        "local_columns": _listed(estimator.local_columns),
         "activation": estimator.activation,
         "background_size": int(estimator.background_size),
     }
@@ -238,12 +251,61 @@ def limits(estimator) -> dict[str, float]:
     """Bound or penalty increment of every constraint."""
     names = constraint_names(estimator)
     if estimator.control == "bound":
-        name, value = "difference_bound", estimator.difference_bound
-        highest = {c: np.inf if CONSTRAINTS[c].uses_distance else 1.0 for c in names}
-    else:
-        name, value = "penalty_increment", estimator.penalty_increment
-        highest = dict.fromkeys(names, np.inf)
-    return check_per_constraint(name, value, highest)
+        of_ratio = ratios(estimator)
+        rest = [c for c in names if c not in of_ratio]
+        name, value, highest = "difference_bound", estimator.difference_bound, _highest(rest)
+        found = check_per_constraint(name, value, highest) if rest else {}
+        return {c: -float(np.log(of_ratio[c])) if c in of_ratio else found[c] for c in names}
+    name, value = "penalty_increment", estimator.penalty_increment
+    return check_per_constraint(name, value, dict.fromkeys(names, np.inf))
+
+
+def _highest(names: Sequence[str]) -> dict[str, float]:
+    """Largest bound of a difference, by constraint."""
+    return {c: np.inf if CONSTRAINTS[c].uses_distance else 1.0 for c in names}
+
+
+def ratios(estimator) -> dict[str, float]:
+    """Bounds of ratios, of the constraints that have one."""
+    asked, names = estimator.ratio_bound, constraint_names(estimator)
+    if asked is None:
+        return {}
+    if estimator.control != "bound":
+        raise InvalidParameterError(
+            f'ratio_bound={asked!r} needs control="bound"; the schedule has no bounds'
+        )
+    found = dict(asked) if isinstance(asked, Mapping) else dict.fromkeys(names, asked)
+    for name, value in found.items():
+        if name not in names:
+            raise InvalidParameterError(
+                f"ratio_bound has a number for {name!r}, which is none of the constraints "
+                f"{list(names)}; leave it out or add the constraint"
+            )
+        if CONSTRAINTS[name].uses_distance:
+            raise InvalidParameterError(
+                f"ratio_bound={asked!r} cannot bound {name!r}, a distance without a natural "
+                "ratio; name the other constraints in a mapping, and bound it by "
+                "difference_bound"
+            )
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+            raise InvalidParameterError(
+                f"ratio_bound must be between 0 and 1 for {name}, got {value!r}; the "
+                "four-fifths rule is 0.8"
+            )
+    return {name: float(value) for name, value in found.items()}
+
+
+def local_columns(estimator) -> tuple[int, ...]:
+    """Numbers, among the features, of the columns with local bounds."""
+    if estimator.local_columns is None or not constraint_names(estimator):
+        return ()
+    if estimator.control != "bound":
+        raise InvalidParameterError(
+            f'local_columns={estimator.local_columns!r} needs control="bound"; the schedule '
+            "has no bounds"
+        )
+    found = numbers_of_features(estimator, "local_columns")
+    return tuple(found.tolist())
 
 
 def build_settings(
@@ -311,15 +373,23 @@ def _learning(estimator, defaults: Defaults, y: NDArray | None) -> Learning:
 
 def _fairness(estimator, defaults: Defaults, slots: Slots, groups: Sequence[str]) -> Fairness:
     """What was asked of fairness."""
-    by_constraint = limits(estimator)
-    per_slot: NDArray = np.array([by_constraint[name] for name in slots.names])
+    by_constraint, of_ratio, local = limits(estimator), ratios(estimator), {}
+    columns, table = local_columns(estimator), estimator._table
+    if columns:
+        bound = estimator.local_bound
+        bounded = [c.name for c in slots.constraints]
+        local = check_per_constraint("local_bound", bound, _highest(bounded))
     return Fairness(
         slots=slots,
-        limits=per_slot,
+        limits=np.array([by_constraint[name] for name in slots.names], dtype=np.float64),
+        is_ratio=np.array([name in of_ratio for name in slots.names], dtype=bool),
         favorable=check_favorable(estimator.favorable_label, estimator.classes_),
         half_life=_or_auto(estimator.half_life, defaults.half_life),
         privileged=_privileged(estimator, groups),
         accuracy_floor=estimator.accuracy_floor or 0.0,
+        local_columns=columns,
+        local_is_category=tuple(table is not None and table.is_category[j] for j in columns),
+        local_limits=np.array([local.get(n, np.nan) for n in slots.names], dtype=np.float64),
     )
 
 

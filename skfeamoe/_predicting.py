@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._classifier import GatedClassifier
+from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._mixture.experts import kind_of, moved
 from skfeamoe._mixture.forward import Shift, forward, mixture_log_proba, mixture_proba
@@ -263,6 +264,16 @@ class MixtureClassifier(GatedClassifier):
         model = self._model
         details = getattr(model.monitor, "details", None)
         return [] if details is None else details(self._slots(), model.groups)
+
+    @property
+    def local_gaps_(self):
+        """One row per part of the local columns, constraint and event."""
+        model = self._model
+        if not isinstance(model.monitor, BoundMonitor):
+            return []
+        names = feature_columns(self)[1]
+        rows = model.monitor.local_details(self._slots(), model.groups, self._label)
+        return [{**row, "column": names[row["column"]]} for row in rows]
 
     def _slots(self) -> Slots:
         """The slots that the model has, whatever `constraints` has been set to since."""

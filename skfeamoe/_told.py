@@ -126,17 +126,18 @@ def _unmet(estimator, model: Model, where: str, n_errors: float) -> list[str]:
     if not isinstance(monitor, BoundMonitor) or not monitor.is_active:
         return []
     details = monitor.details(Slots(constraint_names(estimator)), model.groups)
-    beyond = [
-        row for row in details if row["gap"] > row["bound"] + n_errors * row["standard_error"]
-    ]
+    beyond = [row for row in details if row["excess"] > n_errors * row["excess_error"]]
     if beyond:
         floor = estimator.accuracy_floor
         why = "bounds may conflict with each other; relax one"
         if floor is not None:
             why = f"accuracy_floor={floor:g} allows no more; lower it or relax a bound"
-        return [f"difference_bound is not kept {where}: {_named(beyond, 'gap')}", why]
+        return [f"{_form(beyond)} is not kept {where}: {_named(beyond)}", why]
+    far = _local_beyond(estimator, monitor, model.groups, n_errors)
+    if far:
+        return [f"local_bound is not kept {where}: {far}", "relax it, or name other columns"]
     share, price = monitor.measured.granted, monitor.measured.price
-    if monitor.offset.any() and min(share, 1.0 - share) < NEARLY_ALL:
+    if monitor.shift_is_used and min(share, 1.0 - share) < NEARLY_ALL:
         return [
             f"difference_bound is kept {where} by giving {max(share, 1.0 - share):.1%} of the "
             f"people the same decision, at {price:.3f} of accuracy; relax it, or set "
@@ -145,22 +146,53 @@ def _unmet(estimator, model: Model, where: str, n_errors: float) -> list[str]:
     bent = [
         row
         for row in details
-        if row["unweighted_gap"] > row["bound"] + 2 * row["standard_error"]
+        if row["form"] == "difference"
+        and row["unweighted_gap"] > row["bound"] + 2 * row["standard_error"]
     ]
     if bent:
         return [
             f"sample_weight bends the gaps {where}: counting every person once, "
-            f"{_named(bent, 'unweighted_gap')}; use class_weight for weights that concern "
+            f"{_named(bent, gap='unweighted_gap')}; use class_weight for weights that concern "
             "the loss only"
         ]
     return []
 
 
-def _named(rows, gap: str) -> str:
-    """Gaps and bounds of some slots, the largest of each constraint."""
-    largest = {row["constraint"]: row for row in sorted(rows, key=lambda row: row[gap])}
+def _form(rows) -> str:
+    """The parameters that bound these slots."""
+    forms = dict.fromkeys(f"{row['form']}_bound" for row in rows)
+    return " and ".join(forms)
+
+
+def _named(rows, gap: str = "") -> str:
+    """Gaps, or ratios, and bounds of some slots, the worst of each constraint."""
+    ordered = sorted(rows, key=lambda row: row[gap or "excess"])
+    worst = {row["constraint"]: row for row in ordered}
     return ", ".join(
-        f"{name} {row[gap]:.3f} > {row['bound']:g}" for name, row in largest.items()
+        f"{name} {row['ratio']:.3f} < {row['bound']:g}"
+        if row["form"] == "ratio"
+        else f"{name} {row[gap or 'gap']:.3f} > {row['bound']:g}"
+        for name, row in worst.items()
+    )
+
+
+def _local_beyond(estimator, monitor: BoundMonitor, labels, n_errors: float) -> str:
+    """The worst part whose gap, as far as it is known, is beyond its bound; "" if none is."""
+    rows = monitor.local_details(
+        Slots(constraint_names(estimator)), labels, lambda j, code: estimator._label(j, code)
+    )
+    beyond = [
+        row
+        for row in rows
+        if row["shrunken_gap"] > row["bound"] + n_errors * row["standard_error"]
+    ]
+    if not beyond:
+        return ""
+    worst = max(beyond, key=lambda row: row["shrunken_gap"] - row["bound"])
+    column = feature_columns(estimator)[1][worst["column"]]
+    return (
+        f"{worst['constraint']} {worst['shrunken_gap']:.3f} > {worst['bound']:g} where "
+        f"{column!r} is {worst['part']} ({len(beyond)} of {len(rows)} parts)"
     )
 
 

@@ -428,10 +428,50 @@ def _shift(graph: _Graph, model, z: str, shift) -> str:
     if model._model.terms.is_linear:
         weight, bias = model._model.terms.fold(weight, bias)
     h = _linear(graph, z, weight, bias)
+    if shift.local is not None:
+        for column in shift.local.offset.columns:
+            h = graph("Add", h, _local(graph, model._model.terms, column, z))
     n_classes = len(model.classes_)
     if n_classes == 2:
         return h if shift.favorable == 1 else graph("Neg", h)
     return graph("Mul", h, graph.constant(np.eye(n_classes)[[shift.favorable]]))
+
+
+def _local(graph: _Graph, terms, column, z: str) -> str:
+    """What the offset adds in the parts of one column, (n_samples, 1)."""
+    added = _linear(graph, z, column.weight[:, :-1], column.weight[:, -1])
+    members = _members(graph, terms, column, z)
+    return graph(
+        "ReduceSum", graph("Mul", members, added), graph.constant(np.array([1])), keepdims=1
+    )
+
+
+def _members(graph: _Graph, terms, column, z: str) -> str:
+    """1 where a row belongs to a part of a column, (n_samples, n_parts)."""
+    first = terms.numbers.n_outputs
+    if column.is_category:
+        k, own = int(np.searchsorted(terms.category, column.column)), terms.categories
+        slots = {
+            code: len(terms.category) + i
+            for i, code in enumerate(own.slot_code)
+            if own.slot_column[i] == k
+        }
+        places = [first + slots.get(code, k) for code in column.codes]
+        return graph("Gather", z, graph.constant(np.array(places)), axis=1)
+    k = int(np.searchsorted(terms.number, column.column))
+    value = graph("Gather", z, graph.constant(np.array([k])), axis=1)
+    edges = (column.edges - terms.numbers.location[k]) / terms.numbers.scale[k]
+    below = graph("Less", value, graph.constant(np.append(edges, np.inf)[None]))
+    below = graph("Cast", below, to=graph.types.DOUBLE)  # 0 ... 0 1 ... 1
+    n = len(edges)
+    change = np.eye(n + 1) - np.eye(n + 1, k=1)
+    members = graph("MatMul", below, graph.constant(change))
+    hole = np.flatnonzero(terms.missing.holed == column.column)
+    if len(hole):
+        place = first + terms.categories.n_outputs + int(hole[0])
+        missing = graph("Gather", z, graph.constant(np.array([place])), axis=1)
+        members = graph("Sub", members, graph("Mul", members, missing))
+    return members
 
 
 def _linear(graph: _Graph, z: str, weight: NDArray, bias: NDArray) -> str:

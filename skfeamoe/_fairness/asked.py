@@ -1,7 +1,8 @@
 """What the user asked of fairness, in the form that training needs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._fairness.constraints import Slots
@@ -13,7 +14,11 @@ class Fairness:
 
     slots: Slots
     limits: NDArray  # (n_slots,), the bounds, or increments of the schedule
+    is_ratio: NDArray  # (n_slots,) bool: the bound is of minus the logarithm of a ratio
     favorable: int  # code of the favorable class
     half_life: float  # rows after which a group's past counts half
     privileged: int | None = None  # of the schedule: a code, -1 not seen yet, None to find it
     accuracy_floor: float = 0.0  # least accuracy that bounds may be kept at
+    local_columns: tuple[int, ...] = ()  # of X, in whose parts there are bounds too
+    local_is_category: tuple[bool, ...] = ()
+    local_limits: NDArray = field(default_factory=lambda: np.zeros(0))  # (n_slots,)

@@ -24,6 +24,7 @@ from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.cases import (
     CELLS,
     Cases,
+    LocalMeasured,
     Measured,
     Score,
     Scored,
@@ -34,14 +35,25 @@ from skfeamoe._fairness.cases import (
 )
 from skfeamoe._fairness.changes import SUSPECTED, Arrivals, changed_row
 from skfeamoe._fairness.constraints import Slots
+from skfeamoe._fairness.details import gap_details, largest_gaps, part_details
 from skfeamoe._fairness.directions import Directions
+from skfeamoe._fairness.local import LEAST_BAND_ROWS, LocalOffset
 from skfeamoe._fairness.offset import (
+    Parts,
     Problem,
     Solution,
     excess,
+    margins_with,
+    no_offset,
     solve_offset,
 )
 from skfeamoe._fairness.people import People
+from skfeamoe._fairness.shrinkage import (
+    effects,
+    raw_limits,
+    shrunken_gaps,
+    variance_between,
+)
 from skfeamoe._rows import Rows
 from skfeamoe._terms import Carry
 
@@ -102,7 +114,11 @@ class BoundMonitor:
         self.shares = np.zeros(0)  # (n_groups,), rows of each group, faded
         self.coef = np.zeros(0)  # (n_directions,), of the offset
         self.offset = np.zeros(n_terms + 1)  # the linear function that predicts
+        self.local = LocalOffset()  # what it has besides for parts of the people
+        self.local_measured: list[LocalMeasured] = []  # by column with local bounds
         self.bounds = np.full(len(slots), np.nan)  # that were asked for last
+        self.is_ratio = np.zeros(len(slots), dtype=bool)  # of which form they were
+        self.local_bounds = np.full(len(slots), np.nan)
         self.solved_at = 0  # row of the stream
         self.looked_at = 0  # row at which arrivals were compared last
         self.known_at = 0  # last row of the stream whose group was known
@@ -121,7 +137,7 @@ class BoundMonitor:
     @property
     def shift_is_used(self) -> bool:
         """Whether the offset changes anything."""
-        return bool(self.offset.any())
+        return bool(self.offset.any()) or self.local.is_used
 
     @property
     def multipliers(self) -> NDArray:
@@ -200,19 +216,20 @@ class BoundMonitor:
         """
         part = SUSPECTED if suspected else 1.0
         self.solved_at = self.looked_at = self.people.n_seen
-        self.bounds = asked.limits
+        self.bounds, self.is_ratio = asked.limits, asked.is_ratio
+        self.local_bounds = asked.local_limits
         changed = self.arrivals.changed(part).tolist() if rows is None else []
         kept = self.people.gather(self.n_groups)
         if rows is None:
             rows = None if kept is None else kept.rows
         if rows is None or not len(rows):
             return []
-        scored = score(rows.X, self.offset)
+        scored = score(rows.X, self.offset, self.local)
         if changed:
             changed = self._forget(changed, scored.Z, part)
             kept = self.people.gather(self.n_groups)
             if changed and kept is not None:
-                rows, scored = kept.rows, score(kept.rows.X, self.offset)
+                rows, scored = kept.rows, score(kept.rows.X, self.offset, self.local)
         self.arrivals.start_over(scored.Z, newcomers(rows), self.n_groups)
         return self._solve_and_measure(asked, score, rows, scored, changed)
 
@@ -233,6 +250,7 @@ class BoundMonitor:
     ) -> list[Change]:
         """Solve for the offset on rows and measure; changes that have widened a gap."""
         cases = Cases(self.shares, asked, rows)
+        self._meet_parts(asked, scored)
         measured = cases.measure(scored, self._margin(scored))
         changes = self._widened(asked, measured, changed)
         if not measured.is_comparable():
@@ -242,12 +260,60 @@ class BoundMonitor:
             solution = self._solve(asked, cases, scored, measured)
             self.coef = solution.coef
             self.offset = np.append(self.directions.combine(solution.coef), solution.intercept)
+            weight = self.directions.combine_all(solution.local[:, :-1])
+            self.local = self.local.with_weights(
+                np.column_stack([weight, solution.local[:, -1]])
+            )
             if asked.slots.uses_distance:  # nothing else of a score depends on the offset
-                scored = score(rows.X, self.offset)
+                scored = score(rows.X, self.offset, self.local)
             measured = cases.measure(scored, self._margin(scored))
         measured.solved = bool(solution.excess.max(initial=0.0) <= 0.0)
         self.measured = measured
+        self._measure_parts(asked, cases, scored)
         return changes
+
+    def _meet_parts(self, asked: Fairness, scored: Scored) -> None:
+        """Find the parts of the columns with local bounds."""
+        enough = self.people.n_seen == 0 or self.people.n_seen >= LEAST_BAND_ROWS
+        if scored.values and enough:
+            self.local = self.local.meeting(
+                asked.local_columns, asked.local_is_category, scored.values, scored.Z.shape[1]
+            )
+
+    def _parts(self, scored: Scored) -> list[Parts]:
+        """The part of every row, by column with local bounds."""
+        return self.local.parts(scored.values) if self.local.columns else []
+
+    def _measure_parts(self, asked: Fairness, cases: Cases, scored: Scored) -> None:
+        """Measure the gaps within parts, and what is known of them."""
+        self.local_measured = []
+        margin = self._margin(scored)
+        for column in self._parts(scored):
+            parts = cases.measure_parts(scored, margin, column)
+            free = cases.measure_parts(scored, scored.margin, column)
+            known = []
+            for s in range(self.n_slots):
+                between = variance_between(effects(free, self._free(cases, scored), s))
+                known.append(shrunken_gaps(effects(parts, self.measured, s), between)[0])
+            self.local_measured.append(LocalMeasured(parts, np.array(known)))
+
+    def _free(self, cases: Cases, scored: Scored) -> Measured:
+        """What is measured of all people without any offset."""
+        return cases.measure(scored, scored.margin)
+
+    def _local_limits(
+        self, asked: Fairness, cases: Cases, scored: Scored, aims: NDArray
+    ) -> list[NDArray]:
+        """Gaps that are aimed at in all parts, slot by slot of every column."""
+        limits, free = [], self._free(cases, scored)
+        for column in self._parts(scored):
+            without = cases.measure_parts(scored, scored.margin, column)
+            for s in range(self.n_slots):
+                found = effects(without, free, s)
+                weights = shrunken_gaps(found, variance_between(found))[1]
+                aim = asked.local_limits[s] if asked.is_ratio[s] else aims[s]
+                limits.append(raw_limits(weights, asked.local_limits[s], aim))
+        return limits
 
     def _widened(
         self, asked: Fairness, measured: Measured, changed: Iterable[int]
@@ -255,7 +321,7 @@ class BoundMonitor:
         """The slots in which one of the changed groups now spans a gap beyond the bound."""
         changes: list[Change] = []
         for s in range(self.n_slots):
-            gap, error = measured.gap(s)
+            gap, error = measured.gap(s, ratio=bool(asked.is_ratio[s]))
             if gap - error > asked.limits[s]:
                 span = measured.span(s) or ()
                 changes += [Change(s, group) for group in changed if group in span]
@@ -263,34 +329,44 @@ class BoundMonitor:
 
     def _margin(self, scored: Scored) -> NDArray:
         """Margins with the offset."""
-        return scored.margin + scored.Z @ self.offset[:-1] + self.offset[-1]
+        margin = scored.margin + scored.Z @ self.offset[:-1] + self.offset[-1]
+        if self.local.columns:
+            margin = margin + self.local.values(scored.Z, scored.values)
+        return margin
 
     def _solve(self, asked: Fairness, cases: Cases, scored: Scored, measured: Measured):
         """The cheapest offset for what is aimed at, relaxed where it costs too much."""
-        errors = np.nan_to_num([measured.gap(s)[1] for s in range(self.n_slots)])
+        errors = np.nan_to_num(
+            [measured.gap(s, ratio=bool(asked.is_ratio[s]))[1] for s in range(self.n_slots)]
+        )
         aims = np.maximum(asked.limits - MARGIN * errors, LEAST_AIM * asked.limits)
+        local = self._local_limits(asked, cases, scored, aims)
+        least = np.maximum(NOISE * errors, LEAST_TOLERANCE)
         problem = Problem(
             scored.margin,
             cases.by_person * scored.cost,
             self.directions.scores(scored.Z),
-            cases.slots(scored, self._margin(scored)),
-            aims,
-            np.maximum(NOISE * errors, LEAST_TOLERANCE),
+            cases.slots(scored, self._margin(scored), self._parts(scored)),
+            np.concatenate([aims, *local]),
+            np.concatenate([least, np.full(sum(map(len, local)), LEAST_TOLERANCE)]),
+            self._parts(scored),
         )
-        start = Solution(self.coef, float(self.offset[-1]), np.zeros(0), 0.0)
+        start = no_offset(problem)._replace(coef=self.coef, intercept=float(self.offset[-1]))
         solution = solve_offset(problem, start)
         accuracy = cases.accuracy(scored.decided)
         free = float(problem.cost @ (problem.margin > 0.0))
         most = free + max(accuracy - asked.accuracy_floor, 0.0)
-        if asked.accuracy_floor <= 0.0 or solution.cost <= most:
-            return solution._replace(excess=solution.excess + aims - asked.limits)
-        return self._affordable(problem, solution, most, asked)
+        if asked.accuracy_floor > 0.0 and solution.cost > most:
+            solution = self._affordable(problem, solution, most)
+        left = solution.excess.copy()
+        left[: self.n_slots] += aims - asked.limits
+        return solution._replace(excess=left)
 
-    def _affordable(self, problem: Problem, solution: Solution, most: float, asked: Fairness):
+    def _affordable(self, problem: Problem, solution: Solution, most: float) -> Solution:
         """The offset of the tightest relaxed bounds that costs no more than ``most``."""
-        nothing = Solution(np.zeros_like(solution.coef), 0.0, np.zeros(0), 0.0)
-        gaps = excess(problem, problem.margin) + problem.bounds
-        low, high, best = 0.0, 1.0, nothing
+        best = no_offset(problem)
+        gaps = best.excess + problem.bounds
+        low, high = 0.0, 1.0
         for _ in range(RELAXATIONS):
             middle = 0.5 * (low + high)
             relaxed = problem.bounds + middle * np.maximum(gaps - problem.bounds, 0.0)
@@ -299,57 +375,39 @@ class BoundMonitor:
                 high, best = middle, found
             else:
                 low = middle
-        h = problem.directions @ best.coef + best.intercept
-        left = excess(problem, problem.margin + h) + problem.bounds - asked.limits
-        return best._replace(excess=left)
+        return best._replace(excess=excess(problem, margins_with(problem, best)))
 
     # ----------------------------------------------------------------- reporting
 
     def gaps(self, slots: Slots) -> dict[str, float]:
         """Gap of every constraint: the largest over its events."""
-        gaps = np.array([self.measured.gap(s)[0] for s in range(len(slots))])
-        return {
-            c.name: float(np.fmax.reduce(gaps[slots.of(c.name)])) for c in slots.constraints
-        }
+        return largest_gaps(slots, self.measured)
 
     def errors(self, slots: Slots) -> dict[str, float]:
         """Standard error of every constraint's gap: the largest over its events."""
-        errors = np.array([self.measured.gap(s)[1] for s in range(len(slots))])
-        return {
-            c.name: float(np.fmax.reduce(errors[slots.of(c.name)])) for c in slots.constraints
-        }
+        return largest_gaps(slots, self.measured, errors=True)
 
     def details(self, slots: Slots, labels: Sequence[str]) -> list[dict[str, Any]]:
-        """What is known of every slot's gap, with a verdict that its error allows.
+        """What is known of every slot's gap, with a verdict that its error allows."""
+        return gap_details(slots, self.measured, self.bounds, self.is_ratio, labels)
 
-        "kept": the gap and two standard errors are within the bound; "not kept": the gap
-        less two standard errors is beyond it; "not shown" otherwise.
+    def local_details(self, slots: Slots, labels: Sequence[str], label) -> list[dict[str, Any]]:
+        """The same of the parts of the columns with local bounds.
+
+        ``label(column, code)`` is the user's word for a category.
         """
-        rows = []
-        for s, (name, event) in enumerate(zip(slots.names, slots.events, strict=True)):
-            (gap, error), span = self.measured.gap(s), self.measured.span(s)
-            bound, counted = float(self.bounds[s]), self.measured.n_rows[s]
-            verdict = "kept" if gap + 2.0 * error <= bound else "not shown"
-            verdict = "not kept" if gap - 2.0 * error > bound else verdict
-            few = [labels[int(a)] for a in np.flatnonzero(~self.measured.known[s])]
-            rows.append(
-                {
-                    "constraint": name,
-                    "event": event,
-                    "gap": gap,
-                    "standard_error": error,
-                    "bound": bound,
-                    "verdict": verdict if span else "not measured",
-                    "highest": labels[span[0]] if span else None,
-                    "lowest": labels[span[1]] if span else None,
-                    "n_highest": int(counted[span[0]]) if span else 0,
-                    "n_lowest": int(counted[span[1]]) if span else 0,
-                    "unweighted_gap": self.measured.gap(s, unweighted=True)[0],
-                    "groups_left_out": few,
-                    "price": self.measured.price,
-                }
+        return [
+            {"column": column.column, "part": name} | row
+            for column, measured in zip(self.local.columns, self.local_measured, strict=False)
+            for row_of, name in enumerate(column.names(label))
+            for row in part_details(
+                slots,
+                measured.parts[row_of],
+                measured.known[:, row_of],
+                self.local_bounds,
+                labels,
             )
-        return rows
+        ]
 
     # ----------------------------------------------------------------- the whole
 
@@ -362,6 +420,7 @@ class BoundMonitor:
         self.directions = self.directions.carried(carry)
         weight, constant = carry.weights(self.offset[:-1], self.offset[-1])
         self.offset = np.append(weight, constant)
+        self.local = self.local.carry(carry)
         self.arrivals = Arrivals()
 
     def copy(self) -> Self:
@@ -397,6 +456,8 @@ class BoundMonitor:
         self.known_at = self.people.n_seen - since
         self.offset = (1.0 - part) * self.offset + part * other.offset
         self.coef = np.zeros(self.directions.weight[:, :, 0].size)
+        if other.local.columns or self.local.columns:  # solved anew on the merged people
+            self.local, self.local_measured = LocalOffset(), []
         self.arrivals = Arrivals()
         self.solved_at = self.looked_at = 0
 
@@ -408,6 +469,8 @@ class BoundMonitor:
             "people": self.people.to_dict(),
             "arrivals": self.arrivals.to_dict(),
             "measured": self.measured.to_dict(),
+            "local": self.local.to_dict(),
+            "local_measured": [part.to_dict() for part in self.local_measured],
         }
 
     @classmethod
@@ -419,4 +482,6 @@ class BoundMonitor:
         made.people = People.from_dict(data["people"])
         made.arrivals = Arrivals.from_dict(data["arrivals"])
         made.measured = Measured(**data["measured"])
+        made.local = LocalOffset.from_dict(data["local"])
+        made.local_measured = [LocalMeasured.from_dict(m) for m in data["local_measured"]]
         return made

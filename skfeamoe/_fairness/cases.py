@@ -5,7 +5,7 @@ of a mean is that of independent people with these weights, :math:`\sum w^2 (v -
 (\sum w)^2`, so that a heavy row is not taken for many people.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.constraints import EVENTS, LABEL_EVENTS, Outcome, Slots
-from skfeamoe._fairness.offset import Slot
+from skfeamoe._fairness.local import LocalOffset
+from skfeamoe._fairness.offset import Parts
+from skfeamoe._fairness.slots import LEAST_RATE, Slot
 from skfeamoe._rows import Rows
 
 MIN_CELL_ROWS = 20
@@ -35,10 +37,11 @@ class Scored(NamedTuple):
     cost: NDArray  # (n_samples,), expected errors of granting minus those of refusing
     decided: NDArray  # (n_samples,), class codes without the offset
     distance: NDArray | None  # (n_samples,), to the boundary with the offset; None: unused
+    values: tuple[NDArray, ...] = ()  # (n_samples,) each, of the columns with local bounds
 
 
-Score = Callable[[Any, NDArray], Scored]
-"""Scores rows of X under an offset, (n_terms + 1,)."""
+Score = Callable[[Any, NDArray, LocalOffset], Scored]
+"""Scores rows of X under an offset, (n_terms + 1,), and what parts of the people add."""
 
 
 @dataclass
@@ -72,16 +75,25 @@ class Measured:
         means = self.mean[s, groups]
         return int(groups[means.argmax()]), int(groups[means.argmin()])
 
-    def gap(self, s: int, *, unweighted: bool = False) -> tuple[float, float]:
-        """Gap of a slot and its standard error, nan where nothing is compared."""
+    def gap(
+        self, s: int, *, unweighted: bool = False, ratio: bool = False
+    ) -> tuple[float, float]:
+        """Gap of a slot and its standard error, nan where nothing is compared.
+
+        With ``ratio`` the gap of the logarithms of the means.
+        """
         span = self.span(s)
         if span is None:
             return float("nan"), float("nan")
-        high, low = span
-        error = float(np.sqrt(self.variance[s, high] + self.variance[s, low]))
+        means = np.array([self.mean[s, a] for a in span])
+        variance = np.array([self.variance[s, a] for a in span])
         if unweighted:
-            return float(np.ptp(self.unweighted[s, self.known[s]])), error
-        return float(self.mean[s, high] - self.mean[s, low]), error
+            own = self.unweighted[s, self.known[s]]
+            means = np.array([own.max(), own.min()])
+        if ratio:
+            means = np.maximum(means, LEAST_RATE)
+            means, variance = np.log(means), variance / means**2
+        return float(means[0] - means[1]), float(np.sqrt(variance.sum()))
 
     def is_comparable(self) -> bool:
         """Whether any slot has two groups with enough people."""
@@ -90,6 +102,23 @@ class Measured:
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
         return dict(vars(self))
+
+
+@dataclass
+class LocalMeasured:
+    """The parts of one column, and what is known of their gaps."""
+
+    parts: list[Measured]
+    known: NDArray  # (n_slots, n_parts), gaps after shrinkage
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain data."""
+        return {"parts": [part.to_dict() for part in self.parts], "known": self.known}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """What `to_dict` has written."""
+        return cls([Measured(**part) for part in data["parts"]], data["known"])
 
 
 class Cases:
@@ -120,47 +149,77 @@ class Cases:
     def _is_distance(self, s: int) -> bool:
         return self.asked.slots.owners[s].uses_distance
 
-    def slots(self, scored: Scored, margin: NDArray) -> list[Slot]:
-        """The slots as the solver wants them, groups with too few people left out."""
-        slots = []
-        for s in range(len(self.members)):
-            counted = np.bincount(self.code[self._rows_of(s, margin)], minlength=self.n_groups)
-            compared = np.flatnonzero(counted[: self.n_groups] >= MIN_CELL_ROWS)
-            number = np.full(self.n_groups + 1, len(compared))
-            number[compared] = np.arange(len(compared))
-            group = np.where(self.members[s], number[self.code], len(compared))
-            total = np.bincount(group, self.weights[s], len(compared) + 1)
-            weight = self.weights[s] / np.maximum(total, 1e-300)[group]
-            inverse_norm = None
-            if self._is_distance(s) and scored.distance is not None:
-                inverse_norm = scored.distance / np.maximum(np.abs(margin), SMALLEST_MARGIN)
-            slots.append(Slot(group, weight, len(compared), inverse_norm))
-        return slots
+    def slots(self, scored: Scored, margin: NDArray, parts: Sequence[Parts]) -> list[Slot]:
+        """The slots as the solver wants them, and those of every column's parts after them."""
+        everybody = Parts(np.zeros(len(self.rows), np.intp), 1)
+        n_slots = len(self.members)
+        whole = [self._slot(s, scored, margin, everybody) for s in range(n_slots)]
+        ratio = self.asked.is_ratio
+        whole = [slot._replace(is_ratio=bool(ratio[s])) for s, slot in enumerate(whole)]
+        return whole + [
+            self._slot(s, scored, margin, column) for column in parts for s in range(n_slots)
+        ]
+
+    def _slot(self, s: int, scored: Scored, margin: NDArray, column: Parts) -> Slot:
+        """Slot s within every part of a column, cells with too few people left out."""
+        n_cells = column.n_parts * self.n_groups
+        cell = self._cells(column)
+        counted = np.bincount(cell[self._rows_of(s, margin)], minlength=n_cells + 1)
+        compared = np.flatnonzero(counted[:n_cells] >= MIN_CELL_ROWS)
+        number = np.full(n_cells + 1, len(compared))
+        number[compared] = np.arange(len(compared))
+        group = np.where(self.members[s], number[cell], len(compared))
+        total = np.bincount(group, self.weights[s], len(compared) + 1)
+        inverse_norm = None
+        if self._is_distance(s) and scored.distance is not None:
+            inverse_norm = scored.distance / np.maximum(np.abs(margin), SMALLEST_MARGIN)
+        return Slot(
+            group,
+            self.weights[s] / np.maximum(total, 1e-300)[group],
+            len(compared),
+            inverse_norm,
+            compared // max(self.n_groups, 1),
+            column.n_parts,
+        )
+
+    def _cells(self, column: Parts) -> NDArray:
+        """Number of every row's cell, part by part; one more than all for rows of none."""
+        known = (self.code < self.n_groups) & (column.code >= 0)
+        cell = column.code * self.n_groups + self.code
+        return np.where(known, cell, column.n_parts * self.n_groups)
 
     def measure(self, scored: Scored, margin: NDArray) -> Measured:
         """Means, their variances and numbers of people in every cell, and the price."""
         measured = Measured.nothing(len(self.members), self.n_groups)
         granted = (margin > 0.0).astype(np.float64)
-        for s in range(len(self.members)):
-            rows = np.flatnonzero(self._rows_of(s, margin))
-            value = scored.distance if self._is_distance(s) else granted
-            assert value is not None
-            self._fill(measured, s, rows, value[rows])
+        self._fill(measured, self.code, scored, margin)
         changed = granted - (scored.margin > 0.0)
         measured.price = float(self.by_person @ (scored.cost * changed))
         measured.granted = float(self.by_person @ granted)
         return measured
 
-    def _fill(self, measured: Measured, s: int, rows: NDArray, value: NDArray) -> None:
-        """The cells of slot s."""
-        code, weight, n = self.code[rows], self.weights[s, rows], self.n_groups
-        count, total = np.bincount(code, minlength=n), np.bincount(code, weight, n)
-        mean = _ratio(np.bincount(code, weight * value, n), total)
-        spread = np.bincount(code, (weight * (value - mean[code])) ** 2, n)
-        measured.mean[s] = mean
-        measured.variance[s] = _ratio(spread, total * total)
-        measured.n_rows[s] = count
-        measured.unweighted[s] = _ratio(np.bincount(code, value, n), count)
+    def measure_parts(self, scored: Scored, margin: NDArray, column: Parts) -> list[Measured]:
+        """The same of the people of every part of a column; price and share are left out."""
+        whole = Measured.nothing(len(self.members), column.n_parts * self.n_groups)
+        self._fill(whole, self._cells(column), scored, margin)
+        split = (np.split(getattr(whole, name), column.n_parts, axis=1) for name in CELLS)
+        return [Measured(*cells) for cells in zip(*split, strict=True)]
+
+    def _fill(self, measured: Measured, cell: NDArray, scored: Scored, margin: NDArray) -> None:
+        """Fill in the cells of all slots; rows of no cell have the number behind all."""
+        granted, n = (margin > 0.0).astype(np.float64), measured.mean.shape[1]
+        for s in range(len(self.members)):
+            rows = np.flatnonzero(self._rows_of(s, margin) & (cell < n))
+            value = scored.distance if self._is_distance(s) else granted
+            assert value is not None
+            value, code, weight = value[rows], cell[rows], self.weights[s, rows]
+            count, total = np.bincount(code, minlength=n), np.bincount(code, weight, n)
+            mean = _ratio(np.bincount(code, weight * value, n), total)
+            spread = np.bincount(code, (weight * (value - mean[code])) ** 2, n)
+            measured.mean[s] = mean
+            measured.variance[s] = _ratio(spread, total * total)
+            measured.n_rows[s] = count
+            measured.unweighted[s] = _ratio(np.bincount(code, value, n), count)
 
 
 def label_event(event: str) -> str:

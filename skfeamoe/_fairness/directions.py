@@ -99,7 +99,11 @@ class Directions:
 
     def combine(self, coef: NDArray) -> NDArray:
         """The linear function that coefficients of all directions make, (n_terms,)."""
-        return np.tensordot(coef, self.weight[:, :, :-1].reshape(len(coef), -1), 1)
+        return self.combine_all(coef[None])[0]
+
+    def combine_all(self, coef: NDArray) -> NDArray:
+        """The same of several rows of coefficients, (n_rows, n_terms)."""
+        return coef @ self.weight[:, :, :-1].reshape(coef.shape[1], -1)
 
     def carried(self, carry: Carry) -> "Directions":
         """The same scores on terms that have changed."""

@@ -10,7 +10,7 @@ what the experts see and the same for all of them,
 where :math:`r_{ea}` is a linear score of group a among the people of event e (`directions`).
 It reads no group: it is a part of the model like any other. A person is granted when h(x)
 exceeds the *margin* that is missing, so the decisions on kept rows are :math:`z_i + h_i > 0`
-with one number z_i per row, the `flip_margin`. The few numbers :math:`\lambda, b` solve
+with one number z_i per row (`margins`). The few numbers :math:`\lambda, b` solve
 
 .. math:: \min\ \sum_i c_i\,[z_i + h_i > 0] + \text{ridge}
           \quad\text{such that}\quad \text{gap}_s \le \text{bound}_s ,
@@ -37,7 +37,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import expit, logsumexp
+from scipy.sparse import csr_array
+from scipy.special import expit
+
+from skfeamoe._fairness.slots import Slot, extremes, measured_means, push_margins, spreads
 
 WIDTH, WIDTH_ROWS, MOST_WIDTH = 0.1, 20_000, 0.4
 """Width of the smoothed decision, in standard deviations of the margins, on so many rows: it
@@ -67,30 +70,18 @@ SETTLED = 1e-3
 CUTS = 50
 """Constants that are tried where the rounds have not found a place that keeps the bounds."""
 
-FARTHEST, BISECTIONS = 40.0, 48
-"""Flip margins of several classes are looked for within this, down to 1e-12 of it."""
-
-LEAST_REFUSED = 1e-9
-"""Smallest share of refused people that a mean distance is taken over."""
-
 SMALLEST_UNIT = 1e-9
 """Margins and directions that vary less than this are constant."""
 
 EXCESS_FIRST = 1e3
 """Errors, in people, that one whole point of excess is worth when places are compared."""
 
-FLIP_STEPS, FLIP_DONE = 8, 1e-6
-"""Most Newton steps to a flip margin, and the last step that is small enough: the next one
-would be its square. From the mean score two or three do on fitted mixtures."""
 
+class Parts(NamedTuple):
+    """People by the parts of one column, in each of which the offset may differ."""
 
-class Slot(NamedTuple):
-    """The people who are compared in one slot."""
-
-    group: NDArray  # (n_samples,), number of the compared group, n_groups for nobody's
-    weight: NDArray  # (n_samples,), sums to 1 over the rows of each compared group
-    n_groups: int
-    inverse_norm: NDArray | None = None  # of the score's input gradient: distances, not rates
+    code: NDArray  # (n_samples,), number of the part, -1 for people of none
+    n_parts: int
 
 
 class Problem(NamedTuple):
@@ -100,8 +91,9 @@ class Problem(NamedTuple):
     cost: NDArray  # (n_samples,), of granting, weights of rows included
     directions: NDArray  # (n_samples, n_directions)
     slots: Sequence[Slot]
-    bounds: NDArray  # (n_slots,)
+    bounds: NDArray  # (n_bounds,), of the slots' strata one after the other
     tolerance: NDArray | float = 1e-3  # an excess below this is none
+    parts: Sequence[Parts] = ()
 
 
 class Solution(NamedTuple):
@@ -109,111 +101,49 @@ class Solution(NamedTuple):
 
     coef: NDArray  # (n_directions,)
     intercept: float
-    excess: NDArray  # (n_slots,), gap minus bound of the hard decisions
+    excess: NDArray  # (n_bounds,), gap minus bound of the hard decisions
     cost: float
+    local: NDArray  # (n_parts of all columns, n_directions + 1), what people of parts add
 
 
-def flip_margin(gate: NDArray, score: NDArray) -> NDArray:
-    r"""How far the common score would have to fall for a grant to be refused, (n_samples,).
-
-    The root h of :math:`\sum_k g_k \sigma(s_k + h) = 1/2` with opposite sign, by Newton steps
-    from the mean score; the left side is monotone in h, so there is just one.
-
-    Parameters
-    ----------
-    gate, score : ndarray of shape (n_samples, n_experts)
-        Gate probabilities, and the log-odds of the favorable class by every expert.
-    """
-    h = -np.einsum("nk,nk->n", gate, score)
-    if score.shape[1] == 1:
-        return -h
-    for _ in range(FLIP_STEPS):
-        q = expit(score + h[:, None])
-        part = gate * q
-        slope = np.einsum("nk,nk->n", part, 1.0 - q)
-        step = np.clip((part.sum(axis=1) - 0.5) / np.maximum(slope, 1e-9), -2.0, 2.0)
-        h -= step
-        if np.abs(step).max(initial=0.0) < FLIP_DONE:
-            break
-    return -h
+def no_offset(problem: Problem) -> Solution:
+    """No offset at all."""
+    n, n_parts = problem.directions.shape[1], sum(part.n_parts for part in problem.parts)
+    left = excess(problem, problem.margin)
+    cost = float(problem.cost @ (problem.margin > 0.0))
+    return Solution(np.zeros(n), 0.0, left, cost, np.zeros((n_parts, n + 1)))
 
 
-def flip_margin_of(gate: NDArray, log_proba: NDArray, favorable: int) -> NDArray:
-    r"""The flip margin for any number of classes, (n_samples,).
-
-    A common shift h of the favorable scores multiplies every expert's odds of the favorable
-    class by :math:`e^h` and leaves the others' proportions. With more than two classes the
-    decision is the most probable one, and the root is found by bisection.
-
-    Parameters
-    ----------
-    gate : ndarray of shape (n_samples, n_experts)
-        Gate probabilities.
-    log_proba : ndarray of shape (n_samples, n_experts, n_classes)
-        Log-probabilities of every expert.
-    favorable : int
-        Code of the favorable class.
-    """
-    own = log_proba[:, :, favorable]
-    others = np.delete(log_proba, favorable, axis=2)
-    if others.shape[2] == 1:
-        return flip_margin(gate, own - others[:, :, 0])
-    rest = logsumexp(others, axis=2)
-    part = np.exp(others - rest[:, :, None])
-    low, high = np.full(len(gate), -FARTHEST), np.full(len(gate), FARTHEST)
-    for _ in range(BISECTIONS):
-        middle = 0.5 * (low + high)
-        q = expit(own - rest + middle[:, None])
-        grant = np.einsum("nk,nk->n", gate, q)
-        best = np.einsum("nk,nkc->nc", gate * (1.0 - q), part).max(axis=1)
-        low, high = np.where(grant > best, low, middle), np.where(grant > best, middle, high)
-    return -0.5 * (low + high)
-
-
-def group_means(slot: Slot, granted: NDArray, margin: NDArray) -> NDArray:
-    """Mean of the measured quantity of every compared group, (n_groups,).
-
-    ``granted`` is 0 or 1, or something smooth between them.
-    """
-    if slot.inverse_norm is None:
-        return _sums(slot, slot.weight * granted)
-    refused = slot.weight * (1.0 - granted)
-    distance = np.maximum(-margin, 0.0) * slot.inverse_norm
-    return _sums(slot, refused * distance) / np.maximum(_sums(slot, refused), LEAST_REFUSED)
-
-
-def _sums(slot: Slot, values: NDArray) -> NDArray:
-    """Sums over the rows of every compared group."""
-    return np.bincount(slot.group, values, slot.n_groups + 1)[:-1]
-
-
-def _push(slot: Slot, push: NDArray, granted: NDArray, slope: NDArray, margin: NDArray):
-    """Derivative of the means, weighed by ``push`` (n_groups,), by every margin.
-
-    ``slope`` is the derivative of ``granted``.
-    """
-    by_row = np.append(push, 0.0)[slot.group] * slot.weight
-    if slot.inverse_norm is None:
-        return by_row * slope
-    refused = slot.weight * (1.0 - granted)
-    total = np.maximum(_sums(slot, refused), LEAST_REFUSED)
-    distance = np.maximum(-margin, 0.0) * slot.inverse_norm
-    mean = np.append(_sums(slot, refused * distance) / total, 0.0)[slot.group]
-    nearer = -slot.inverse_norm * (margin < 0.0) * (1.0 - granted)
-    moved = nearer + slope * (mean - distance)
-    return by_row * moved / np.append(total, 1.0)[slot.group]
-
-
-def spread(means: NDArray) -> float:
-    """Largest minus smallest mean; 0 where fewer than two are compared."""
-    return float(np.ptp(means)) if len(means) > 1 else 0.0
+def margins_with(problem: Problem, solution: Solution) -> NDArray:
+    """Margins with an offset, (n_samples,)."""
+    moved = problem.margin + problem.directions @ solution.coef + solution.intercept
+    basis = np.column_stack([problem.directions, np.ones(len(moved))])
+    return moved + _products(problem.parts, basis) @ solution.local.ravel()
 
 
 def excess(problem: Problem, margin: NDArray) -> NDArray:
-    """Gap minus bound of the hard decisions at given margins, (n_slots,)."""
+    """Gap minus bound of the hard decisions at given margins, (n_bounds,)."""
     granted = (margin > 0.0).astype(np.float64)
-    gaps = [spread(group_means(slot, granted, margin)) for slot in problem.slots]
-    return np.array(gaps) - problem.bounds
+    gaps = [spreads(slot, measured_means(slot, granted, margin)) for slot in problem.slots]
+    return np.concatenate([*gaps, np.zeros(0)]) - problem.bounds
+
+
+def _products(parts: Sequence[Parts], basis: NDArray) -> csr_array:
+    """Every column of the basis for the people of one part alone, all parts side by side."""
+    n, width = basis.shape
+    first, columns, members = 0, [], []
+    for part in parts:
+        columns.append(first + part.code * width)
+        members.append(part.code >= 0)
+        first += part.n_parts * width
+    if not columns:
+        return csr_array((n, 0))
+    member = np.column_stack(members)
+    start = np.column_stack(columns)[member]
+    ends = np.append(0, np.cumsum(member.sum(axis=1) * width))
+    values = np.repeat(basis, member.sum(axis=1), axis=0).ravel()
+    indices = (start[:, None] + np.arange(width)).ravel()
+    return csr_array((values, indices, ends), shape=(n, first))
 
 
 def solve_offset(problem: Problem, start: Solution | None = None) -> Solution:
@@ -254,26 +184,44 @@ class _Scaled:
         centered = problem.directions - self.center
         self.scale = self.unit / np.maximum(centered.std(axis=0), SMALLEST_UNIT)
         self.basis = np.column_stack([centered * self.scale, np.full(len(centered), self.unit)])
-        self.n_numbers = self.basis.shape[1]
+        self.local = _products(problem.parts, self.basis)
+        self.local_by_number = csr_array(self.local.T)
+        self.n_shared = self.basis.shape[1]
+        self.n_numbers = self.n_shared + self.local.shape[1]
         wider = (WIDTH_ROWS / max(len(centered), 1)) ** 0.2
         self.width = min(WIDTH * max(wider, 1.0), MOST_WIDTH) * self.unit
 
     def numbers(self, solution: Solution) -> NDArray:
-        """Coefficients and constant in these units."""
-        constant = solution.intercept + self.center @ solution.coef
-        return np.append(solution.coef / self.scale, constant / self.unit)
+        """Coefficients and constants in these units."""
+        shared = np.append(solution.coef, solution.intercept)
+        table = np.vstack([shared, solution.local])
+        constant = table[:, -1] + table[:, :-1] @ self.center
+        return np.column_stack([table[:, :-1] / self.scale, constant / self.unit]).ravel()
 
     def solution(self, point: _Point) -> Solution:
         """The same in the units of the problem."""
-        coef = point.numbers[:-1] * self.scale
-        constant = float(point.numbers[-1] * self.unit - self.center @ coef)
+        table = point.numbers.reshape(-1, self.n_shared)
+        coef = table[:, :-1] * self.scale
+        constant = table[:, -1] * self.unit - coef @ self.center
         margin = self.margin(point.numbers)
         cost = float(self.problem.cost @ (margin > 0.0))
-        return Solution(coef, constant, excess(self.problem, margin), cost)
+        left = excess(self.problem, margin)
+        local = np.column_stack([coef[1:], constant[1:]])
+        return Solution(coef[0], float(constant[0]), left, cost, local)
 
     def margin(self, p: NDArray) -> NDArray:
         """Margins with the offset."""
-        return self.problem.margin + self.basis @ p
+        margin = self.problem.margin + self.basis @ p[: self.n_shared]
+        if self.n_numbers > self.n_shared:
+            margin += self.local @ p[self.n_shared :]
+        return margin
+
+    def by_number(self, by_margin: NDArray) -> NDArray:
+        """Derivatives by all numbers from those by the margins."""
+        shared = self.basis.T @ by_margin
+        if self.n_numbers == self.n_shared:
+            return shared
+        return np.concatenate([shared, self.local_by_number @ by_margin])
 
     def judge(self, p: NDArray) -> _Point:
         """How good a place is by its hard decisions: excess first, then cost."""
@@ -319,7 +267,7 @@ class _Scaled:
             below = [margin[0] - self.unit, *margin[cuts[1:-1]], margin[-1] + self.unit]
             for cut in below:
                 shifted = begun.copy()
-                shifted[-1] -= cut / self.unit
+                shifted[self.n_shared - 1] -= cut / self.unit
                 points.append(self.judge(shifted))
         return points
 
@@ -328,37 +276,44 @@ class _Scaled:
         problem, margin = self.problem, self.margin(began)
         smooth = expit(margin / self.width)
         hard = (margin > 0.0).astype(np.float64)
-        measured = [group_means(slot, hard, margin) for slot in problem.slots]
+        measured = [measured_means(slot, hard, margin) for slot in problem.slots]
         corrections = [
-            mean - group_means(slot, smooth, margin)
+            mean - measured_means(slot, smooth, margin)
             for slot, mean in zip(problem.slots, measured, strict=True)
         ]
-        middle = [0.5 * (m.max() + m.min()) if len(m) else 0.0 for m in measured]
+        middle = [
+            0.5 * sum(extremes(slot, means))
+            for slot, means in zip(problem.slots, measured, strict=True)
+        ]
+        ends = np.cumsum([slot.n_strata for slot in problem.slots])
+        aim_of = np.split(aims, ends[:-1])
 
         def objective(v: NDArray) -> tuple[float, NDArray]:
-            p, centers = v[: self.n_numbers], v[self.n_numbers :]
+            p = v[: self.n_numbers]
             z = self.margin(p)
             granted = expit(z / self.width)
             slope = granted * (1.0 - granted) / self.width
             value, by_margin = float(problem.cost @ granted), problem.cost * slope
-            by_center = np.zeros(len(centers))
-            for s, (slot, correction) in enumerate(
-                zip(problem.slots, corrections, strict=True)
+            by_center = []
+            centers = np.split(v[self.n_numbers :], ends[:-1])
+            for slot, correction, center, aim in zip(
+                problem.slots, corrections, centers, aim_of, strict=True
             ):
-                off = group_means(slot, granted, z) + correction - centers[s]
-                over = np.maximum(np.abs(off) - 0.5 * aims[s], 0.0)
+                strata = slot.strata
+                off = measured_means(slot, granted, z) + correction - center[strata]
+                over = np.maximum(np.abs(off) - 0.5 * aim[strata], 0.0)
                 value += penalty * float(over @ over)
                 push = 2.0 * penalty * np.copysign(over, off)
-                by_margin = by_margin + _push(slot, push, granted, slope, z)
-                by_center[s] = -push.sum()
+                by_margin = by_margin + push_margins(slot, push, granted, slope, z)
+                by_center.append(-np.bincount(strata, push, slot.n_strata))
             step = p - began
             value += RIDGE * float(p @ p) + NEARNESS * float(step @ step)
-            by_number = self.basis.T @ by_margin + 2.0 * (RIDGE * p + NEARNESS * step)
-            return value, np.append(by_number, by_center)
+            by_number = self.by_number(by_margin) + 2.0 * (RIDGE * p + NEARNESS * step)
+            return value, np.concatenate([by_number, *by_center])
 
         found = minimize(
             objective,
-            np.append(began, middle),
+            np.concatenate([began, *middle]),
             jac=True,
             method="L-BFGS-B",
             options={"maxiter": STEPS_PER_ROUND},

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.cases import weights_of
 from skfeamoe._fairness.constraints import Outcome, Slots
+from skfeamoe._fairness.local import LocalOffset
 from skfeamoe._fairness.moments import (
     GroupMoments,
     cell_means,
@@ -78,6 +79,8 @@ class ScheduleMonitor:
     pushes = True
     negative, positive = 0, 1  # the decision, as the weights are indexed
     offset = np.zeros(1)  # it adds nothing to the scores
+    local = LocalOffset()
+    shift_is_used = False
 
     def __init__(self, n_slots: int) -> None:
         self.moments: GroupMoments = init_group_moments(n_slots, 0)

@@ -7,7 +7,7 @@ With two classes an expert's first score is fixed at 0, so a single row per expe
 enough and ``o_k1`` is the logistic function of it.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,22 @@ class Forward(NamedTuple):
     cache: Cache = None  # what the experts need for the way back
 
 
-class Shift(NamedTuple):
-    """A linear function of Z that is added to every expert's score of one class."""
+class Local(Protocol):
+    """A further function of Z, which differs between parts of the rows."""
 
-    offset: NDArray  # (n_features + 1,), coefficients and constant
+    def values(self, Z) -> NDArray:
+        """Its values, (n_samples,)."""
+
+    def slopes(self, Z) -> NDArray:
+        """Its derivatives, (n_samples, n_features)."""
+
+
+class Shift(NamedTuple):
+    """A function of Z that is added to every expert's score of one class."""
+
+    offset: NDArray  # (n_features + 1,), coefficients and constant of its linear part
     favorable: int  # code of the class
+    local: Local | None = None
 
 
 def add_shift(scores: NDArray, h: NDArray, layout: Layout, favorable: int) -> None:
@@ -48,7 +59,14 @@ def add_shift(scores: NDArray, h: NDArray, layout: Layout, favorable: int) -> No
 
 def shift_values(Z, shift: Shift) -> NDArray:
     """h of every row of Z, (n_samples,)."""
-    return Z @ shift.offset[:-1] + shift.offset[-1]
+    h = Z @ shift.offset[:-1] + shift.offset[-1]
+    return h if shift.local is None else h + shift.local.values(Z)
+
+
+def shift_slopes(Z, shift: Shift) -> NDArray:
+    """Derivatives of h by the columns of Z, (n_samples or 1, n_features)."""
+    linear = shift.offset[None, :-1]
+    return linear if shift.local is None else linear + shift.local.slopes(Z)
 
 
 def score(

@@ -130,6 +130,27 @@ class ColumnTerms:
         """Z: weights are of terms."""
         return self.transform(X)
 
+    def values_of(self, Z: NDArray, j: int) -> NDArray:
+        """Values of column j of X as far as Z tells them, (n_samples,).
+
+        A number is held within its bounds, the code of a rare category is -1, and what is
+        missing NaN.
+        """
+        first = self.numbers.n_outputs
+        if j in self.category:
+            k, last = int(np.searchsorted(self.category, j)), first + self.categories.n_outputs
+            part = Z[:, first:last]
+            values = self.categories.codes(part)[:, k]
+            values[(values < 0.0) & (part[:, k] == 0.0)] = np.nan
+            return values
+        k = int(np.searchsorted(self.number, j))
+        values = Z[:, k] * self.numbers.scale[k] + self.numbers.location[k]
+        hole = np.flatnonzero(self.missing.holed == j)
+        if len(hole):
+            last = first + self.categories.n_outputs
+            values[Z[:, last + int(hole[0])] > 0.0] = np.nan
+        return values
+
     def _numbers_of(self, X: NDArray) -> NDArray:
         """The columns of numbers."""
         return X if len(self.number) == self.n_columns else X[:, self.number]

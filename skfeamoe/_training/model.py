@@ -170,20 +170,29 @@ class Model:
         Experts whose scores are linear have the offset in them; see `loose_shift`.
         """
         params, shift = self.ensemble.published(self.prior), self.shift
-        if shift is None or self.loose_shift is not None:
+        if shift is None or not kind_of(self.ensemble.layout).is_linear:
             return params
         return with_shift(params, self.ensemble.layout, shift.offset, shift.favorable)
 
     @property
     def shift(self) -> Shift | None:
         """The offset that keeps bounds; None while there is none."""
-        offset = self.monitor.offset
-        return Shift(offset, self.favorable) if offset.any() else None
+        monitor = self.monitor
+        if not monitor.shift_is_used:
+            return None
+        local = monitor.local.placed(self.terms)
+        return Shift(monitor.offset, self.favorable, local)
 
     @property
     def loose_shift(self) -> Shift | None:
-        """The offset where the published parameters cannot hold it."""
-        return None if kind_of(self.ensemble.layout).is_linear else self.shift
+        """What the published parameters cannot hold of the offset.
+
+        Linear experts hold all of it but what differs between parts of the people.
+        """
+        shift = self.shift
+        if shift is None or not kind_of(self.ensemble.layout).is_linear:
+            return shift
+        return shift._replace(offset=np.zeros_like(shift.offset)) if shift.local else None
 
     def add_groups(self, labels: list[str], *, cells: bool) -> None:
         """Take in the labels of all groups so far; new ones get cells if ``cells``."""

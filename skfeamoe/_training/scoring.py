@@ -10,7 +10,8 @@ from skfeamoe._fairness.bound import BoundMonitor, Change
 from skfeamoe._fairness.cases import Scored
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
-from skfeamoe._fairness.offset import flip_margin_of
+from skfeamoe._fairness.local import LocalOffset, values_of
+from skfeamoe._fairness.margins import flip_margin_of
 from skfeamoe._mixture.forward import (
     Forward,
     Shift,
@@ -20,6 +21,7 @@ from skfeamoe._mixture.forward import (
     input_gradient,
     mixture_proba,
     score_gradient,
+    shift_slopes,
 )
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._rows import Rows
@@ -44,7 +46,8 @@ def boundary_distance(
     d_scores = score_gradient(d_gate, d_expert)
     by_term = input_gradient(params, layout, d_scores, fwd.cache)
     if shift is not None:
-        by_term = by_term + np.outer(by_shift(d_expert, shift.favorable), shift.offset[:-1])
+        by_h = by_shift(d_expert, shift.favorable)
+        by_term = by_term + by_h[:, None] * shift_slopes(Z, shift)
     return np.abs(log_odds(q)) / log_odds_gradient_norm(q, terms.back(Z, by_term))
 
 
@@ -66,7 +69,7 @@ def score(model: Model, asked: Fairness, rows: Rows) -> Outcome:
     return Outcome(favored, known & ~favored, predicted == asked.favorable, distance, wrong)
 
 
-def scored(model: Model, asked: Fairness, X, offset: NDArray) -> Scored:
+def scored(model: Model, asked: Fairness, X, offset: NDArray, local: LocalOffset) -> Scored:
     """What the model would decide on rows of X with any offset."""
     params, layout = model.ensemble.average, model.ensemble.layout
     favorable, Z = asked.favorable, model.terms.transform(X)
@@ -76,10 +79,11 @@ def scored(model: Model, asked: Fairness, X, offset: NDArray) -> Scored:
     cost = np.delete(proba, favorable, axis=1).max(axis=1) - proba[:, favorable]
     distance = None
     if asked.slots.uses_distance:
-        shift = Shift(offset, favorable)
+        shift = Shift(offset, favorable, local.placed(model.terms))
         shifted = forward(Z, params, layout, model.prior, shift)
         distance = boundary_distance(shifted, Z, params, favorable, layout, model.terms, shift)
-    return Scored(Z, margin, cost, proba.argmax(axis=1), distance)
+    values = values_of(model.terms, Z, asked.local_columns)
+    return Scored(Z, margin, cost, proba.argmax(axis=1), distance, values)
 
 
 def settle(

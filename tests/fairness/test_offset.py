@@ -6,16 +6,14 @@ from scipy.optimize import brentq
 from scipy.special import expit, log_softmax, softmax
 
 from skfeamoe._fairness import offset as module
+from skfeamoe._fairness.margins import flip_margin, flip_margin_of
 from skfeamoe._fairness.offset import (
     Problem,
-    Slot,
-    Solution,
     excess,
-    flip_margin,
-    flip_margin_of,
-    group_means,
+    no_offset,
     solve_offset,
 )
+from skfeamoe._fairness.slots import Slot, group_means, push_margins
 
 
 def rates(groups, n_groups=None):
@@ -102,7 +100,7 @@ def test_pushes_are_the_derivative_of_the_means(is_distance):
 
     granted = expit(margin / width)
     slope = granted * (1.0 - granted) / width
-    found = module._push(slot, push, granted, slope, margin)
+    found = push_margins(slot, push, granted, slope, margin)
     step = 1e-6 * np.eye(40)
     numeric = [(value(margin + e) - value(margin - e)) / 2e-6 for e in step]
     np.testing.assert_allclose(found, numeric, rtol=1e-5, atol=1e-8)
@@ -124,7 +122,9 @@ def two_groups(n=4000, shift=1.0, seed=0):
 
 def test_no_offset_where_bounds_are_kept():
     problem = two_groups()._replace(bounds=np.array([0.9]))
-    solution = solve_offset(problem, Solution(np.array([3.0]), 1.0, np.zeros(1), 0.0))
+    solution = solve_offset(
+        problem, no_offset(problem)._replace(coef=np.array([3.0]), intercept=1.0)
+    )
     assert not solution.coef.any()
     assert solution.intercept == 0.0
 
