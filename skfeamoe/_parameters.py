@@ -382,7 +382,7 @@ def _fairness(estimator, defaults: Defaults, slots: Slots, groups: Sequence[str]
     return Fairness(
         slots=slots,
         limits=np.array([by_constraint[name] for name in slots.names], dtype=np.float64),
-        is_ratio=np.array([name in of_ratio for name in slots.names], dtype=bool),
+        ratios=frozenset(of_ratio),
         favorable=check_favorable(estimator.favorable_label, estimator.classes_),
         half_life=_or_auto(estimator.half_life, defaults.half_life),
         privileged=_privileged(estimator, groups),

@@ -21,7 +21,7 @@ class Toy:
     def __init__(self, weight=(2.0, 1.0), constant=0.0):
         self.weight, self.constant = np.array(weight), constant
 
-    def score(self, X, offset):
+    def score(self, X, offset, local=None):
         margin = X @ self.weight + self.constant
         shifted = margin + X @ offset[:-1] + offset[-1]
         norm = np.linalg.norm(self.weight + offset[:-1])
