@@ -1,6 +1,7 @@
 """FEAMOEClassifier: parameters, documentation and public methods."""
 
 from functools import partial
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -756,7 +757,9 @@ default=None
             state = {**state, "_model": Model.from_dict(state["_model"])}
         if state.get("_table") is not None:
             state = {**state, "_table": TableEncoder.from_dict(state["_table"])}
-        super().__setstate__(state)
+        parameters = signature(type(self)).parameters.values()
+        since = {p.name: p.default for p in parameters if p.default is not p.empty}
+        super().__setstate__({**since, **state})  # files may be older than a parameter
 
     def explain(
         self,

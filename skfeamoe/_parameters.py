@@ -199,7 +199,7 @@ def design(estimator) -> dict:
 def check_design(estimator, started_with: dict) -> None:
     """Refuse parameters that differ from what a stream was started with."""
     for name, value in design(estimator).items():
-        if value != started_with[name]:
+        if value != started_with.get(name):  # None in files that are older than a parameter
             raise ValueError(
                 f"{name}={getattr(estimator, name)!r} differs from what this model was "
                 f"started with; make a new model (clone) for another {name}"

@@ -478,6 +478,10 @@ class BoundMonitor:
         """The monitor that `to_dict` has written."""
         made = cls.__new__(cls)
         vars(made).update(data)
+        if "local" not in data:  # of a model from before there were local bounds
+            n_slots = data["n_slots"]
+            made.is_ratio, made.local_bounds = np.zeros(n_slots, bool), np.full(n_slots, np.nan)
+            data = {**data, "local": LocalOffset().to_dict(), "local_measured": []}
         made.directions = Directions.from_dict(data["directions"])
         made.people = People.from_dict(data["people"])
         made.arrivals = Arrivals.from_dict(data["arrivals"])
