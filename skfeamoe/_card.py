@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._fairness.constraints import gaps_of_rates
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._optional import optional
 from skfeamoe._validation import check_features
@@ -20,19 +21,9 @@ if TYPE_CHECKING:
 MIN_GROUP_ROWS = 20
 """A group takes part in a gap with this many rows, as in the classifier's own measure."""
 
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "demographic_parity_difference",
-    "equalized_odds_difference",
-    "equal_opportunity_difference",
-)
+METRICS = ("accuracy", "balanced_accuracy", *gaps_of_rates())
 
-MEASURED_BY = {
-    "demographic_parity": "demographic_parity_difference",
-    "equalized_odds": "equalized_odds_difference",
-    "equal_opportunity": "equal_opportunity_difference",
-}
+MEASURED_BY = {kind.name: metric for metric, kind in gaps_of_rates().items()}
 """The gap that each constraint bounds; the burden is a distance and has no interval here."""
 
 DESCRIPTION = "Model description"

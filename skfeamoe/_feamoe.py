@@ -393,12 +393,12 @@ and (n_experts, n_outputs)
     __metadata_request__partial_fit = {"sensitive_features": True}
 
     _parameter_constraints: dict = {
-        "constraints": [StrOptions(set(CONSTRAINTS)), "array-like", tuple, None],
+        "constraints": [StrOptions(CONSTRAINTS.keys()), "array-like", tuple, None],
         "control": [StrOptions(set(CONTROLS))],
         "difference_bound": [Real, dict],
         "penalty_increment": [Real, dict],
         "loss": [StrOptions(set(LOSSES))],
-        "expert": [StrOptions(set(EXPERTS))],
+        "expert": [StrOptions(EXPERTS.keys())],
         "hidden_layer_sizes": [Interval(Integral, 1, None, closed="left"), "array-like", tuple],
         "activation": [StrOptions(set(ACTIVATIONS))],
         "n_knots": [Interval(Integral, 2, 1000, closed="both"), StrOptions({"auto"})],

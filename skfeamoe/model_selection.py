@@ -14,14 +14,13 @@ import numpy as np
 from fairlearn import metrics as fairlearn_metrics
 from sklearn.metrics import make_scorer
 
+from skfeamoe._fairness.constraints import gaps_of_rates
 from skfeamoe.exceptions import FairnessWarning
 
 __all__ = ["best_within", "gap_scorer"]
 
 GAPS: dict[str, Callable] = {
-    "demographic_parity": fairlearn_metrics.demographic_parity_difference,
-    "equalized_odds": fairlearn_metrics.equalized_odds_difference,
-    "equal_opportunity": fairlearn_metrics.equal_opportunity_difference,
+    kind.name: getattr(fairlearn_metrics, metric) for metric, kind in gaps_of_rates().items()
 }
 
 

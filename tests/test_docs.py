@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe._mixture.experts import EXPERTS
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = {
@@ -116,6 +119,17 @@ def test_constants_are_those_of_the_code():
     assert stated == {name: float(resolve(name)) for name in stated}
 
 
+@pytest.fixture
+def registries():
+    """Pages may add to the registries; other tests see them as they were."""
+    before = [(registry, dict(registry)) for registry in (CONSTRAINTS, EXPERTS)]
+    yield
+    for registry, entries in before:
+        registry.clear()
+        registry.update(entries)
+
+
+@pytest.mark.usefixtures("registries")
 @pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
 @pytest.mark.parametrize("page", [page for page, text in PAGES.items() if "```python" in text])
 def test_code_of_the_pages_runs(page, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from skfeamoe import FEAMOEClassifier
+from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe.streaming._batches import stacked
 
 from ._encoding import Encoding, RivalEncoder, choose_features
@@ -144,11 +145,7 @@ def _methods(
     from fairlearn import reductions
 
     for value in bounds:
-        moment = {
-            "demographic_parity": reductions.DemographicParity,
-            "equalized_odds": reductions.EqualizedOdds,
-            "equal_opportunity": reductions.TruePositiveRateParity,
-        }[constraint](difference_bound=value)
+        moment = getattr(reductions, CONSTRAINTS[constraint].moment)(difference_bound=value)
         reduced = reductions.ExponentiatedGradient(LogisticRegression(max_iter=1000), moment)
         yield "fairlearn reductions", value, Encoded(encoder, reduced)
 

@@ -9,10 +9,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ._errors import ClosedPipeError, InputError, OutputError, Stopped
-from ._values import CONSTRAINT_NAMES, bound, constraint, delay, rows_of_demo, seed, whole
+from ._values import ConstraintNames, bound, constraint, delay, rows_of_demo, seed, whole
 
 DRIFT_NAMES = ("sudden", "gradual", "recurring", "none")
 GROWTH_NAMES = ("drift", "interval", "none")
@@ -183,14 +183,15 @@ def _add_stream(commands) -> None:
     )
     _add_file(stream)
     _add_roles(stream)
-    stream.add_argument(
+    asked: Any = stream.add_argument(
         "--constraint",
         type=constraint,
         action="append",
         metavar="NAME[=BOUND]",
         help="what is kept under the bound, each with one of its own if given; may be given "
-        "again: " + ", ".join(CONSTRAINT_NAMES),
+        "again: %(names)s",
     )
+    asked.names = ConstraintNames()
     _add_bound(stream, 0.05)
     stream.add_argument(
         "--batch",

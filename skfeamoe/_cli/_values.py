@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Callable
 
-CONSTRAINT_NAMES = ("demographic_parity", "equalized_odds", "equal_opportunity", "burden")
 LEAST_DEMO_ROWS = 2_000
 LARGEST_SEED = 2**32 - 1
 
@@ -27,11 +26,22 @@ def bound(text: str) -> float:
     return value
 
 
+class ConstraintNames:
+    """Names of all constraints, looked up when they are shown: ``--help`` should be quick."""
+
+    def __str__(self) -> str:
+        from skfeamoe._fairness.constraints import CONSTRAINTS
+
+        return ", ".join(CONSTRAINTS)
+
+
 def constraint(text: str) -> tuple[str, float | None]:
     """Parse a constraint with or without its bound."""
+    from skfeamoe._fairness.constraints import CONSTRAINTS
+
     name, _, value = text.partition("=")
-    if name not in CONSTRAINT_NAMES:
-        known = ", ".join(map(repr, CONSTRAINT_NAMES))
+    if name not in CONSTRAINTS:
+        known = ", ".join(map(repr, CONSTRAINTS))
         raise argparse.ArgumentTypeError(f"invalid choice: {name!r} (choose from {known})")
     return name, bound(value) if value else None
 

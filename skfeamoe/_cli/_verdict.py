@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe.inspection._timeline import MEASURE_NAMES
 from skfeamoe.streaming import PrequentialResult, Verdict
 from skfeamoe.streaming._tally import GROUP_COUNTS, group_gaps
@@ -24,11 +25,8 @@ SHORT_NAMES = {
     "ks_statistic": "KS",
     "brier_score": "Brier",
     "calibration_error": "calib. err.",
-    "demographic_parity_difference": "parity gap",
     "demographic_parity_ratio": "parity ratio",
-    "equalized_odds_difference": "odds gap",
-    "equal_opportunity_difference": "opp. gap",
-    "burden_difference": "burden gap",
+    **{kind.metric: f"{kind.short} gap" for kind in CONSTRAINTS.values()},
 }
 USUAL = (
     "accuracy",
@@ -41,7 +39,7 @@ USUAL = (
 
 def gap_of(constraint: str) -> str:
     """Return the measure that a constraint bounds."""
-    return f"{constraint}_difference"
+    return CONSTRAINTS[constraint].metric
 
 
 def result_table(

@@ -4,8 +4,9 @@ A constraint is one class: its ``name``, its ``events`` (functions of the true a
 decided outcome), and the measured quantity in two forms that stand next to each other:
 ``value``, as a differentiable function of q with the gradient norm held fixed, and
 ``slope``, its derivative by q. ``measured`` is the same quantity as an auditor sees it, from
-decisions. Add a class to `CONSTRAINTS` and the estimator, the gradient tests, the
-empty-group tests and the documentation test find it.
+decisions. It also says what else must be known of it anywhere: the names of its measures, its
+words, and the weights that the schedule gives it. Add a class to `CONSTRAINTS` and the
+estimator, the command line, streams, reports, pictures and the tests find it.
 
 ======================  ===========================================  =====================
 constraint              events                                       measured quantity
@@ -53,6 +54,14 @@ EVENTS: dict[str, Event] = {
 LABEL_EVENTS = ("favorable", "unfavorable")
 """Events that a row without a label has no part in."""
 
+MEAN_OF_EVENT = {
+    "all": "selection_rate",
+    "favorable": "true_positive_rate",
+    "unfavorable": "false_positive_rate",
+    "negative_decision": "burden",
+}
+"""What a group's mean within an event is called."""
+
 
 class RateConstraint:
     """Groups should be decided favorably at the same rate within each event."""
@@ -60,6 +69,17 @@ class RateConstraint:
     name: str
     events: tuple[str, ...]
     uses_distance = False
+
+    metric: str  # the gap's name in fairlearn, or in `skfeamoe.metrics`
+    moment: str  # fairlearn's class for its reductions
+    title: str  # "the <title> gap"
+    short: str  # the same in a narrow table
+    compared = "shares of favorable decisions"
+    among = ""  # whom the gap compares, in words that end its sentence
+    ratio_note = ""  # what else is to be said of its ratio
+
+    # weights of the schedule: others' negative decisions, the privileged's positive ones
+    pushed = (-1.0, 1.0)
 
     def measured(self, outcome: Outcome) -> NDArray:
         """1 where the decision is favorable, (n_samples,)."""
@@ -79,6 +99,10 @@ class DemographicParity(RateConstraint):
 
     name = "demographic_parity"
     events = ("all",)
+    metric = "demographic_parity_difference"
+    moment = "DemographicParity"
+    title, short = "demographic parity", "parity"
+    ratio_note = " (adverse impact; the four-fifths rule asks for 0.8)"
 
 
 class EqualOpportunity(RateConstraint):
@@ -86,6 +110,10 @@ class EqualOpportunity(RateConstraint):
 
     name = "equal_opportunity"
     events = ("favorable",)
+    metric = "equal_opportunity_difference"
+    moment = "TruePositiveRateParity"
+    title, short = "equal opportunity", "opp."
+    among = ", among people whose true label is the favorable one"
 
 
 class EqualizedOdds(RateConstraint):
@@ -93,6 +121,10 @@ class EqualizedOdds(RateConstraint):
 
     name = "equalized_odds"
     events = ("favorable", "unfavorable")
+    metric = "equalized_odds_difference"
+    moment = "EqualizedOdds"
+    title, short = "equalized odds", "odds"
+    among = ", among people with the same true label"
 
 
 class Burden:
@@ -104,6 +136,14 @@ class Burden:
     name = "burden"
     events = ("negative_decision",)
     uses_distance = True
+
+    metric = "burden_difference"
+    moment = ""  # it has none
+    title = short = "burden"
+    compared = "mean distances to the decision boundary"
+    among = ", among refused people"
+    ratio_note = ""
+    pushed = (1.0, 0.0)
 
     def measured(self, outcome: Outcome) -> NDArray:
         """Distance to the boundary, (n_samples,)."""
@@ -124,6 +164,21 @@ Constraint = RateConstraint | Burden
 CONSTRAINTS: dict[str, type[Constraint]] = {
     c.name: c for c in (DemographicParity, EqualizedOdds, EqualOpportunity, Burden)
 }
+
+
+def gaps_of_rates() -> dict[str, type[Constraint]]:
+    """The constraints on rates, by the names of their gaps."""
+    return {c.metric: c for c in CONSTRAINTS.values() if not c.uses_distance}
+
+
+def ratio_of(metric: str) -> str:
+    """Name of the ratio that belongs to a gap between rates."""
+    return metric.removesuffix("_difference") + "_ratio"
+
+
+def constraint_of(measure: str) -> type[Constraint]:
+    """The constraint whose gap, or ratio, a measure is."""
+    return next(c for c in CONSTRAINTS.values() if measure in (c.metric, ratio_of(c.metric)))
 
 
 class Slots:

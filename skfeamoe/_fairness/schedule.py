@@ -151,12 +151,9 @@ class ScheduleMonitor:
             return weights
         others = np.arange(self.n_groups) != privileged
         for s, owner in enumerate(asked.slots.owners):
-            strength = self.multipliers[s]
-            if owner.uses_distance:
-                weights[s, self.negative, others] = strength[others]
-                continue
-            weights[s, self.negative, others] = -strength[others]
-            weights[s, self.positive, privileged] = strength[privileged]
+            negative, positive = owner.pushed
+            weights[s, self.negative, others] = negative * self.multipliers[s, others]
+            weights[s, self.positive, privileged] = positive * self.multipliers[s, privileged]
         return weights
 
     def slopes(

@@ -12,17 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from skfeamoe._fairness.constraints import gaps_of_rates
 from skfeamoe._groups import encode_groups
 from skfeamoe._optional import optional
 from skfeamoe.streaming import StreamMonitor, _tally
 
 PURPOSE = "skfeamoe.distributed"
 BASE = "base_value"
-GAPS = (
-    "demographic_parity_difference",
-    "equalized_odds_difference",
-    "equal_opportunity_difference",
-)
+GAPS = tuple(gaps_of_rates())
 RATES = ("n_rows", "base_rate", "selection_rate", "true_positive_rate", "false_positive_rate")
 ALARMS = {"row": "int64", "cause": "object", "group": "object", "change": "object"}
 

@@ -13,16 +13,12 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
 
+from skfeamoe._fairness.constraints import CONSTRAINTS, gaps_of_rates
 from skfeamoe._optional import optional
 from skfeamoe.inspection._style import INK, MARKERS, QUIET, SERIES, pyplot, tidy
 
 BOUNDS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
 Z95 = 1.96
-LABELS = {
-    "demographic_parity": "demographic parity difference",
-    "equalized_odds": "equalized odds difference",
-    "equal_opportunity": "equal opportunity difference",
-}
 
 
 class FrontierDisplay:
@@ -112,7 +108,7 @@ class FrontierDisplay:
         constraint = _chosen(estimator, constraint)
         found = estimator.frontier(bounds, X, y, sensitive_features)
         table = found[["bound", "accuracy"]].assign(
-            difference=found[f"{constraint}_difference"],
+            difference=found[CONSTRAINTS[constraint].metric],
             standard_error=found[f"{constraint}_standard_error"],
         )
         tables = {name or type(estimator).__name__: table, **(rivals or {})}
@@ -214,7 +210,9 @@ class FrontierDisplay:
             )
             if i == 0 and "bound" in table:
                 self._name_bounds(ax, table)
-        ax.set_xlabel(f"{LABELS.get(self.constraint, self.constraint)} (bars: 95 % intervals)")
+        kind = CONSTRAINTS.get(self.constraint)
+        what = f"{kind.title} difference" if kind else self.constraint
+        ax.set_xlabel(f"{what} (bars: 95 % intervals)")
         ax.set_ylabel("accuracy")
         ax.set_title("What a narrower bound costs", loc="left", color=INK)
         ax.set_xlim(left=0.0)
@@ -250,7 +248,8 @@ def _chosen(estimator, constraint: str | None) -> str:
     names = [names] if isinstance(names, str) else list(names or ())
     if constraint is None and names:
         constraint = names[0]
-    if constraint not in names or constraint not in LABELS:
+    of_rates = {kind.name for kind in gaps_of_rates().values()}
+    if constraint not in names or constraint not in of_rates:
         raise ValueError(
             f"constraint must be one of the estimator's constraints {names} on rates, got "
             f"{constraint!r}"
@@ -267,7 +266,7 @@ def _point(estimator, X, y, groups, parts, bound: float, constraint: str) -> dic
     decided = model.predict(_safe_indexing(X, test))
     favorable = getattr(estimator, "favorable_label", None)
     favorable = model.classes_[-1] if favorable is None else favorable
-    measure = getattr(fairlearn.metrics, f"{constraint}_difference")
+    measure = getattr(fairlearn.metrics, CONSTRAINTS[constraint].metric)
     gap = measure(
         (y[test] == favorable).astype(int),
         (decided == favorable).astype(int),

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._fairness.constraints import CONSTRAINTS, MEAN_OF_EVENT, ratio_of
 from skfeamoe.inspection._style import INK, QUIET
 
 MEASURE_NAMES = {
@@ -18,23 +19,12 @@ MEASURE_NAMES = {
     "ks_statistic": "KS statistic",
     "calibration_error": "calibration error",
     "roc_auc": "area under ROC curve",
-    "demographic_parity_difference": "demographic-parity gap",
-    "equalized_odds_difference": "equalized-odds gap",
-    "equal_opportunity_difference": "equal-opportunity gap",
-    "burden_difference": "burden gap",
-    "demographic_parity_ratio": "demographic-parity ratio",
-    "equalized_odds_ratio": "equalized-odds ratio",
-    "equal_opportunity_ratio": "equal-opportunity ratio",
 }
-RATE_OF = {
-    "demographic_parity_difference": "selection_rate",
-    "equal_opportunity_difference": "true_positive_rate",
-    "equalized_odds_difference": "true_positive_rate",
-    "burden_difference": "burden",
-    "demographic_parity_ratio": "selection_rate",
-    "equal_opportunity_ratio": "true_positive_rate",
-    "equalized_odds_ratio": "true_positive_rate",
-}
+RATE_OF: dict[str, str] = {}
+for _kind in CONSTRAINTS.values():
+    _words, _rate = _kind.title.replace(" ", "-"), MEAN_OF_EVENT[_kind.events[0]]
+    MEASURE_NAMES |= {_kind.metric: f"{_words} gap", ratio_of(_kind.metric): f"{_words} ratio"}
+    RATE_OF |= {_kind.metric: _rate, ratio_of(_kind.metric): _rate}
 RATE_NAMES = {
     "selection_rate": "selection rate",
     "true_positive_rate": "true positive rate",

@@ -210,7 +210,7 @@ these or None, default="demographic_parity"
 
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
-        "constraints": [StrOptions(set(CONSTRAINTS)), "array-like", tuple, None],
+        "constraints": [StrOptions(CONSTRAINTS.keys()), "array-like", tuple, None],
         "difference_bound": [Real, dict],
         "group_estimator": [HasMethods(["fit", "predict_proba"]), None],
         "prefit": ["boolean"],

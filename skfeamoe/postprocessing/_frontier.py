@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe.postprocessing._held_out import HeldOut
 from skfeamoe.postprocessing._rule import Request, Rule, audit
 
@@ -13,6 +14,6 @@ def frontier_row(held: HeldOut, rule: Rule, request: Request, bound) -> dict:
     found = audit(held, rule, request)
     row = {"bound": bound, "accuracy": found.accuracy}
     for name, gap in found.gaps.items():
-        row[f"{name}_difference"] = gap
+        row[CONSTRAINTS[name].metric] = gap
         row[f"{name}_standard_error"] = found.errors[name]
     return row | {"met": not found.excess}

@@ -15,18 +15,20 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._fairness.constraints import MEAN_OF_EVENT, gaps_of_rates
 from skfeamoe._training.drift.detector import RECENT, Contrast, Detector, update_contrast
 
 ACCURACY = "accuracy"
-GAP_EVENTS = ("selection_rate_gap", "true_positive_rate_gap", "false_positive_rate_gap")
+GAP_EVENTS = tuple(
+    f"{MEAN_OF_EVENT[event]}_gap" for event in ("all", "favorable", "unfavorable")
+)
 """Causes of alarms besides accuracy, and the gaps that they belong to."""
 
-EVENTS_OF = {
+EVENTS_OF: dict[str, tuple[str, ...]] = {
     "accuracy": (ACCURACY,),
-    "demographic_parity_difference": GAP_EVENTS[:1],
-    "equal_opportunity_difference": GAP_EVENTS[1:2],
-    "equalized_odds_difference": GAP_EVENTS[1:],
 }
+for _metric, _kind in gaps_of_rates().items():
+    EVENTS_OF[_metric] = tuple(f"{MEAN_OF_EVENT[event]}_gap" for event in _kind.events)
 """Causes that are watched for the sake of each measure."""
 
 MAX_ALARMS = 1000

@@ -17,10 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._fairness.constraints import CONSTRAINTS
+
 from ._tally import GAPS, OVERALL, RATIOS, Tally, bin_scores
 
 NAMES = (*OVERALL, *GAPS, *RATIOS)
 _OF_SCORE = {"log_loss", "brier_score", "roc_auc", "ks_statistic", "calibration_error"}
+_OF_DISTANCE = {kind.metric for kind in CONSTRAINTS.values() if kind.uses_distance}
 _SCORE_WORDS = ("y_score", "y_prob", "y_proba", "probas_pred")
 
 
@@ -104,7 +107,7 @@ class Measures:
     @property
     def needs(self) -> set[str]:
         """What models are asked for besides labels."""
-        needs = {"distance"} if "burden_difference" in self.named else set()
+        needs = {"distance"} if _OF_DISTANCE & set(self.named) else set()
         if _OF_SCORE & set(self.named) or any(m.of_score for m in self.custom.values()):
             needs.add("score")
         return needs

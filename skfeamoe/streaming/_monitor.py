@@ -7,24 +7,19 @@ from typing import Any, Literal
 
 import numpy as np
 
+from skfeamoe._fairness.constraints import gaps_of_rates, ratio_of
+
 from ._batches import StreamBatch
 from ._evaluator import PrequentialEvaluator
 from ._result import PrequentialResult
+from ._tally import events_of
 
 DECISIONS = "decisions"
 """Name of the watched decisions in the tables."""
 
-OF_DECISIONS = ("demographic_parity_difference", "demographic_parity_ratio")
-METRICS = (
-    "accuracy",
-    "balanced_accuracy",
-    "majority_accuracy",
-    *OF_DECISIONS,
-    "equalized_odds_difference",
-    "equalized_odds_ratio",
-    "equal_opportunity_difference",
-    "equal_opportunity_ratio",
-)
+OF_RATES = tuple(name for gap in gaps_of_rates() for name in (gap, ratio_of(gap)))
+OF_DECISIONS = tuple(name for name in OF_RATES if events_of(name) == ("selection_rate",))
+METRICS = ("accuracy", "balanced_accuracy", "majority_accuracy", *OF_RATES)
 SCORED = ("log_loss", "brier_score", "roc_auc", "ks_statistic", "calibration_error")
 
 LEAST_ROWS, MOST_ROWS = 100, 5_000

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._fairness.constraints import CONSTRAINTS, constraint_of
+
 from ._gaps import compared_groups, gap_of
 from ._tally import GAPS, RATIOS
 from ._verdict import Verdict, judge
@@ -28,7 +30,7 @@ def chosen_gap(result: Any, model: str, measure: str | None) -> str:
     if measure is None:
         constraints = getattr(result.estimators[model], "constraints", None) or ()
         names = [constraints] if isinstance(constraints, str) else list(constraints)
-        wanted = [f"{n}_difference" for n in names if f"{n}_difference" in measured]
+        wanted = [gap for n in names if (gap := CONSTRAINTS[n].metric) in measured]
         measure = (wanted or measured or [GAPS[0]])[0]
     if measure not in measured:
         raise ValueError(
@@ -42,7 +44,7 @@ def bound_of(estimator: Any, measure: str) -> float | None:
     ratio = measure.endswith("_ratio")
     bound = getattr(estimator, "ratio_bound" if ratio else "difference_bound", None)
     if isinstance(bound, Mapping):
-        bound = bound.get(measure.removesuffix("_difference").removesuffix("_ratio"))
+        bound = bound.get(constraint_of(measure).name)
     return None if bound is None else float(bound)
 
 

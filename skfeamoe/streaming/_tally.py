@@ -29,6 +29,14 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
+from skfeamoe._fairness.constraints import (
+    CONSTRAINTS,
+    MEAN_OF_EVENT,
+    constraint_of,
+    gaps_of_rates,
+    ratio_of,
+)
+
 Tally = dict[str, np.ndarray]
 Rows = dict[str, np.ndarray]
 
@@ -38,16 +46,11 @@ _SCORE_UNIT = 1e-3  # scores below this are told apart linearly, above it by rat
 _SCORE_SPAN = 22.0  # arcsinh of the largest score over the unit
 _EPS = float(np.finfo(np.float64).eps)
 
-GAPS = (
-    "demographic_parity_difference",
-    "equalized_odds_difference",
-    "equal_opportunity_difference",
-    "burden_difference",
-)
+GAPS = tuple(constraint.metric for constraint in CONSTRAINTS.values())
 GROUP_COUNTS = ("cells", "counts", "distance", "distance_squares", "reliability")
 """Parts of a tally that have a line for each group."""
 
-RATIOS = ("demographic_parity_ratio", "equalized_odds_ratio", "equal_opportunity_ratio")
+RATIOS = tuple(map(ratio_of, gaps_of_rates()))
 OVERALL = (
     "accuracy",
     "balanced_accuracy",
@@ -237,18 +240,9 @@ def event_rates(tally: Tally) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     }
 
 
-EVENTS_OF = {
-    "demographic_parity": ("selection_rate",),
-    "equalized_odds": ("true_positive_rate", "false_positive_rate"),
-    "equal_opportunity": ("true_positive_rate",),
-    "burden": ("burden",),
-}
-"""Rates that each kind of gap compares; of several the worst counts."""
-
-
 def events_of(measure: str) -> tuple[str, ...]:
-    """Rates that a difference or a ratio compares."""
-    return EVENTS_OF[measure.removesuffix("_difference").removesuffix("_ratio")]
+    """Rates that a difference or a ratio compares; of several the worst counts."""
+    return tuple(MEAN_OF_EVENT[event] for event in constraint_of(measure).events)
 
 
 def group_gaps(

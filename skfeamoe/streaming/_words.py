@@ -7,26 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._fairness.constraints import CONSTRAINTS, gaps_of_rates, ratio_of
 from skfeamoe.inspection._timeline import MEASURE_NAMES
 
 from ._tally import GAPS, RATIOS
 
 GAP_WORDS = {name: MEASURE_NAMES[name] for name in (*GAPS, *RATIOS)}
 GAP_MEANING = {
-    "demographic_parity_difference": "the largest difference between two groups' shares of "
-    "favorable decisions",
-    "equalized_odds_difference": "the largest difference between two groups' shares of "
-    "favorable decisions, among people with the same true label",
-    "equal_opportunity_difference": "the largest difference between two groups' shares of "
-    "favorable decisions, among people whose true label is the favorable one",
-    "burden_difference": "the largest difference between two groups' mean distances to the "
-    "decision boundary, among refused people",
-    "demographic_parity_ratio": "the smallest share of favorable decisions of a group over the "
-    "largest (adverse impact; the four-fifths rule asks for 0.8)",
-    "equalized_odds_ratio": "the smallest share of favorable decisions of a group over the "
-    "largest, among people with the same true label",
-    "equal_opportunity_ratio": "the smallest share of favorable decisions of a group over the "
-    "largest, among people whose true label is the favorable one",
+    kind.metric: f"the largest difference between two groups' {kind.compared}{kind.among}"
+    for kind in CONSTRAINTS.values()
+} | {
+    ratio_of(metric): "the smallest share of favorable decisions of a group over the largest"
+    f"{kind.among}{kind.ratio_note}"
+    for metric, kind in gaps_of_rates().items()
 }
 CAUSE_WORDS = {
     "accuracy": "Accuracy",

@@ -1,0 +1,85 @@
+"""Mutants by hand: ways to break the control of bounds that models survive quietly.
+
+What the control does and why: docs/decisions/offset.md.
+"""
+
+BOUND = "skfeamoe/_fairness/bound.py"
+CASES = "skfeamoe/_fairness/cases.py"
+OFFSET = "skfeamoe/_fairness/offset.py"
+PEOPLE = "skfeamoe/_fairness/people.py"
+
+CONTROLS = (
+    (
+        "aim beyond the bound",
+        BOUND,
+        "asked.limits - MARGIN * errors",
+        "asked.limits + MARGIN * errors",
+    ),
+    (
+        "pay accuracy for noise",
+        BOUND,
+        "np.maximum(NOISE * errors, LEAST_TOLERANCE)",
+        "LEAST_TOLERANCE",
+    ),
+    (
+        "never decide on kept people anew",
+        BOUND,
+        "if n_new >= max(len(self.people) / RESCORES, LEAST_ROWS):",
+        "if not self.solved_at and n_new >= LEAST_ROWS:",
+    ),
+    (
+        "keep everybody for ever",
+        PEOPLE,
+        "late = place < rows_per_group(n_groups)",
+        "late = place >= 0",
+    ),
+    (
+        "never forget a group's share",
+        BOUND,
+        "self.shares * 0.5 ** (n_known / asked.half_life) + counted",
+        "self.shares + counted",
+    ),
+    (
+        "measure cells by the weight of all rows",
+        CASES,
+        "weight = self.rows.weight / np.maximum(total, 1e-300)[group]",
+        "weight = self.rows.weight / max(self.rows.weight.sum(), 1e-300)",
+    ),
+    (
+        "ignore the floor of accuracy",
+        BOUND,
+        "if asked.accuracy_floor <= 0.0 or solution.cost <= most:",
+        "if True:",
+    ),
+    (
+        "no correction by hard decisions",
+        OFFSET,
+        "mean - group_means(slot, smooth, margin)",
+        "0.0 * mean",
+    ),
+    (
+        "solve distances once",
+        BOUND,
+        "for _ in range(DISTANCE_ROUNDS if asked.slots.uses_distance else 1):",
+        "for _ in range(1):",
+    ),
+    (
+        "a step may go as far as it likes",
+        OFFSET,
+        "NEARNESS * float(step @ step)",
+        "0.0 * float(step @ step)",
+    ),
+    (
+        "count wrong people as the accuracy that bounds may cost",
+        BOUND,
+        "accuracy = float(cases.by_person @ (scored.decided == cases.rows.y))",
+        "accuracy = float(cases.by_person @ (scored.decided != cases.rows.y))",
+    ),
+    (
+        "multipliers of the wrong sign",
+        BOUND,
+        "return -self.coef.reshape(-1, self.n_groups)[self.direction_of]",
+        "return self.coef.reshape(-1, self.n_groups)[self.direction_of]",
+    ),
+)
+"""(what it does, module, text, changed text); the text stands in the module once."""

@@ -1,0 +1,301 @@
+"""``python -m tests.mutation.run``: which small changes of the core do the tests see?
+
+Mutants are drawn with cosmic-ray's operators from `ROOMS`, evenly over the places that can be
+changed, and one change at each. Left out is what changes nothing that runs (annotations) or
+what no import survives (any test would see it). Each runs the tests of the core, stopping at
+the first that fails, in a copy of the tree; with ``--oracles`` the golden runs, which see any
+other number, are left out for those that they have killed, which shows what oracles see.
+
+The mutants by hand (`controls.py`) are six ways to break the control of bounds.
+
+Results are written after every mutant, so a run that was stopped goes on where it was.
+Needs ``pip install cosmic-ray`` and a system with fork.
+"""
+
+import argparse
+import ast
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.mutation.controls import CONTROLS
+
+ROOT = Path(__file__).parents[2]
+RESULTS = Path(__file__).with_name("results.json")
+
+ROOMS = ("_fairness", "_training", "_mixture")
+"""Rooms that mutants are drawn from."""
+
+ORDER = (
+    "tests/fairness",
+    "tests/training",
+    "tests/terms/test_linear_terms.py",
+    "tests/test_gradients.py",
+    "tests/golden",
+    "tests/test_mlp.py",
+    "tests/test_mlp_experts.py",
+    "tests/test_training_model.py",
+    "tests/test_capacity.py",
+    "tests/test_looking_back.py",
+    "tests/test_individual_fairness.py",
+    "tests/test_initial_experts.py",
+    "tests/test_drift_growth.py",
+    "tests/test_groups.py",
+    "tests/test_docs.py::test_constants_are_those_of_the_code",
+)
+"""Tests of the core, those that tell most in a second first."""
+
+LEFT_OUT = "not scikit_learn_check and not grid_search and not through_joblib"
+"""Tests of other things that take long."""
+
+OUTDATED_AFTER = 300
+"""Seconds after which a mutant counts as killed: the tests alone take about 60."""
+
+
+def places(code: str) -> dict:
+    """Mutants of a module by place: {(line, column): [(operator, occurrence)]}."""
+    from cosmic_ray import plugins
+    from cosmic_ray.ast import ast_nodes, get_ast
+
+    nodes, found = list(ast_nodes(get_ast(code))), {}
+    for name in plugins.operator_names():
+        if "Variable" in name:  # need names to put in
+            continue
+        operator = plugins.get_operator(name)()
+        starts = [start for node in nodes for start, _ in operator.mutation_positions(node)]
+        for occurrence, start in enumerate(starts):
+            found.setdefault(start, []).append((name, occurrence))
+    return found
+
+
+def mutant(code: str, choices: list, rng: random.Random) -> tuple[str, str]:
+    """One of the mutants of a place that changes what runs: (operator, code), or ("", "")."""
+    from cosmic_ray import plugins
+    from cosmic_ray.mutating import mutate_code
+
+    for name, occurrence in rng.sample(choices, len(choices)):
+        changed = mutate_code(code, plugins.get_operator(name)(), occurrence)
+        if changed is not None and essence(changed) not in (essence(code), None):
+            return name.split("/")[1], changed
+    return "", ""
+
+
+def essence(code: str) -> str | None:
+    """What of a module runs: its tree without annotations and docstrings; None if broken."""
+    try:
+        tree = ast.parse(code)
+    except SyntaxError:
+        return None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Name("Any")
+        for name in ("annotation", "returns"):
+            if hasattr(node, name) and not isinstance(node, ast.AnnAssign):
+                setattr(node, name, None)
+    return ast.dump(tree)
+
+
+def drawn(seed: int):
+    """Mutants in a random order, one for every place: (module, line, operator, code)."""
+    rng = random.Random(seed)
+    codes = {
+        path.relative_to(ROOT).as_posix(): path.read_text()
+        for room in ROOMS
+        for path in sorted((ROOT / "skfeamoe" / room).rglob("*.py"))
+    }
+    everywhere = [
+        (module, place, choices)
+        for module, code in codes.items()
+        for place, choices in sorted(places(code).items())
+    ]
+    rng.shuffle(everywhere)
+    for module, (line, _), choices in everywhere:
+        operator, code = mutant(codes[module], choices, rng)
+        if operator:
+            yield module, line, operator, code
+
+
+def changed_lines(old: str, new: str) -> tuple[str, str]:
+    """The first line that differs, before and after."""
+    for before, after in zip(old.splitlines(), new.splitlines(), strict=False):
+        if before != after:
+            return before.strip(), after.strip()
+    return "", "(lines are missing)"
+
+
+class FirstFailure:
+    """A pytest plugin that keeps the name of the first test that fails."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def pytest_runtest_logreport(self, report) -> None:
+        """Note a failure."""
+        if report.failed and not self.path.exists():
+            self.path.write_text(report.nodeid)
+
+    def pytest_collectreport(self, report) -> None:
+        """Note a module that does not import."""
+        if report.failed and not self.path.exists():
+            self.path.write_text(f"collecting {report.nodeid}")
+
+
+def outcome(tree: Path, tests) -> tuple[str, str, float]:
+    """Run tests in a copy of the tree: ("killed", by which test, seconds) or ("lives", ...)."""
+    note = tree / "first_failure"
+    note.unlink(missing_ok=True)
+    began = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        _run_tests(tree, tests, note)
+    while True:
+        done, status = os.waitpid(child, os.WNOHANG)
+        seconds = time.monotonic() - began
+        if done:
+            break
+        if seconds > OUTDATED_AFTER:
+            os.killpg(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return "killed", "does not come to an end", seconds
+        time.sleep(0.1)
+    if status == 0:
+        return "lives", "", seconds
+    return "killed", note.read_text() if note.exists() else "died", seconds
+
+
+def _run_tests(tree: Path, tests, note: Path) -> None:
+    """In a child process: pytest on the copy, which ends the process."""
+    import pytest
+
+    os.setpgid(0, 0)
+    os.chdir(tree)
+    sys.path[:] = [str(tree), *(p for p in sys.path if p not in ("", str(ROOT)))]
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    for name in [name for name in sys.modules if name.split(".")[0] in ("tests", "skfeamoe")]:
+        del sys.modules[name]
+    known = "ignore::pytest.PytestAssertRewriteWarning"  # of what `warm_up` has imported
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", LEFT_OUT, "-W", known]
+    os._exit(int(pytest.main([*options, *tests], plugins=[FirstFailure(note)])))
+
+
+def imports(tree: Path) -> bool:
+    """Whether the package can be imported at all."""
+    child = os.fork()
+    if child == 0:
+        os.chdir(tree)
+        sys.path[:] = [str(tree), *(p for p in sys.path if p not in ("", str(ROOT)))]
+        try:
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), 2)
+            __import__("skfeamoe._feamoe")
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def copy_of_tree() -> Path:
+    """A copy of the tree that mutants are put into."""
+    tree = Path(tempfile.mkdtemp()) / "tree"
+    left_out = shutil.ignore_patterns(".git", "__pycache__", "_build", "results", ".*_cache")
+    shutil.copytree(ROOT, tree, ignore=left_out)
+    return tree
+
+
+def by_hand():
+    """The mutants by hand: (module, line, what, code)."""
+    for what, module, old, new in CONTROLS:
+        code = (ROOT / module).read_text()
+        assert code.count(old) == 1, f"{module} has not once:\n{old}"
+        line = code[: code.index(old)].count("\n") + 1
+        yield module, line, what, code.replace(old, new)
+
+
+def run_all(mutants, n_wanted: int, results: list, save) -> None:
+    """Run mutants until there are enough, the ones that have been run aside."""
+    known = {(r["module"], r["line"], r["operator"], r["after"]) for r in results}
+    tree = copy_of_tree()
+    n = 0
+    for module, line, operator, code in mutants:
+        if n == n_wanted:
+            break
+        before, after = changed_lines((ROOT / module).read_text(), code)
+        if (module, line, operator, after) in known:
+            n += 1
+            continue
+        (tree / module).write_text(code)
+        if imports(tree):
+            n += 1
+            state, by, seconds = outcome(tree, ORDER)
+            results.append(
+                {"module": module, "line": line, "operator": operator, "before": before}
+                | {"after": after, "outcome": state, "by": by}
+            )
+            save()
+            print(f"{n:3} {state:6} {seconds:5.0f} s {module}:{line} {after}  {by}", flush=True)
+        (tree / module).write_text((ROOT / module).read_text())
+    shutil.rmtree(tree.parent)
+
+
+def warm_up() -> None:
+    """Import what every mutant needs, so that its process begins with it."""
+    sys.dont_write_bytecode = True
+    for name in ("numpy", "scipy.stats", "sklearn.utils.estimator_checks", "pandas", "pytest"):
+        __import__(name)
+    for name in (
+        "river.drift",
+        "hypothesis",
+        "joblib",
+        "skops.io",
+        "fairlearn.metrics",
+        "shap",
+    ):
+        try:
+            __import__(name)
+        except ImportError:
+            continue
+
+
+def main() -> None:
+    """Run the mutants and say how many live."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--mutants", type=int, default=200, help="how many to draw")
+    parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--again", action="store_true", help="run only those that lived")
+    arguments = parser.parse_args()
+    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    warm_up()
+    if arguments.again:
+        for name in stored:
+            stored[name] = [r for r in stored[name] if r["outcome"] != "lives"]
+    tree = copy_of_tree()
+    state, by, seconds = outcome(tree, ORDER)
+    shutil.rmtree(tree.parent)
+    if state != "lives":
+        parser.exit(1, f"without a mutant {by} fails already\n")
+    print(f"the tests take {seconds:.0f} s", flush=True)
+    draws = {"by hand": (by_hand(), len(CONTROLS))}
+    draws["drawn"] = (drawn(arguments.seed), arguments.mutants)
+    for name, (mutants, n_wanted) in draws.items():
+        results = stored.setdefault(name, [])
+        run_all(
+            mutants,
+            n_wanted,
+            results,
+            lambda: RESULTS.write_text(json.dumps(stored, indent=1) + "\n"),
+        )
+        killed = [r for r in results if r["outcome"] == "killed"]
+        golden = sum(r["by"].startswith("tests/golden") for r in killed)
+        print(f"{name}: {len(killed)} of {len(results)} killed, {golden} by golden runs alone")
+
+
+if __name__ == "__main__":
+    main()
