@@ -1,39 +1,22 @@
 """FEAMOEClassifier: parameters, documentation and public methods."""
 
-from functools import partial
 from inspect import signature
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_is_fitted
 
-from skfeamoe._explanation import explain_estimator
-from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
-from skfeamoe._fairness.monitors import make_monitor
-from skfeamoe._groups import check_group_sizes, encode_groups
+from skfeamoe._explaining import ExplainingMixin
+from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe._learning import LearningClassifier
 from skfeamoe._mixture.experts import EXPERTS
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.mlp import ACTIVATIONS
 from skfeamoe._mixture.optimizers import OPTIMIZERS
 from skfeamoe._parameters import (
     build_settings,
-    check_design,
     check_enough_to_fit,
-    constraint_names,
-    design,
-    fingerprint,
-    first_layout,
-    first_terms,
-    fitted_experts,
-    is_unchanged,
 )
-from skfeamoe._predicting import MixtureClassifier
-from skfeamoe._rows import Rows
-from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms
 from skfeamoe._terms.table import TableEncoder
 from skfeamoe._told import (
     PassCallbacks,
@@ -48,8 +31,6 @@ from skfeamoe._training.model import Model
 from skfeamoe._training.settings import (
     CONTROLS,
     GROWTH,
-    STREAM_DEFAULTS,
-    Settings,
     fit_defaults,
     passes_for,
 )
@@ -57,12 +38,6 @@ from skfeamoe._training.trainer import Passes, train_stream
 from skfeamoe._validation import (
     Interval,
     StrOptions,
-    check_favorable,
-    check_features,
-    check_target,
-    check_weight,
-    encode_target,
-    has_holes,
     unchanged_on_error,
     validate_parameters,
 )
@@ -71,7 +46,7 @@ PATIENCE_ROWS = 1000
 """Rows of a stream after which a constraint that compares no groups is reported."""
 
 
-class FEAMOEClassifier(CallbackSupportMixin, MixtureClassifier):
+class FEAMOEClassifier(CallbackSupportMixin, ExplainingMixin, LearningClassifier):
     """Fair, explainable and adaptive mixture of experts.
 
     A mixture of logistic experts, or small networks, with a softmax gate that learns in one
@@ -380,13 +355,6 @@ and (n_experts, n_outputs)
     4
     """
 
-    _model: Model
-    _cache: dict
-    _design: dict
-    _warned_inactive: bool
-    _told_far: list[int]
-    _episodes: list[str]
-
     # Sensitive features are what this estimator is about: routing passes them on without
     # a call to set_fit_request.
     __metadata_request__fit = {"sensitive_features": True}
@@ -634,109 +602,6 @@ default=None
         self._episodes = warn_in_stream(self, model, self._episodes, before)
         return self
 
-    def _start(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
-        """Check the first input and lay out an untrained model."""
-        slots = Slots(constraint_names(self))
-        X, columns = check_features(
-            self, X, reset=True, sensitive_columns=self.sensitive_columns
-        )
-        y = check_target(y, X.shape[0])
-        self.classes_ = unique_labels(y if classes is None else classes)
-        if classes is not None and len(self.classes_) < 2:
-            raise ValueError(f"classes must have at least two labels, got {classes!r}")
-        self._favorable = check_favorable(self.favorable_label, self.classes_)
-        self._design = design(self)
-        self._cache = {"parameters": fingerprint(self)}
-        self._n_core_features = X.shape[1]
-        self._warned_inactive = False
-        self._told_far = []
-        self._episodes = []
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        model = Model.start(
-            first_layout(self, X.shape[1]),
-            partial(
-                make_monitor,
-                self.control,
-                slots,
-                self._favorable,
-                sparse=hasattr(X, "tocsr"),
-            ),
-            favorable=self._favorable,
-            seed=seed,
-            terms=first_terms(self, X),
-            sparse=hasattr(X, "tocsr"),
-            background_size=int(self.background_size),
-        )
-        rows = self._rows(
-            model,
-            X,
-            y,
-            columns,
-            sensitive_features,
-            sample_weight,
-            all_rows=classes is None,
-        )
-        if self.initial_experts is not None:
-            model.start_from(fitted_experts(self, model.terms), rows.X, rows.weight)
-        return model, rows
-
-    def _continue(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
-        """Check further input against what is known; a copy of the model to train."""
-        cache = vars(self).get("_cache")
-        if cache is None or not is_unchanged(self, cache["parameters"]):
-            validate_parameters(self)  # which scikit-learn does not do in mid-stream
-            check_design(self, self._design)
-            self._cache = {"parameters": fingerprint(self)}
-        if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
-            raise ValueError(
-                f"`classes={classes!r}` is not the same as on last call to partial_fit, "
-                f"was: {self.classes_!r}"
-            )
-        X, columns = check_features(
-            self, X, reset=False, sensitive_columns=self.sensitive_columns, learn=True
-        )
-        y = check_target(y, X.shape[0], self.classes_)
-        model = self._model.copy()
-        if isinstance(model.terms, LinearTerms | RawTerms) and has_holes(X):
-            model.terms = ColumnTerms.around(model.terms)
-        return model, self._rows(model, X, y, columns, sensitive_features, sample_weight)
-
-    def _rows(
-        self, model, X, y, columns, sensitive_features, sample_weight, *, all_rows=False
-    ) -> Rows:
-        """Codes, groups and weights of checked rows; the model takes new groups in."""
-        n_samples = X.shape[0]
-        if self.sensitive_columns is not None:
-            if sensitive_features is not None:
-                raise ValueError(
-                    "sensitive_features was passed although sensitive_columns="
-                    f"{self.sensitive_columns!r} says where they are in X; give one of the two"
-                )
-            if columns is None:
-                raise ValueError(
-                    f"X must have the sensitive_columns {self.sensitive_columns!r} to learn; "
-                    "they may be left out only to predict"
-                )
-            sensitive_features = dict(enumerate(columns))
-        groups = np.full(n_samples, -1, dtype=np.intp)
-        if sensitive_features is not None:
-            groups, labels = encode_groups(sensitive_features, n_samples, model.groups)
-            n_known = int(np.count_nonzero(groups >= 0))
-            n_seen = model.clock.n_samples_seen
-            check_group_sizes(labels[len(model.groups) :], n_known, all_rows=all_rows)
-            check_group_sizes(labels, n_known + n_seen, all_rows=all_rows)
-            model.add_groups(labels, cells=bool(self._design["constraints"]))
-        weight = check_weight(sample_weight, X)
-        return Rows(X, encode_target(y, self.classes_), groups, weight)
-
-    def _stream_settings(self, model: Model) -> Settings:
-        """Settings of `partial_fit`, made anew only when something they rest on changes."""
-        made_for, settings = self._cache.get("settings", (None, None))
-        if settings is None or made_for != len(model.groups):
-            settings = build_settings(self, STREAM_DEFAULTS, model.groups)
-            self._cache = {**self._cache, "settings": (len(model.groups), settings)}
-        return settings
-
     def __getstate__(self):
         """Parameters and plain data; what is made of parameters is left out."""
         state = {k: v for k, v in super().__getstate__().items() if k != "_cache"}
@@ -760,144 +625,3 @@ default=None
         parameters = signature(type(self)).parameters.values()
         since = {p.name: p.default for p in parameters if p.default is not p.empty}
         super().__setstate__({**since, **state})  # files may be older than a parameter
-
-    def explain(
-        self,
-        X,
-        *,
-        game="interventional",
-        output="probability",
-        method="auto",
-        background=None,
-        feature_groups=None,
-        max_evals=None,
-        tol=None,
-        decompose=False,
-        engine="numpy",
-        random_state=None,
-    ):
-        """Shapley values of the mixture: what each feature adds to f(x).
-
-        A value says how much knowing a person's feature moves the output, from its mean
-        over the background to f(x), averaged over all orders in which the features may
-        become known. Values and base value sum to the output exactly.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
-            Rows to explain. `sensitive_columns` are no features and get no value. Of sparse
-            rows with more than 10,000 columns only those get one that are not 0 in some row of
-            `X` or of the background; all others are exactly 0.
-
-        game : {"interventional", "gate_frozen_margin", "gate_frozen_probability"}, \
-default="interventional"
-            What is explained:
-
-            - ``"interventional"``: the mixture f. Experts and routing get credit;
-            - ``"gate_frozen_margin"``: the experts' log-odds under the gate of the explained
-              row, whatever `output` says. The published Theorem 1: very fast, and *not* the
-              Shapley values of f, since routing gets no credit. Its base values differ from
-              row to row;
-            - ``"gate_frozen_probability"``: the same with the experts' probabilities.
-
-        output : {"probability", "log_odds"}, default="probability"
-            The scale of the output. With more than two classes the log-odds of a class are
-            against all others together.
-
-        method : {"auto", "exact", "permutation"}, default="auto"
-            ``"auto"`` enumerates all coalitions of a row where that takes at most
-            `max_evals` evaluations, and samples permutations elsewhere. ``"exact"`` is
-            possible while at most 20 players differ between a row and a background row.
-
-        background : {array-like, sparse matrix, DataFrame} of shape \
-(n_background, n_features), default=None
-            Rows that stand in for unknown features. None takes the rows that the model kept
-            (`background_`). A small background is the largest source of error: values for
-            100 rows are 10 % away from those for thousands.
-
-        feature_groups : mapping of str to column(s), "onehot" or None, default=None
-            Columns, by name or by number in `X`, that enter together as one player; all
-            others remain players of their own. Adding up the values of columns afterwards
-            is not the same. ``"onehot"`` finds the columns of each category from the names
-            that OneHotEncoder and ColumnTransformer give and from the background.
-
-        max_evals : int, default=None
-            Evaluations of the mixture that one row may take. None: 4,096 per background row
-            as the limit for enumeration and `tol`; four rounds of permutations otherwise.
-
-        tol : float, default=None
-            Sample until a row's standard error, relative to its values (L2 norms over
-            features), is at most `tol`, or `max_evals` is spent.
-
-        decompose : bool, default=False
-            Give every feature two values, "<feature> (expert)" and "<feature> (routing)":
-            what it changes within the experts, and by moving the row between them. First
-            all expert parts, then all routing parts; a feature's two parts sum to its
-            value. ``game="interventional"`` only.
-
-        engine : {"numpy", "numba"}, default="numpy"
-            ``"numba"`` samples permutations in compiled loops: the same values up to
-            rounding in about half the time, after three seconds of compilation in every
-            process. Nothing changes where a row is exact or with ``decompose=True``.
-
-        random_state : int, RandomState instance, Generator or None, default=None
-            Order of the sampled permutations.
-
-        Returns
-        -------
-        explanation : :class:`shap.Explanation`
-            For two classes of the output of ``classes_[1]``: ``values`` of shape (n_samples,
-            n_players) and ``base_values`` of shape (n_samples,). For more, of every class:
-            (n_samples, n_players, n_classes) and (n_samples, n_classes). ``error_std`` is
-            the standard error of ``values`` for the given background; None where all are
-            exact. ``data`` has the value of a column, or the position of the active column
-            in its group (-1: none); ``display_data`` has names in place of positions.
-
-        Raises
-        ------
-        ValueError
-            If an argument is invalid, or `method` is "exact" and too many players differ.
-
-        See Also
-        --------
-        skfeamoe.inspection.DecisionDisplay : One person's explanation with its routing.
-        skfeamoe.inspection.explain_gap : Which features drive the gap between groups.
-
-        References
-        ----------
-        L. S. Shapley (1953), "A value for n-person games"; D. Janzing, L. Minorics and
-        P. Bloebaum (2020), "Feature relevance quantification in explainable AI: A causal
-        problem", AISTATS, for the interventional game; G. Owen (1977), "Values of games
-        with a priori unions", for the two parts; J. Castro, D. Gomez and J. Tejada (2009),
-        "Polynomial calculation of the Shapley value based on sampling".
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from skfeamoe import FEAMOEClassifier
-        >>> from skfeamoe.datasets import make_credit_stream
-        >>> stream = make_credit_stream(2_000, drift=None, random_state=0)
-        >>> model = FEAMOEClassifier(constraints=None, random_state=0)
-        >>> model = model.fit(stream.data, stream.target)
-        >>> explanation = model.explain(stream.data[:5])
-        >>> explanation.values.shape
-        (5, 8)
-        >>> sums = explanation.base_values + explanation.values.sum(axis=1)
-        >>> bool(np.allclose(sums, model.predict_proba(stream.data[:5])[:, 1]))
-        True
-        """
-        check_is_fitted(self)
-        return explain_estimator(
-            self,
-            X,
-            game=game,
-            output=output,
-            method=method,
-            background=background,
-            feature_groups=feature_groups,
-            max_evals=max_evals,
-            tol=tol,
-            decompose=decompose,
-            engine=engine,
-            random_state=random_state,
-        )
