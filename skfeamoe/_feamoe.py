@@ -6,6 +6,7 @@ from numbers import Integral, Real
 from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 
+from skfeamoe._bins import SensitiveBins
 from skfeamoe._explaining import ExplainingMixin
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._learning import LearningClassifier
@@ -211,6 +212,12 @@ default="from_dtype"
         The group that ``control="schedule"`` takes favor from. None means the group with
         the highest rate of favorable labels.
 
+    sensitive_bins : int, array-like of float, or mapping of column to these, default=None
+        How numbers among the sensitive features become groups: at these edges, or at as many
+        quantiles of the first rows, which in a stream take 20 rows a bin. With several
+        sensitive columns, a mapping by name (by number where there are no names) of those to
+        cut. `sensitive_groups` tells the groups of people.
+
     sensitive_columns : str, int or list of these, default=None
         Columns of `X` that hold the sensitive attributes. They are read, never used as
         features, and may be missing from `X` when predicting. A way to use the classifier
@@ -396,6 +403,7 @@ and (n_experts, n_outputs)
         "half_life": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "favorable_label": "no_validation",
         "privileged_group": "no_validation",
+        "sensitive_bins": [Integral, "array-like", tuple, dict, None],
         "sensitive_columns": [str, Integral, "array-like", tuple, None],
         "background_size": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
@@ -436,6 +444,7 @@ and (n_experts, n_outputs)
         class_weight=None,
         favorable_label=None,
         privileged_group=None,
+        sensitive_bins=None,
         sensitive_columns=None,
         background_size=1000,
         random_state=None,
@@ -472,6 +481,7 @@ and (n_experts, n_outputs)
         self.class_weight = class_weight
         self.favorable_label = favorable_label
         self.privileged_group = privileged_group
+        self.sensitive_bins = sensitive_bins
         self.sensitive_columns = sensitive_columns
         self.background_size = background_size
         self.random_state = random_state
@@ -609,6 +619,8 @@ default=None
             state["_model"] = self._model.to_dict()
         if self._table is not None:
             state["_table"] = self._table.to_dict()
+        if self._bins is not None:
+            state["_bins"] = self._bins.to_dict()
         return state
 
     def __setstate__(self, state):
@@ -622,6 +634,8 @@ default=None
             state = {**state, "_model": Model.from_dict(state["_model"])}
         if state.get("_table") is not None:
             state = {**state, "_table": TableEncoder.from_dict(state["_table"])}
+        if state.get("_bins") is not None:
+            state = {**state, "_bins": SensitiveBins(**state["_bins"])}
         parameters = signature(type(self)).parameters.values()
         since = {p.name: p.default for p in parameters if p.default is not p.empty}
         super().__setstate__({**since, **state})  # files may be older than a parameter

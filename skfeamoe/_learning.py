@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import unique_labels
 
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.monitors import make_monitor
-from skfeamoe._groups import check_group_sizes, encode_groups
+from skfeamoe._groups import bins_of, check_group_sizes, encode_groups
 from skfeamoe._parameters import (
     build_settings,
     check_design,
@@ -33,6 +33,7 @@ from skfeamoe._validation import (
     check_weight,
     encode_target,
     has_holes,
+    sensitive_names,
     validate_parameters,
 )
 
@@ -63,6 +64,7 @@ class LearningClassifier(MixtureClassifier):
             raise ValueError(f"classes must have at least two labels, got {classes!r}")
         self._favorable = check_favorable(self.favorable_label, self.classes_)
         self._design = design(self)
+        self._bins = None
         self._cache = {"parameters": fingerprint(self)}
         self._n_core_features = X.shape[1]
         self._warned_inactive = False
@@ -134,10 +136,14 @@ class LearningClassifier(MixtureClassifier):
                     f"X must have the sensitive_columns {self.sensitive_columns!r} to learn; "
                     "they may be left out only to predict"
                 )
-            sensitive_features = dict(enumerate(columns))
+            sensitive_features = dict(zip(sensitive_names(self), columns, strict=True))
         groups = np.full(n_samples, -1, dtype=np.intp)
         if sensitive_features is not None:
-            groups, labels = encode_groups(sensitive_features, n_samples, model.groups)
+            if self.sensitive_bins is not None and self._bins is None:
+                self._bins = bins_of(sensitive_features, self.sensitive_bins)
+            groups, labels = encode_groups(
+                sensitive_features, n_samples, model.groups, bins=self._bins
+            )
             n_known = int(np.count_nonzero(groups >= 0))
             n_seen = model.clock.n_samples_seen
             check_group_sizes(labels[len(model.groups) :], n_known, all_rows=all_rows)

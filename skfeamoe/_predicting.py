@@ -4,9 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._bins import SensitiveBins
 from skfeamoe._classifier import GatedClassifier
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
+from skfeamoe._groups import encode_groups
 from skfeamoe._mixture.experts import kind_of, moved
 from skfeamoe._mixture.forward import Shift, forward, mixture_log_proba, mixture_proba
 from skfeamoe._mixture.layout import Layout
@@ -30,6 +32,7 @@ class MixtureClassifier(GatedClassifier):
 
     _model: Model
     _table: TableEncoder | None = None
+    _bins: SensitiveBins | None = None
     _design: dict
     _favorable: int
 
@@ -123,6 +126,41 @@ class MixtureClassifier(GatedClassifier):
                 fwd, Z, params, favorable, layout, model.terms, model.shift
             ),
         )
+
+    def sensitive_groups(self, sensitive_features):
+        """The group of every person, as the classifier understands sensitive features.
+
+        Values of several columns are joined, and numbers cut by `sensitive_bins`: what metrics
+        need to measure the same groups.
+
+        Parameters
+        ----------
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Sensitive features like those it learned from.
+
+        Returns
+        -------
+        groups : ndarray of str or None of shape (n_samples,)
+            Names as in `groups_`, or of groups it has not seen; None where a value is missing.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skfeamoe import FEAMOEClassifier
+        >>> rng = np.random.default_rng(0)
+        >>> age, X = rng.integers(18, 90, 500), rng.normal(size=(500, 3))
+        >>> y = (X[:, 0] + 0.02 * age + rng.normal(size=500) > 1.0).astype(int)
+        >>> model = FEAMOEClassifier(sensitive_bins=[30, 60], random_state=0)
+        >>> model.fit(X, y, sensitive_features=age).sensitive_groups([25, 30, 71]).tolist()
+        ['below 30', '30 to 60', '60 and above']
+        """
+        check_is_fitted(self)
+        if not hasattr(sensitive_features, "shape"):
+            sensitive_features = np.array(list(sensitive_features), dtype=object)
+        codes, labels = encode_groups(
+            sensitive_features, len(sensitive_features), [], bins=self._bins
+        )
+        return np.array([*labels, None], dtype=object)[codes]
 
     def _map(self, X, read):
         """Apply ``read`` to passes over X and its terms, a bounded number of rows at a time."""

@@ -319,6 +319,14 @@ def numbers_of_features(estimator, name: str) -> NDArray:
     return np.array([features.index(column) for column in columns], dtype=np.intp)
 
 
+def sensitive_names(estimator) -> list:
+    """Names of the sensitive columns of X in their order, their numbers if they have none."""
+    names = getattr(estimator, "feature_names_in_", None)
+    asked = estimator.sensitive_columns
+    numbers = _column_numbers(asked, names, estimator.n_features_in_)
+    return [j if names is None else names[j] for j in numbers]
+
+
 def _lacks_sensitive_columns(estimator, X, names) -> bool:
     """Whether X for prediction comes without the sensitive columns."""
     shape = getattr(X, "shape", None) or np.shape(X)
