@@ -207,9 +207,10 @@ def warn_in_stream(
     monitor = model.monitor
     if not isinstance(monitor, BoundMonitor):
         return []
-    measured_anew = before is None or monitor.measured is not before.monitor.measured
+    former = None if before is None else before.monitor
+    same = isinstance(former, BoundMonitor) and monitor.measured is former.measured
     waiting = monitor.people.n_seen > monitor.known_at
-    if not (measured_anew or waiting):
+    if same and not waiting:
         return [name for name in episodes if name != "lapsed"]
     if not monitor.measured.is_comparable():
         return []
