@@ -148,7 +148,7 @@ def texts_of(column: list, name: str) -> list[str | None]:
                 f"{name} must hold plain values such as text or numbers, got {value!r} of "
                 f"type {type(value).__name__}; rows of several columns need one length"
             ) from None
-        if text is None and not _is_missing(value):
+        if text is None and not is_missing(value):
             text = cache[value.__class__, value] = _text(value)
         texts.append(text)
     return texts
@@ -172,7 +172,7 @@ def group_name(parts: Sequence[str]) -> str:
     return SEPARATOR.join(part.replace("&", "&&") for part in parts)
 
 
-def _is_missing(value) -> bool:
+def is_missing(value) -> bool:
     """Whether a scalar is None, NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True

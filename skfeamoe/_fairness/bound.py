@@ -130,6 +130,11 @@ class BoundMonitor:
         return len(self.shares)
 
     @property
+    def n_seen(self) -> int:
+        """Rows of the stream, with and without labels."""
+        return self.people.n_seen
+
+    @property
     def is_active(self) -> bool:
         """Whether there are cells to measure."""
         return self.n_slots * self.n_groups > 0

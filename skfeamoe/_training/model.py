@@ -139,6 +139,11 @@ class Model:
         self.terms.hold(FITTED_ROWS)
         self.ensemble = Ensemble.of_fitted(self.ensemble.layout, experts, self.terms.unfold)
 
+    @property
+    def n_people(self) -> int:
+        """Rows seen so far, with and without labels, as far as they were counted."""
+        return max(self.clock.n_samples_seen, self.monitor.n_seen)
+
     def learn_terms(self, X, weight: NDArray) -> None:
         """Let the terms learn from rows of X; what rests on them moves with them."""
         carry = self.terms.update(X, weight)

@@ -99,7 +99,8 @@ def share_of_labels(rows: Rows) -> float:
     """How much labels weigh for every person: what penalties are scaled by to stay in step."""
     if rows.is_plain:
         return 1.0
-    return float(rows.label_weight.sum() / max(rows.weight.sum(), 1e-300))
+    people = float(rows.weight.sum())
+    return float(rows.label_weight.sum()) / people if people else 0.0
 
 
 def _individual_gradient(
