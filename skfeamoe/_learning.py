@@ -28,7 +28,6 @@ from skfeamoe._parameters import (
 )
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._rows import Rows
-from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms
 from skfeamoe._training.model import Model
 from skfeamoe._training.settings import STREAM_DEFAULTS, Settings
 from skfeamoe._training.trainer import train_stream
@@ -129,8 +128,8 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         )
         labels = read_labels(y, X.shape[0], self.unlabeled, self.classes_)
         model = self._model.copy()
-        if isinstance(model.terms, LinearTerms | RawTerms) and has_holes(X):
-            model.terms = ColumnTerms.around(model.terms)
+        if has_holes(X):
+            model.let_values_miss()
         given = sensitive_features, sample_weight, propensity
         return model, self._rows(model, X, labels, columns, *given)
 

@@ -109,7 +109,7 @@ def _individual_gradient(
     """Count the unfair rows of a batch; the gradient of their penalty."""
     other = counterfactual_rows(rows.X, learning.counterfactual_columns, model.terms)
     unfair = unfair_rows(model, rows.X, other)
-    model.clock.unfair_since_growth += int(np.count_nonzero(unfair & (rows.weight > 0)))
+    model.clock.count_unfair(int(np.count_nonzero(unfair & (rows.weight > 0))))
     weight = learning.individual_penalty * share_of_labels(rows) * unfair * rows.weight
     return penalty_gradient(
         model.ensemble, model.prior, fwd, rows.X, other, weight, fairness.favorable
