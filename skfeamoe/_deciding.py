@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skfeamoe._feedback import EXPLORE, Decisions, Exploration, Waiting, uniforms
 from skfeamoe._labels import Labels, read_labels
 from skfeamoe._rows import Rows
-from skfeamoe._validation import unchanged_on_error
+from skfeamoe._validation import drafted
 
 
 class DecidingMixin:
@@ -111,25 +111,25 @@ default=None
         """
         check_is_fitted(self)
         rate = check_exploration(exploration, explore)
-        with unchanged_on_error(self):
-            labels, closeness = self._looked_at(X)
-            refused = labels != self._favorable_class()
+        with drafted(self) as draft:
+            labels, closeness = draft._looked_at(X)
+            refused = labels != draft._favorable_class()
             propensity = np.ones(len(labels))
             if rate and refused.any():
-                policy = self._exploration(rate, explore)
+                policy = draft._exploration(rate, explore)
                 propensity[refused] = policy.chances(closeness[refused])
             elif refused.any():
                 propensity[refused] = 0.0
-            waiting = Waiting() if self._waiting is None else self._waiting.copy()
-            draws = uniforms(self._lottery_seed(), waiting.n_decided, len(labels))
+            waiting = Waiting() if draft._waiting is None else draft._waiting.copy()
+            draws = uniforms(draft._lottery_seed(), waiting.n_decided, len(labels))
             granted = draws < propensity
-            labels = np.where(granted, self._favorable_class(), labels)
+            labels = np.where(granted, draft._favorable_class(), labels)
             ids, n_gone = waiting.count(len(labels)), 0
             if wait:
-                rows = self._meet(X, sensitive_features, sample_weight).take(granted)
+                rows = draft._meet(X, sensitive_features, sample_weight).take(granted)
                 chances = propensity[granted]
-                n_gone = waiting.add(rows, ids[granted], chances, int(self.waiting_size))
-            self._waiting = waiting
+                n_gone = waiting.add(rows, ids[granted], chances, int(draft.waiting_size))
+            draft._waiting = waiting
         if n_gone:
             warnings.warn(
                 f"{n_gone} people who waited longest for their outcome had to go, "
@@ -167,15 +167,15 @@ default=None
         ids = check_array(ids, ensure_2d=False, dtype=np.int64, ensure_min_samples=0).ravel()
         if not len(ids):
             return self
-        with unchanged_on_error(self):
-            waiting = Waiting() if self._waiting is None else self._waiting.copy()
+        with drafted(self) as draft:
+            waiting = Waiting() if draft._waiting is None else draft._waiting.copy()
             rows, propensity = waiting.take(ids)
-            labels = read_labels(y, len(ids), self.unlabeled, self.classes_)
+            labels = read_labels(y, len(ids), draft.unlabeled, draft.classes_)
             known = slice(None) if labels.known is None else labels.known
             if len(labels.values):
                 labels = Labels(labels.values, None)
-                self._hear(rows.take(known), labels, propensity[known])
-            self._waiting = waiting
+                draft._hear(rows.take(known), labels, propensity[known])
+            draft._waiting = waiting
         return self
 
     @property

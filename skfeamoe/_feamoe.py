@@ -22,6 +22,7 @@ from skfeamoe._parameters import (
 from skfeamoe._terms.table import TableEncoder
 from skfeamoe._told import (
     PassCallbacks,
+    Told,
     warn_if_inactive,
     warn_if_shuffled,
     warn_if_unmet,
@@ -40,7 +41,7 @@ from skfeamoe._training.trainer import Passes
 from skfeamoe._validation import (
     Interval,
     StrOptions,
-    unchanged_on_error,
+    drafted,
     validate_parameters,
 )
 
@@ -567,24 +568,31 @@ default=None
         UserWarning
             With ``growth="drift"``: passes are shuffled, so there is no drift to see.
         """
-        with unchanged_on_error(self):
-            given = sensitive_features, sample_weight, propensity
-            model, rows = self._start(X, y, None, *given)
+        told, given = Told(), (sensitive_features, sample_weight, propensity)
+        with drafted(self) as draft:
+            model, rows = draft._start(X, y, None, *given)
             codes = rows.labeled().y
             check_enough_to_fit(rows)
-            settings = build_settings(self, fit_defaults(len(codes)), model.groups, codes)
+            settings = build_settings(draft, fit_defaults(len(codes)), model.groups, codes)
             n_passes = passes_for(len(codes)) if self.max_iter == "auto" else self.max_iter
             passes = Passes(model, settings, rows, n_passes)
             callbacks = PassCallbacks(self, n_passes, X, y, sample_weight)
-            for self.n_iter_ in passes:
-                if callbacks.after_pass(self.n_iter_, lambda: {"_model": model.copy()}):
+            for draft.n_iter_ in passes:
+                if callbacks.after_pass(draft.n_iter_, lambda: draft._learned(model.copy())):
                     break
-            self._model = passes.finish()
-            callbacks.end(lambda: {"_model": model.copy()})
-        self._warned_inactive = warn_if_inactive(self, model)
-        warn_if_unmet(self, model, where="on the training data")
-        warn_if_shuffled(self)
+            draft._model = passes.finish()
+            callbacks.end(lambda: draft._learned(model.copy()))
+            draft._warned_inactive = warn_if_inactive(told, draft, model)
+            warn_if_unmet(told, draft, model, where="on the training data")
+            warn_if_shuffled(told, draft)
+        told.give()
         return self
+
+    def _learned(self, model: Model) -> dict:
+        """All that was learned so far, with a model of its own."""
+        given = self.get_params(deep=False)
+        learned = {name: value for name, value in vars(self).items() if name not in given}
+        return {**learned, "_model": model}
 
     def partial_fit(
         self,
@@ -637,28 +645,34 @@ default=None
         FairnessWarning
             Once, if constraints were asked for and no groups are there to compare.
         """
-        before = vars(self).get("_model")
-        given = sensitive_features, sample_weight, propensity
-        with unchanged_on_error(self):
+        told, given = Told(), (sensitive_features, sample_weight, propensity)
+        with drafted(self) as draft:
+            before = vars(draft).get("_model")
             if before is None:
-                validate_parameters(self)
+                validate_parameters(draft)
                 if classes is None:
                     raise ValueError(
                         "classes must be passed on the first call to partial_fit: the list "
                         "of all labels that will ever appear"
                     )
-                model, rows = self._start(X, y, classes, *given)
-                self.n_iter_ = 1
+                model, rows = draft._start(X, y, classes, *given)
+                draft.n_iter_ = 1
             else:
-                model, rows = self._continue(X, y, classes, *given)
-            self._publish(model, rows)
-        self._told_far = warn_of_far_values(self, model, self._told_far)
-        told_nothing = sensitive_features is None and self.sensitive_columns is None
-        patient = not told_nothing and model.clock.n_samples_seen < PATIENCE_ROWS
-        if not (self._warned_inactive or patient):
-            self._warned_inactive = warn_if_inactive(self, model)
-        self._episodes = warn_in_stream(self, model, self._episodes, before)
+                model, rows = draft._continue(X, y, classes, *given)
+            draft._publish(model, rows)
+            draft._tell_in_stream(told, before, knows_groups=sensitive_features is not None)
+        told.give()
         return self
+
+    def _tell_in_stream(self, told: Told, before: Model | None, *, knows_groups: bool) -> None:
+        """What a stream is to be told of after a batch, each thing once."""
+        model = self._model
+        self._told_far = warn_of_far_values(told, self, model, self._told_far)
+        knows_groups = knows_groups or self.sensitive_columns is not None
+        patient = knows_groups and model.clock.n_samples_seen < PATIENCE_ROWS
+        if not (self._warned_inactive or patient):
+            self._warned_inactive = warn_if_inactive(told, self, model)
+        self._episodes = warn_in_stream(told, self, model, self._episodes, before)
 
     def __getstate__(self):
         """Parameters and plain data; what is made of parameters is left out."""

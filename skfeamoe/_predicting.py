@@ -17,7 +17,7 @@ from skfeamoe._terms import ColumnTerms
 from skfeamoe._terms.table import TableEncoder
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import boundary_distance
-from skfeamoe._validation import check_features, feature_columns
+from skfeamoe._validation import check_features, feature_columns, snapshot
 
 PREDICT_ROWS = 8192
 """Rows that a prediction works on at a time, so that memory stays bounded."""
@@ -26,8 +26,8 @@ PREDICT_ROWS = 8192
 class MixtureClassifier(GatedClassifier):
     """A classifier that reads its answers from a `Model`; subclasses train it.
 
-    Every answer reads ``_model`` once, so that a thread that reads while another one trains
-    sees one model, the last that was published.
+    Every answer is given from a snapshot of the attributes, which training replaces all at
+    once: a thread that reads while another one trains sees one model, the last published.
     """
 
     _model: Model
@@ -118,9 +118,10 @@ class MixtureClassifier(GatedClassifier):
         neural networks for structured data", arXiv:2010.06113.
         """
         check_is_fitted(self)
-        model, favorable = self._model, self._favorable
+        now = snapshot(self)
+        model, favorable = now._model, now._favorable
         params, layout = model.ensemble.average, model.ensemble.layout
-        return self._map(
+        return now._map(
             X,
             lambda fwd, Z: boundary_distance(
                 fwd, Z, params, favorable, layout, model.terms, model.shift
@@ -165,8 +166,9 @@ class MixtureClassifier(GatedClassifier):
     def _map(self, X, read):
         """Apply ``read`` to passes over X and its terms, a bounded number of rows at a time."""
         check_is_fitted(self)
-        X, _ = check_features(self, X, reset=False, sensitive_columns=self.sensitive_columns)
-        model = self._model
+        now = snapshot(self)
+        X, _ = check_features(now, X, reset=False, sensitive_columns=now.sensitive_columns)
+        model = now._model
         params, layout = _folded(model)
         shift, parts = _folded_shift(model), []
         for start in range(0, X.shape[0], PREDICT_ROWS):
@@ -273,21 +275,22 @@ class MixtureClassifier(GatedClassifier):
     @property
     def shape_functions_(self):
         """Shape functions of gate and experts, by feature."""
-        if not isinstance(self._terms, ColumnTerms) or not hasattr(self, "expert_coef_"):
+        now = snapshot(self)
+        if not isinstance(now._terms, ColumnTerms) or not hasattr(now, "expert_coef_"):
             raise AttributeError(
                 'shape_functions_ needs expert="additive" on dense X; other experts on numbers '
                 "have expert_coef_ or expert_layers_"
             )
         tables = shape_tables(
-            self._terms,
-            feature_columns(self)[1],
-            self._label,
-            self.gate_coef_,
-            self.expert_coef_,
-            self.background_,
-            self.background_weight_,
+            now._terms,
+            feature_columns(now)[1],
+            now._label,
+            now.gate_coef_,
+            now.expert_coef_,
+            now.background_,
+            now.background_weight_,
         )
-        if len(self.classes_) == 2:
+        if len(now.classes_) == 2:
             tables = {n: {**t, "effect": t["effect"][:, 0]} for n, t in tables.items()}
         return tables
 

@@ -23,14 +23,14 @@ from skfeamoe._parameters import (
     fitted_experts,
 )
 from skfeamoe._rows import Rows
-from skfeamoe._told import warn_if_inactive, warn_if_unmet
+from skfeamoe._told import Told, warn_if_inactive, warn_if_unmet
 from skfeamoe._training.acts import add_expert
 from skfeamoe._training.growth import Act, NoGrowth
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import settle
 from skfeamoe._training.settings import Settings, fit_defaults, passes_for
 from skfeamoe._training.trainer import SETTLE_ROWS
-from skfeamoe._validation import unchanged_on_error
+from skfeamoe._validation import drafted
 from skfeamoe.distributed import _rounds, _shards
 from skfeamoe.streaming._progress import progress_bar
 
@@ -157,17 +157,19 @@ def fit(
     client = _client(client)
     _check_parameters(model, rows_per_round)
     shards = _shards.delayed_shards(X, y, sensitive_features, sample_weight)
-    with unchanged_on_error(model), progress_bar(progress, None) as draw:
-        run = _Run(client, model, shards, classes, rows_per_round)
+    told = Told()
+    with drafted(model) as draft, progress_bar(progress, None) as draw:
+        run = _Run(client, draft, shards, classes, rows_per_round)
         trained = run.learn(draw, after_round)
         run.keep_bounds(trained)
         for name, value in run.attributes.items():
-            setattr(model, name, value)
-        model._cache = {"parameters": fingerprint(model)}
-        model.n_iter_ = run.n_passes
-        model._model = trained
-    model._warned_inactive = warn_if_inactive(model, trained)
-    model._warned_unmet = warn_if_unmet(model, trained, where="on the training data")
+            setattr(draft, name, value)
+        draft._cache = {"parameters": fingerprint(draft)}
+        draft.n_iter_ = run.n_passes
+        draft._model = trained
+        draft._warned_inactive = warn_if_inactive(told, draft, trained)
+        warn_if_unmet(told, draft, trained, where="on the training data")
+    told.give()
     return model
 
 
