@@ -113,11 +113,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         self, X, y, classes, sensitive_features, sample_weight, propensity=None
     ) -> tuple[Model, Rows]:
         """Check further input against what is known; a copy of the model to train."""
-        cache = vars(self).get("_cache")
-        if cache is None or not is_unchanged(self, cache["parameters"]):
-            validate_parameters(self)  # which scikit-learn does not do in mid-stream
-            check_design(self, self._design)
-            self._cache = {"parameters": fingerprint(self)}
+        self._check_in_stream()
         if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, "
@@ -132,6 +128,14 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             model.let_values_miss()
         given = sensitive_features, sample_weight, propensity
         return model, self._rows(model, X, labels, columns, *given)
+
+    def _check_in_stream(self) -> None:
+        """Check parameters that have changed since the last call, or since the file."""
+        cache = vars(self).get("_cache")
+        if cache is None or not is_unchanged(self, cache["parameters"]):
+            validate_parameters(self)  # which scikit-learn does not do in mid-stream
+            check_design(self, self._design)
+            self._cache = {"parameters": fingerprint(self)}
 
     def _rows(
         self,
@@ -256,6 +260,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         return rows
 
     def _hear(self, rows, labels, propensity):
+        self._check_in_stream()
         label_weight = labels.weights(rows.weight, propensity, self.max_propensity_weight)
         codes, before = labels.codes(self.classes_), np.zeros(len(rows))
         told = Rows(rows.X, codes, rows.groups, before, label_weight)

@@ -139,6 +139,15 @@ def replayed():
     return model, learn(start, turned=True)
 
 
+def decided():
+    """A stream in which people wait for their outcome."""
+    model = stream(FEAMOEClassifier(random_state=0), *batch(0, 600))
+    rows, labels, groups = batch(600)
+    found = model.decide(rows, sensitive_features=groups, exploration=0.3)
+    granted = found.decisions == 1
+    return model, lambda m: m.complete(found.ids[granted], labels[granted])
+
+
 def calls():
     """Models and what is done to them, by name."""
     yield (
@@ -199,6 +208,16 @@ def calls():
             lambda m: m.partial_fit(*batch(300, 64)[:2], sensitive_features=GROUP[300:364]),
         ),
     )
+    yield (
+        "decisions",
+        lambda: (
+            stream(FEAMOEClassifier(random_state=0), *batch(0, 600)),
+            lambda m: m.decide(
+                batch(600)[0], sensitive_features=batch(600)[2], exploration=0.3
+            ),
+        ),
+    )
+    yield "outcomes", decided
     yield (
         "policy",
         lambda: (
