@@ -61,8 +61,9 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
             options = _options(_takes_tables(estimator) and not issparse(X))
             with _huge_values_allowed():
                 return _in_range(validate_data(estimator, X, reset=reset, **options)), None
-        _check_feature_names(estimator, X, reset=reset)
-        _check_n_features(estimator, X, reset=reset)
+        if reset or not _has_known_names(estimator, table):
+            _check_feature_names(estimator, X, reset=reset)
+            _check_n_features(estimator, X, reset=reset)
         return _encoded(estimator, table, range(len(table.columns)), reset, learn), None
     refuse_lazy(X, "X")
     X = X if _takes_tables(estimator) else decoded(X)
@@ -88,6 +89,13 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
     parts = [_dense_column(_safe_indexing(X, [j], axis=1)) for j in sensitive]
     features = _safe_indexing(X, rest, axis=1)
     return _check_core(estimator, features, rest, reset, learn), parts
+
+
+def _has_known_names(estimator, table: Table) -> bool:
+    """Whether a table has the very columns of the first one, which is soon seen."""
+    known = getattr(estimator, "feature_names_in_", None)
+    names = [column.name for column in table.columns]
+    return table.has_names and known is not None and names == known.tolist()
 
 
 def _options(allow_nan: bool) -> dict:
@@ -164,8 +172,14 @@ def _encoded(estimator, table: Table, numbers: Sequence[int], reset: bool, learn
         matrix = encoder.encode(table)
     if reset or estimator._table is not None:
         estimator._table = encoder
-    with _huge_values_allowed():
-        matrix = check_array(matrix, estimator=estimator, input_name="X", **_options(True))
+    if not len(matrix):
+        check_array(matrix, estimator=estimator, input_name="X")  # which says so
+    infinite = np.isinf(matrix).any(axis=0)
+    if infinite.any():
+        raise ValueError(
+            f"Input X contains infinity in column {table.columns[infinite.argmax()].name!r}; "
+            "give finite numbers, or NaN where the value is not known"
+        )
     return _in_range(matrix)
 
 
@@ -319,14 +333,6 @@ def numbers_of_features(estimator, name: str) -> NDArray:
     return np.array([features.index(column) for column in columns], dtype=np.intp)
 
 
-def sensitive_names(estimator) -> list:
-    """Names of the sensitive columns of X in their order, their numbers if they have none."""
-    names = getattr(estimator, "feature_names_in_", None)
-    asked = estimator.sensitive_columns
-    numbers = _column_numbers(asked, names, estimator.n_features_in_)
-    return [j if names is None else names[j] for j in numbers]
-
-
 def _lacks_sensitive_columns(estimator, X, names) -> bool:
     """Whether X for prediction comes without the sensitive columns."""
     shape = getattr(X, "shape", None) or np.shape(X)
@@ -478,31 +484,19 @@ def validate_parameters(estimator) -> None:
         estimator._validate_params()
 
 
-def snapshot(estimator):
-    """Another object with the attributes of now, for who reads more than one of them."""
-    copy = object.__new__(type(estimator))
-    vars(copy).update(vars(estimator))
-    return copy
-
-
 @contextmanager
-def drafted(estimator):
-    """A draft of an estimator to learn in, which takes its place if the block succeeds.
+def unchanged_on_error(estimator):
+    """Put the estimator's attributes back if the block fails, or is interrupted.
 
-    One assignment publishes all attributes: an interrupt, an error or another thread finds
-    the estimator as it was before, or as it is after, never between. What scikit-learn needs
-    to tear callbacks down stays. A generator that was given as `random_state` is put back.
+    Training works on a copy of the model and publishes it at the end, so the attributes are
+    all that there is to put back. What scikit-learn needs to tear callbacks down stays.
     """
-    draft, learned = snapshot(estimator), None
-    given = vars(draft).get("random_state")
-    drawn = given.get_state() if isinstance(given, np.random.RandomState) else None
+    before = dict(vars(estimator))
     try:
-        yield draft
+        yield
+    except BaseException:
         now = vars(estimator)
         callbacks = {name: now[name] for name in CALLBACK_ATTRIBUTES if name in now}
-        learned = vars(draft) | callbacks
-        estimator.__dict__ = learned
-    except BaseException:
-        if drawn is not None and vars(estimator) is not learned:
-            given.set_state(drawn)
+        now.clear()
+        now.update(before | callbacks)
         raise

@@ -1,6 +1,5 @@
 """The command line feeds raw rows to the estimator's own terms."""
 
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from skfeamoe._cli import main
 from skfeamoe._cli._encoding import Encoding, RawColumns, RivalEncoder
 from skfeamoe._cli._models import FEAMOE, three_models
+from skfeamoe.persistence import load
 
 OPTIONS = ("--target", "repaid", "--sensitive", "group", "--no-plot", "--batch", "40")
 N_ROWS, LATE = 4_000, 1_000
@@ -43,11 +43,11 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_branches_that_come_after_the_first_tenth_are_learned(folder, capsys):
-    assert main(["stream", "rows.csv", *OPTIONS, "--model-only", "--model", "m"]) == 0
+    assert main(["stream", "rows.csv", *OPTIONS, "--model-only", "--model", "m.skops"]) == 0
     out = capsys.readouterr().out
     assert "branch: 3,000 rows have a value that was not in the first rows" in out
     assert "from its 10th row on" in out
-    model, frame = joblib.load("m"), moving()
+    model, frame = load("m.skops"), moving()
     late = frame.iloc[-1_000:]
     best = np.where(late["branch"].isin(["oslo", "bern"]), "yes", "no")
     assert (model.predict(late) == best).mean() > 0.97
@@ -58,11 +58,11 @@ def test_branches_that_come_after_the_first_tenth_are_learned(folder, capsys):
 
 
 def test_a_category_without_a_value_in_the_first_batches_is_one_all_the_same(folder, capsys):
-    assert main(["stream", "rows.csv", *OPTIONS, "--model-only", "--model", "m"]) == 0
+    assert main(["stream", "rows.csv", *OPTIONS, "--model-only", "--model", "m.skops"]) == 0
     assert "job: 100 values missing (2.5%), which has a weight of its own" in (
         capsys.readouterr().out
     )
-    names = joblib.load("m")[-1].get_feature_names_out()
+    names = load("m.skops")[-1].get_feature_names_out()
     assert {"job=a", "job=b", "job=(missing)"} <= set(names)
 
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -250,7 +251,9 @@ BAD_TABLES = {
     "date": (FRAME.assign(age=pd.Timestamp("2020-01-01")), "column 'age' holds dates"),
     "mixed": (FRAME.assign(job=["a", 1] * 1000), "column 'job' mixes text and numbers"),
     "lists": (FRAME.assign(rent=[[1]] * 2000), "column 'rent' holds .*list"),
-    "infinite": (FRAME.assign(rent=np.inf), "infinity"),
+    "infinite": (FRAME.assign(rent=np.inf), "infinity in column 'rent'"),
+    "dates as objects": (FRAME.assign(age=date(2020, 1, 1)), "column 'age' holds dates"),
+    "unknown type": (FRAME.assign(age=pd.Interval(0, 1)), "column 'age' has the type interval"),
 }
 LATER_TABLES = {
     "text for numbers": (FRAME.assign(age="old"), "column 'age' held numbers"),

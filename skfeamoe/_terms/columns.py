@@ -199,9 +199,8 @@ class ColumnTerms:
     def update(self, X, weight: NDArray) -> Carry | None:
         """Learn from the rows of X; a carry if the columns of Z are no longer the same."""
         X = X.toarray() if issparse(X) else X
-        owner = self.owner
+        before = self.copy()
         self._own_parts()
-        sizes = [part.n_outputs for part in (self.numbers, self.categories, self.missing)]
         carries = [
             self.numbers.update(self._numbers_of(X), weight) if len(self.number) else None,
             self.categories.update(X[:, self.category], weight) if len(self.category) else None,
@@ -209,13 +208,15 @@ class ColumnTerms:
         ]
         if all(carry is None for carry in carries):
             return None
+        parts = (before.numbers, before.categories, before.missing)
+        sizes = [part.n_outputs for part in parts]
         joined = side_by_side(
             [
                 Carry.nothing(size) if carry is None else carry
                 for size, carry in zip(sizes, carries, strict=True)
             ]
         )
-        return self._without_holes(joined, owner)
+        return self._without_holes(joined, before.owner)
 
     def _own_parts(self) -> None:
         """Copies in place of parts that a copy of these terms may share."""

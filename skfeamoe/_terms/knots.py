@@ -3,8 +3,10 @@ r"""Where the knots of a spline go: quantiles, and atoms where many rows share a
 The number of knots grows as :math:`n^{1/3}` with the rows seen, the rate at which cells of a
 histogram should grow (Freedman and Diaconis, 1981, "On the histogram as a density
 estimator"). A value that holds more than one part in ``n_knots`` of the rows is an *atom*: it
-gets a term of its own, and the knots are quantiles of the rest. A column with no more values
-than knots has a knot on each of them.
+gets a term of its own. What is left is looked at again in the same way, so that the round
+sums among the few who have capital gains at all are found behind the many who have none; the
+knots are quantiles of the rest. A column with no more values than knots has a knot on each of
+them.
 """
 
 from typing import NamedTuple
@@ -73,7 +75,7 @@ def place(values: NDArray, mass: NDArray, n_knots: int) -> Knots:
     if len(values) <= n_knots:
         knots = apart(values)
         return Knots(knots, none) if len(knots) > 1 else Knots(none, knots)
-    heavy = mass > mass.sum() / n_knots
+    heavy = _heavy(mass, n_knots)
     atoms, rest, rest_mass = values[heavy], values[~heavy], mass[~heavy]
     if len(rest) <= n_knots:
         knots = apart(rest)
@@ -82,6 +84,17 @@ def place(values: NDArray, mass: NDArray, n_knots: int) -> Knots:
     if len(knots) > 1:
         return Knots(knots, atoms)
     return Knots(none, np.union1d(knots, atoms))
+
+
+def _heavy(mass: NDArray, n_knots: int) -> NDArray:
+    """Which values hold more than one part in ``n_knots`` of those that are not heavier."""
+    heavy = np.zeros(len(mass), dtype=bool)
+    while heavy.sum() < n_knots:
+        more = ~heavy & (mass > mass[~heavy].sum() / n_knots)
+        if not more.any():
+            break
+        heavy |= more
+    return heavy
 
 
 def refine(old: Knots, values: NDArray, mass: NDArray, n_knots: int) -> Knots:

@@ -52,8 +52,9 @@ class MissingTerms:
 
     def update(self, X: NDArray, weight: NDArray) -> Carry | None:
         """Take note of holes; a carry if a column has its first one."""
-        found = np.flatnonzero(np.isnan(X[weight > 0]).any(axis=0))
-        new = np.setdiff1d(found, self.holed)
+        found = np.isnan(X[weight > 0]).any(axis=0)
+        found[self.holed] = False
+        new = np.flatnonzero(found)
         if not len(new):
             return None
         n = self.n_outputs

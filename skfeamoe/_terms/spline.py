@@ -108,7 +108,7 @@ class SplineTerms:
     @property
     def n_outputs(self) -> int:
         """Columns of Z."""
-        return len(self.owner)
+        return self.n_inputs + len(self._hat_column) + len(self._atom_column)
 
     @property
     def owner(self) -> NDArray:
@@ -161,18 +161,21 @@ class SplineTerms:
 
     def _bends(self, X: NDArray, held: NDArray, hats: NDArray, atoms: NDArray) -> None:
         """Write hats and atoms."""
-        rising = held[:, self._hat_column]
-        falling = (self._right - rising) * self._slope_right
-        np.subtract(rising, self._left, out=rising)
-        rising *= self._slope_left
-        np.minimum(rising, falling, out=rising)
-        np.maximum(rising, 0.0, out=rising)
-        np.minimum(rising, 1.0, out=hats)
+        column = self._hat_column
+        np.take(held, column, axis=1, out=hats)
+        falling = self._right - hats
+        falling *= self._slope_right
+        np.subtract(hats, self._left, out=hats)
+        np.multiply(hats, self._slope_left, out=hats)
+        np.minimum(hats, falling, out=hats)
+        np.clip(hats, 0.0, 1.0, out=hats)
         if len(self._atom):
             np.equal(X[:, self._atom_column], self._atom, out=atoms, casting="unsafe")
-            hats *= 1.0 - atoms @ self._hats_off
+            off_atoms = HEIGHT * (1.0 - atoms @ self._atoms_of)
+            hats *= np.take(off_atoms, column, axis=1)
             atoms *= HEIGHT
-        hats *= HEIGHT
+        else:
+            hats *= HEIGHT
 
     def back(self, Z: NDArray, slopes: NDArray) -> NDArray:
         """Derivatives by the columns of X in units of their scale, (n_samples, n_inputs).
@@ -215,7 +218,7 @@ class SplineTerms:
         self._atom_column = np.repeat(
             np.arange(self.n_inputs), np.array([len(a) for a in atoms], dtype=np.intp)
         )
-        self._hats_off = (self._atom_column[:, None] == self._hat_column) * 1.0
+        self._atoms_of = (self._atom_column[:, None] == np.arange(self.n_inputs)) * 1.0
         self._into_columns = (self._hat_column[:, None] == np.arange(self.n_inputs)) * 1.0
         self._is_ramp = self.monotone[self._hat_column] != 0
         bounds = np.array([k.bounds for k in self.knots]).reshape(-1, 2)

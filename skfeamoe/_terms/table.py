@@ -9,8 +9,11 @@ sees one float64 matrix with the columns of X.
 
 from __future__ import annotations
 
+import datetime
 import numbers
 from collections.abc import Sequence
+from decimal import Decimal
+from itertools import repeat
 from typing import Any, NamedTuple, Self
 
 import narwhals as nw
@@ -23,16 +26,28 @@ UNKNOWN = -1.0
 MOST_LABELS = 100_000
 """Categories that a column's dictionary holds; later ones count as unknown."""
 
+MOMENTS = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+"""Types of dates, times and durations; a datetime is a date."""
+
+NO_MOMENTS = (
+    "which are no features as they are; give numbers, such as the days since a fixed date, or "
+    "leave it out"
+)
+
 NUMBER, FLAG, CATEGORY = "number", "flag", "category"
 """Kinds of columns: numbers, booleans (0 and 1), and categories."""
 
 
 class Column(NamedTuple):
-    """One column of a table: a float array, or a list of labels with None for holes."""
+    """One column of a table: a float array, or a list of labels with None for holes.
+
+    With ``which`` the labels are given once each, and the rows by their positions.
+    """
 
     name: str
     kind: str
     values: Any
+    which: NDArray | None = None
 
 
 class Table(NamedTuple):
@@ -57,7 +72,10 @@ class TableEncoder:
     def __init__(self, kinds: Sequence[str], labels: Sequence[Sequence]) -> None:
         self.kinds = list(kinds)
         self.labels = [list(known) for known in labels]
-        self._index = [{label: float(i) for i, label in enumerate(k)} for k in self.labels]
+        self._index = [
+            {None: np.nan, **{label: float(i) for i, label in enumerate(k)}}
+            for k in self.labels
+        ]
 
     @classmethod
     def start(cls, table: Table, is_category: Sequence[bool] | None) -> Self:
@@ -84,8 +102,8 @@ class TableEncoder:
     def learn(self, table: Table) -> tuple[Self, NDArray]:
         """The encoder that knows the table's categories too, and the table's matrix."""
         labels = [
-            _extended(known, column) if kind == CATEGORY else known
-            for kind, known, column in zip(self.kinds, self.labels, table.columns, strict=True)
+            _extended(self.labels[j], self._index[j], column) if kind == CATEGORY else []
+            for j, (kind, column) in enumerate(zip(self.kinds, table.columns, strict=True))
         ]
         same = all(len(a) == len(b) for a, b in zip(labels, self.labels, strict=True))
         learned = self if same else type(self)(self.kinds, labels)
@@ -106,9 +124,9 @@ class TableEncoder:
             codes = _codes(labels, self._index[j])
             return codes if which is None else codes[which]
         if column.kind == CATEGORY:
-            present = next((v for v in column.values if v is not None), None)
+            present = next((v for v in _present(column) if v is not None), None)
             if present is None:
-                return np.full(len(column.values), np.nan)
+                return np.full(_length(column), np.nan)
             raise ValueError(
                 f"column {column.name!r} held numbers when the model was started and holds "
                 f"{present!r} now; give numbers, or start a new model"
@@ -138,6 +156,8 @@ class TableEncoder:
 
 def read_table(X) -> Table | None:
     """The columns of a data frame or an array of objects; None for anything else."""
+    if nw.dependencies.is_pandas_dataframe(X):
+        return Table([_pandas_column(str(n), s) for n, s in X.items()], len(X), True)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
         columns = [_frame_column(frame.get_column(name)) for name in frame.columns]
@@ -148,43 +168,57 @@ def read_table(X) -> Table | None:
     return None
 
 
+def _pandas_column(name: str, series) -> Column:
+    """A column of a frame of pandas; the usual types without the way through narwhals."""
+    dtype = series.dtype
+    kind = dtype.kind if isinstance(dtype, np.dtype) else ""
+    if kind and kind in "fiu":
+        return Column(name, NUMBER, series.to_numpy(dtype=np.float64))
+    if kind == "b":
+        return Column(name, FLAG, series.to_numpy(dtype=np.float64))
+    if kind == "O":
+        return _object_column(name, series.tolist())
+    if kind == "c":
+        raise ValueError(f"Complex data not supported: column {name!r}")
+    if getattr(dtype, "categories", None) is not None:
+        labels = _plain_labels(dtype.categories.tolist(), name)
+        return Column(name, CATEGORY, [*labels, None], series.array.codes)
+    if dtype.name in ("str", "string"):
+        return Column(name, CATEGORY, _plain_labels(series.tolist(), name))
+    return _frame_column(nw.from_native(series, series_only=True).alias(name))
+
+
 def _frame_column(series) -> Column:
     """A column of a data frame."""
     name, dtype = str(series.name), series.dtype
-    native = series.to_native()
-    kind = getattr(getattr(native, "dtype", None), "kind", "")
-    if kind and kind in "fiu" and isinstance(native.dtype, np.dtype):
-        return Column(name, NUMBER, np.asarray(native, dtype=np.float64))
-    if kind == "c":
-        raise ValueError(f"Complex data not supported: column {name!r}")
     if dtype == nw.Boolean:
         return Column(name, FLAG, _floats(series.cast(nw.Float64)))
     if dtype.is_numeric():
         return Column(name, NUMBER, _floats(series.cast(nw.Float64)))
     if dtype in (nw.String, nw.Categorical, nw.Enum):
-        values = series.to_list()
-        return Column(
-            name, CATEGORY, [v if v.__class__ is str else _plain(v, name) for v in values]
-        )
+        return Column(name, CATEGORY, _plain_labels(series.to_list(), name))
     if dtype == nw.Object:
         return _object_column(name, series.to_list())
     if dtype.is_temporal():
-        raise ValueError(
-            f"column {name!r} holds dates or times ({dtype}), which are no features as they "
-            "are; give numbers, such as the days since a fixed date, or leave it out"
-        )
+        raise ValueError(f"column {name!r} holds dates or times ({dtype}), {NO_MOMENTS}")
     if dtype == nw.Unknown and _is_number_type(series):
         return Column(name, NUMBER, np.asarray(series.to_native(), dtype=np.float64))
     raise ValueError(
-        f"column {name!r} has the type {dtype}, which is neither number, boolean, text nor "
-        "category; convert it to one of these, or leave it out"
+        f"column {name!r} has the type {_shown_type(series)}, which is neither number, "
+        "boolean, text nor category; convert it to one of these, or leave it out"
     )
+
+
+def _shown_type(series) -> str:
+    """The type of a column in the words of its library."""
+    return str(getattr(series.to_native(), "dtype", series.dtype))
 
 
 def _is_number_type(series) -> bool:
     """Whether a column of a type that narwhals does not know holds numbers (sparse ones)."""
-    native = getattr(series.to_native(), "dtype", None)
-    return getattr(getattr(native, "subtype", None), "kind", "") in "fiub"
+    dtype = getattr(series.to_native(), "dtype", None)
+    kind = getattr(getattr(dtype, "subtype", None), "kind", "")
+    return hasattr(dtype, "fill_value") and kind in "fiub"
 
 
 def _floats(series) -> NDArray:
@@ -210,33 +244,40 @@ def _object_column(name: str, values: list) -> Column:
     return Column(name, FLAG if flags else NUMBER, np.array(numbers_of))
 
 
+def _plain_labels(values: list, name: str) -> list:
+    """Labels as plain data."""
+    return [v if v.__class__ is str else _plain(v, name) for v in values]
+
+
 def _plain(value, name: str):
     """A label, number or boolean as plain data; None if it is missing."""
     if value.__class__ is str:
         return value
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return None
+    if isinstance(value, MOMENTS):
+        raise ValueError(
+            f"column {name!r} holds dates or times, such as {value!s}, {NO_MOMENTS}"
+        )
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and value != value:
         return None
     if isinstance(value, (str, bool, int, float)):
         return value
-    if isinstance(value, numbers.Real):
+    if isinstance(value, (numbers.Real, Decimal)):
         return float(value)
-    if isinstance(value, (dict, list, set, tuple, bytes, np.ndarray)):
-        raise TypeError(
-            f"column {name!r} holds {value!r} of type {type(value).__name__}; a value of X "
-            "must be a number, a boolean or text: float() argument must be a string or a real "
-            "number"
-        )
-    return str(value)
+    raise TypeError(
+        f"column {name!r} holds {value!r} of type {type(value).__name__}; a value of X must be "
+        "a number, a boolean or text, so make it one of these, with str() say: float() "
+        "argument must be a string or a real number"
+    )
 
 
 def _labels_of(column: Column) -> tuple[list, NDArray | None]:
     """Labels of a column of categories; of numbers the distinct ones, and their places."""
     if column.kind == CATEGORY:
-        return column.values, None
+        return column.values, column.which
     values, which = np.unique(column.values, return_inverse=True)
     if column.kind == FLAG:
         return [None if np.isnan(v) else bool(v) for v in values], which
@@ -244,27 +285,37 @@ def _labels_of(column: Column) -> tuple[list, NDArray | None]:
     return [None if v != v else int(v) if v.is_integer() else v for v in plain], which
 
 
+def _present(column: Column) -> list:
+    """Labels that the rows of a column have, and None where one has none."""
+    labels, _ = _labels_of(column)
+    return labels if column.which is None else [labels[i] for i in np.unique(column.which)]
+
+
+def _length(column: Column) -> int:
+    """Rows of a column."""
+    return len(column.values if column.which is None else column.which)
+
+
 def _codes(labels: list, index: dict) -> NDArray:
     """Codes of labels."""
-    unknown = (np.nan, UNKNOWN)
-    return np.array([index.get(v, unknown[v is not None]) for v in labels], dtype=np.float64)
+    return np.fromiter(map(index.get, labels, repeat(UNKNOWN)), np.float64, len(labels))
 
 
-def _extended(known: list, column: Column) -> list:
-    """A dictionary with the labels of a column that it lacks."""
+def _extended(known: list, index: dict, column: Column) -> list:
+    """The known labels, and after them those of a column that are not in their index."""
     _check_same_kind(known, column)
-    new = [v for v in dict.fromkeys(_labels_of(column)[0]) if v is not None]
-    if known:
-        have = set(known)
-        new = [v for v in new if v not in have]
-    else:
-        new = sorted(new) if len({type(v) for v in new}) == 1 else new
+    labels, _ = _labels_of(column)
+    if all(map(index.__contains__, labels)):
+        return known
+    new = [v for v in dict.fromkeys(_present(column)) if v not in index]
+    if not known and len({type(v) for v in new}) == 1:
+        new.sort()
     return [*known, *new][:MOST_LABELS] if new else known
 
 
 def _check_same_kind(known: list, column: Column) -> None:
     """Refuse numbers where categories are text, and text where they are numbers."""
-    if not known:
+    if not known or (column.which is not None and not (column.which >= 0).any()):
         return
     new = next((v for v in _labels_of(column)[0] if v is not None), None)
     if new is not None and isinstance(new, str) != isinstance(known[0], str):

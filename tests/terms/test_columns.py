@@ -8,7 +8,7 @@ from table_data import IS_CATEGORY, NAMES, draw
 
 from skfeamoe._terms import ColumnTerms, terms_from_dict
 from skfeamoe._terms.category import COUNT_ROWS, MOST_SLOTS, SLOT_ROWS, CategoryTerms
-from skfeamoe._terms.knots import Knots, number_of_knots, place, refine
+from skfeamoe._terms.knots import Knots, distinct, number_of_knots, place, refine
 from skfeamoe._terms.spline import HEIGHT, RECENT_ROWS, REVIEW_ROWS, SplineTerms
 
 KINDS = {
@@ -289,6 +289,17 @@ def test_refined_knots_keep_the_old_ones_and_never_exceed_twice_their_number():
     for shift in range(1, 30):
         wider = refine(wider, np.sort(rng.normal(5 * shift, 1, 900)), np.ones(900), 8)
         assert len(wider.knots) <= 16
+
+
+def test_atoms_are_found_behind_heavier_ones():
+    rng = np.random.default_rng(5)
+    rest = rng.uniform(0, 10_000, 1000)
+    sums = np.repeat([500.0, 1000.0, 5000.0], [300, 200, 100])
+    values, mass = distinct(np.concatenate([np.zeros(50_000), sums, rest]), np.ones(51_600))
+    knots, atoms = place(values, mass, 20)
+    assert atoms.tolist() == [0.0, 500.0, 1000.0, 5000.0]
+    assert len(knots) == 20
+    assert knots.min() > 0.0
 
 
 def test_values_that_nearly_coincide_make_no_knots_of_their_own():

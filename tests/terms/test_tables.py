@@ -1,6 +1,9 @@
 """From data frames and arrays of objects to numbers, and back to the user's words."""
 
 import pickle
+import uuid
+from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -35,6 +38,13 @@ FORMS = {
     "arrow": pa.Table.from_pandas(FRAME),
     "objects": FRAME.astype(object).to_numpy(),
 }
+
+
+def objects(value):
+    """A column of one object, untouched."""
+    column = np.empty(3, dtype=object)
+    column[:] = [value] * 3
+    return column
 
 
 def learn(X, is_category=None):
@@ -97,9 +107,21 @@ def test_an_encoder_is_plain_data():
         (pd.Series([1, "a", None], dtype=object), "'c' mixes text and numbers, such as 'a'"),
         (pd.Series([[1], [2], [3]]), "'c' holds .* of type list"),
         (np.array([1j, 2, 3]), "Complex data not supported: column 'c'"),
+        ([date(2020, 1, 31)] * 3, "'c' holds dates or times, such as 2020-01-31.*days since"),
+        (pd.Series(objects(timedelta(3)), dtype=object), "'c' holds dates or times, such as 3"),
+        (objects(np.datetime64("2020-01-01T00:00:00", "ns")), "'c' holds dates or times"),
+        (objects(1j), "'c' holds 1j of type complex.*str()"),
+        (objects(uuid.UUID(int=7)), "'c' holds .* of type UUID.*str()"),
+        (pd.period_range("2020", periods=3, freq="Y"), "'c' has the type period"),
+        (pd.interval_range(0, 3), "'c' has the type interval.*convert it"),
+        (pd.Categorical([date(2020, 1, 31)] * 3), "'c' holds dates or times"),
     ],
-    ids=["date", "duration", "mixed", "list", "complex"],
-)
+    ids=[
+        "date", "duration", "mixed", "list", "complex", "date objects", "duration objects",
+        "NumPy's dates", "complex objects", "other objects", "periods", "intervals",
+        "categories of dates",
+    ],
+)  # fmt: skip
 def test_columns_that_are_no_features_are_named(column, words):
     with pytest.raises((ValueError, TypeError), match=words):
         read_table(FRAME.assign(c=column))
@@ -129,3 +151,36 @@ def test_text_must_be_listed_where_categories_are():
 def test_arrays_of_numbers_are_no_tables():
     assert read_table(np.ones((3, 2))) is None
     assert read_table([[1.0, 2.0]]) is None
+
+
+def test_exact_decimals_are_numbers():
+    encoder, matrix = learn(pd.DataFrame({"c": [Decimal("1.5"), None, Decimal(3)]}))
+    assert encoder.kinds == [NUMBER]
+    np.testing.assert_array_equal(matrix[:, 0], [1.5, np.nan, 3.0])
+
+
+def test_categories_that_no_row_has_are_not_learned():
+    column = pd.Categorical(["b", None, "d"], categories=list("dcba"))
+    encoder, matrix = learn(pd.DataFrame({"c": column}))
+    assert encoder.labels == [["b", "d"]]
+    np.testing.assert_array_equal(matrix[:, 0], [0, np.nan, 1])
+    later = pd.DataFrame({"c": pd.Categorical(["a"], categories=list("xa"))})
+    np.testing.assert_array_equal(encoder.encode(read_table(later)), [[-1]])
+    again, codes = encoder.learn(read_table(later))
+    assert again.labels == [["b", "d", "a"]]
+    assert codes == [[2]]
+
+
+@pytest.mark.parametrize("kind", ["str", "string", "object", "category", "string[pyarrow]"])
+def test_text_of_every_type_is_the_same(kind):
+    frame = pd.DataFrame({"c": pd.Series(["b", None, "a"], dtype=object).astype(kind)})
+    encoder, matrix = learn(frame)
+    assert encoder.labels == [["a", "b"]]
+    np.testing.assert_array_equal(matrix[:, 0], [1, np.nan, 0])
+
+
+def test_a_column_of_categories_may_be_empty_in_some_rows():
+    encoder, _ = learn(FRAME)
+    empty = FRAME.assign(job=None, level=pd.Categorical([np.nan] * 3))
+    matrix = encoder.encode(read_table(empty))
+    assert np.isnan(matrix[:, 2:4]).all()
