@@ -1,0 +1,174 @@
+"""Every part of the control against an oracle of a few lines (docs/decisions/offset.md)."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from skfeamoe._fairness import bound as module
+from skfeamoe._fairness import offset
+from skfeamoe._fairness.asked import Fairness
+from skfeamoe._fairness.bound import BoundMonitor
+from skfeamoe._fairness.cases import Cases, Scored
+from skfeamoe._fairness.constraints import Slots
+from skfeamoe._fairness.offset import Problem, solve_offset
+from skfeamoe._rows import Rows
+
+
+def scored(X, offset=None, local=None, calls=None):
+    """A fixed model that favors whoever has a high second column."""
+    margin = 2.0 * X[:, 0] + X[:, 1]
+    if calls is not None:
+        calls.append(None if offset is None else offset.copy())
+    distance = np.abs(margin) / 3.0 if offset is None else np.abs(margin) / (3.0 + offset[1])
+    decided = (margin > 0.0).astype(np.intp)
+    return Scored(X, margin, 1.0 - 2.0 * expit(margin), decided, distance)
+
+
+def people(n, seed=0, weight=None):
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 2, n)
+    X = rng.normal(size=(n, 2))
+    X[:, 1] += groups
+    y = (rng.random(n) < expit(2.0 * X[:, 0] + X[:, 1])).astype(np.intp)
+    return Rows(X, y, groups, np.ones(n) if weight is None else weight)
+
+
+def wishes(names=("demographic_parity",), limit=0.05, half_life=2000.0):
+    slots = Slots(names)
+    return Fairness(slots, np.full(len(slots), limit), favorable=1, half_life=half_life)
+
+
+def monitor(asked):
+    made = BoundMonitor(asked.slots, 1, 2)
+    made.add_groups(2)
+    return made
+
+
+@pytest.fixture
+def problems(monkeypatch):
+    """What the solver is given."""
+    given = []
+
+    def spy(problem, start=None):
+        given.append(problem)
+        return solve_offset(problem, start)
+
+    monkeypatch.setattr(module, "solve_offset", spy)
+    return given
+
+
+@pytest.mark.parametrize("n", [400, 3000])
+def test_no_accuracy_is_paid_for_less_than_can_be_known(n, problems):
+    asked, rows = wishes(), people(n)
+    made = monitor(asked)
+    made.learn(asked, rows.X, rows)
+    made.settle(asked, scored)
+    granted = scored(rows.X).margin > 0.0
+    rates = [granted[rows.groups == a].mean() for a in range(2)]
+    counts = np.bincount(rows.groups)
+    error = np.sqrt(sum(p * (1.0 - p) / k for p, k in zip(rates, counts, strict=True)))
+    (problem,) = problems
+    assert problem.tolerance == pytest.approx([max(0.25 * error, 1e-3)], rel=1e-6)
+    assert problem.bounds == pytest.approx([max(0.05 - 0.5 * error, 0.025)], rel=1e-6)
+
+
+def test_a_group_counts_by_its_rows_on_the_clock_of_known_ones():
+    asked = wishes(half_life=300.0)
+    rows = people(900, weight=np.random.default_rng(1).random(900))
+    rows.groups[::3] = -1
+    made, known = monitor(asked), 0
+    expected = np.zeros(2)
+    for part in rows.slices(100):
+        made.learn(asked, part.X, part)
+    for number in reversed(range(9)):
+        part = rows.take(slice(100 * number, 100 * number + 100))
+        for a in range(2):
+            expected[a] += part.weight[part.groups == a].sum() * 0.5 ** (known / 300.0)
+        known += int((part.groups >= 0).sum())
+    np.testing.assert_allclose(made.shares, expected)
+
+
+def test_kept_people_are_decided_on_anew_while_a_third_as_many_come():
+    asked, rows = wishes(), people(8000)
+    made = monitor(asked)
+    kept = rows.take(slice(0, 3000))
+    made.learn(asked, kept.X, kept)
+    assert made.is_due()
+    made.settle(asked, scored)
+    due = []
+    for start in range(3000, 5000, 50):
+        part = rows.take(slice(start, start + 50))
+        made.learn(asked, part.X, part)
+        due.append(made.is_due())
+    first = 3050 + 50 * due.index(True)
+    assert first - 3000 == pytest.approx(first / module.RESCORES, abs=50)
+    present = made.people.gather(2).rows
+    made.settle(asked, lambda X, *_: scored(-X)._replace(Z=X))  # now another model decides
+    margin = scored(-present.X).margin + present.X @ made.offset[:-1] + made.offset[-1]
+    rates = [(margin > 0.0)[present.groups == a].mean() for a in range(2)]
+    np.testing.assert_allclose(made.measured.mean[0], rates)
+    assert made.solved_at == made.people.n_seen
+
+
+@pytest.mark.parametrize("names", [("demographic_parity",), ("equalized_odds", "burden")])
+def test_everyone_of_a_cell_counts_by_weight_and_each_cell_as_one(names):
+    rows = people(500, weight=np.random.default_rng(2).random(500))
+    cases = Cases(np.array([1.0, 3.0]), wishes(names), rows)
+    seen = scored(rows.X)
+    for slot in cases.slots(seen, seen.margin, ()):
+        sums = np.bincount(slot.group, slot.weight, slot.n_groups + 1)[:-1]
+        np.testing.assert_allclose(sums, 1.0)
+        for a in range(slot.n_groups):
+            own = slot.group == a
+            ratio = slot.weight[own] / rows.weight[own]
+            np.testing.assert_allclose(ratio, ratio[0])
+
+
+def test_a_multiplier_is_positive_where_people_like_the_group_are_granted_less():
+    asked, rows = wishes(), people(4000)
+    made = monitor(asked)
+    for part in rows.slices(100):
+        made.learn(asked, part.X, part)
+    made.settle(asked, scored)
+    (pressure,) = made.multipliers
+    assert pressure[1] > pressure[0]  # group 1 is favored
+    look = made.directions.scores(rows.X) @ -made.multipliers.ravel()
+    shift = rows.X @ made.offset[:-1]
+    np.testing.assert_allclose(look - look.mean(), shift - shift.mean(), atol=1e-9)
+
+
+@pytest.mark.parametrize(("names", "rounds"), [(("burden",), 2), (("demographic_parity",), 1)])
+def test_distances_are_solved_for_under_the_offset_that_they_depend_on(names, rounds, problems):
+    asked, rows = wishes(names), people(4000)
+    made, calls = monitor(asked), []
+    for part in rows.slices(100):
+        made.learn(asked, part.X, part)
+    made.settle(asked, lambda *a: scored(*a, calls=calls))
+    assert len(problems) == rounds
+    assert len(calls) == 1 + (rounds if names == ("burden",) else 0)
+    if rounds > 1:
+        first, second = (problem.slots[0].inverse_norm for problem in problems)
+        assert np.abs(first - second).max() > 1e-6
+        assert calls[1].any()
+
+
+def test_a_round_stays_near_where_it_began(monkeypatch):
+    rows = people(2000)
+    seen = scored(rows.X)
+    cases = Cases(np.ones(2), wishes(), rows)
+    problem = Problem(
+        seen.margin,
+        cases.by_person * seen.cost,
+        rows.X,
+        cases.slots(seen, seen.margin, ()),
+        np.array([0.02]),
+    )
+    began = np.array([0.1, -0.2, 0.05])
+    moved = []
+    for nearness in (0.0, 0.02, 2.0, 2e3):
+        monkeypatch.setattr(offset, "NEARNESS", nearness)
+        found = offset._Scaled(problem).round(began, problem.bounds, 30.0)
+        moved.append(np.abs(found - began).max())
+    assert moved == sorted(moved, reverse=True)
+    assert moved[0] > 2.0 * moved[2] > 0.0
+    assert moved[3] < 1e-3
