@@ -1,4 +1,7 @@
-"""FEAMOEClassifier: parameters, documentation and public methods."""
+"""FEAMOEClassifier: parameters, documentation and public methods.
+
+Over 400 lines, because two thirds of the lines document parameters, attributes and methods.
+"""
 
 from inspect import signature
 from numbers import Integral, Real

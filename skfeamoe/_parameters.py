@@ -1,4 +1,7 @@
-"""From the estimator's parameters to what training needs, checked on the way."""
+"""From the estimator's parameters to what training needs, checked on the way.
+
+Over 400 lines, because each parameter has one short function here, and they call one another.
+"""
 
 import warnings
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,7 @@
-"""PolicyGatedMoEClassifier: parameters, documentation and public methods."""
+"""PolicyGatedMoEClassifier: parameters, documentation and public methods.
+
+Over 400 lines, because half of the lines document parameters, attributes and methods.
+"""
 
 import warnings
 from numbers import Integral, Real

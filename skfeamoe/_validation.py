@@ -1,4 +1,7 @@
-"""User input becomes arrays here; the only home of private scikit-learn imports."""
+"""User input becomes arrays here; the only home of private scikit-learn imports.
+
+Over 400 lines, because private imports of scikit-learn have one home.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager

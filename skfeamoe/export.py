@@ -9,6 +9,8 @@ held within their bounds, or splines, categories and holes as sums of ramps and 
 `_expert_proba` and `_gate_proba` are the experts and the gate on z.
 
 Inside a Pipeline the converter is one of skl2onnx's: `register_converter` tells skl2onnx of it.
+
+Over 400 lines, because one graph is built here, node by node.
 """
 
 from __future__ import annotations

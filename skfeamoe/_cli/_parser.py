@@ -1,6 +1,9 @@
 """Arguments, and where every error becomes one line and an exit code.
 
 Nothing heavier than the standard library is imported before a command runs.
+
+Over 400 lines, because all options of all commands stand together, as in the help that they
+make.
 """
 
 from __future__ import annotations

@@ -11,6 +11,9 @@ A gap on n people is known up to its standard error. So a bound is aimed at with
 .. math:: \text{aim} = \max(\text{bound} - m \cdot \text{SE},\ \text{bound}/2),
 
 with m = `MARGIN`: where there are few people the promise is kept more carefully.
+
+Over 400 lines, because the monitor's parts are modules of their own already, and its own steps
+share its state.
 """
 
 from collections.abc import Iterable, Sequence

@@ -15,6 +15,8 @@ learning rate. After every round the final score (`score`) of the whole mixture 
 on rows set aside from the gate. The best mixture so far, experts and gate together, is kept
 if its utility is at most `utility_floor` below that of Expert 1 (if there is none, the one
 of the highest utility); training stops when the score has not risen for `patience` rounds.
+
+Over 400 lines, because the schedule's phases share one plan and one snapshot.
 """
 
 from typing import NamedTuple

