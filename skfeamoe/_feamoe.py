@@ -9,8 +9,10 @@ from numbers import Integral, Real
 from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 
+from skfeamoe._bins import SensitiveBins
 from skfeamoe._explaining import ExplainingMixin
 from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe._feedback import Waiting
 from skfeamoe._learning import LearningClassifier
 from skfeamoe._mixture.experts import EXPERTS
 from skfeamoe._mixture.losses import LOSSES
@@ -23,6 +25,7 @@ from skfeamoe._parameters import (
 from skfeamoe._terms.table import TableEncoder
 from skfeamoe._told import (
     PassCallbacks,
+    Told,
     warn_if_inactive,
     warn_if_shuffled,
     warn_if_unmet,
@@ -37,11 +40,11 @@ from skfeamoe._training.settings import (
     fit_defaults,
     passes_for,
 )
-from skfeamoe._training.trainer import Passes, train_stream
+from skfeamoe._training.trainer import Passes
 from skfeamoe._validation import (
     Interval,
     StrOptions,
-    unchanged_on_error,
+    drafted,
     validate_parameters,
 )
 
@@ -214,6 +217,12 @@ default="from_dtype"
         The group that ``control="schedule"`` takes favor from. None means the group with
         the highest rate of favorable labels.
 
+    sensitive_bins : int, array-like of float, or mapping of column to these, default=None
+        How numbers among the sensitive features become groups: at these edges, or at as many
+        quantiles of the first rows, which in a stream take 20 rows a bin. With several
+        sensitive columns, a mapping by name (by number where there are no names) of those to
+        cut. `sensitive_groups` tells the groups of people.
+
     sensitive_columns : str, int or list of these, default=None
         Columns of `X` that hold the sensitive attributes. They are read, never used as
         features, and may be missing from `X` when predicting. A way to use the classifier
@@ -223,6 +232,19 @@ default="from_dtype"
         Rows of the training data that the classifier keeps as the background of `explain`:
         a weighted random sample of all rows so far. The model holds copies of these rows,
         also when it is saved; 0 keeps none, and `explain` then needs its `background`.
+
+    unlabeled : object, default=None
+        A mark in `y` of rows without a label, besides None and NaN, -1 for instance. Such
+        rows count as people, in demographic parity, burden, the units of the features, the
+        background and changes of people, and never as labels, in the loss, the errors and
+        the other constraints. NaN says that there is no other mark.
+
+    max_propensity_weight : float, default=50.0
+        A label that is seen with a small `propensity` weighs no more than this.
+
+    waiting_size : int, default=10_000
+        Most people whom `decide` keeps, also when the model is saved, until `complete` tells
+        their outcomes; the oldest go first, with a warning.
 
     random_state : int, RandomState instance or None, default=None
         Shuffles the passes of `fit`, perturbs new experts and chooses the background.
@@ -288,7 +310,11 @@ and (n_experts, n_outputs)
         directions in the offset.
 
     n_samples_seen_ : int
-        Rows seen, those of repeated passes included.
+        Rows learned from, those of repeated passes included; rows without a label are not
+        among them.
+
+    n_waiting_ : int
+        People whom `decide` has granted and of whom `complete` has not told the outcome.
 
     n_iter_ : int
         Passes made by the last call to `fit`; 1 after `partial_fit` only.
@@ -360,8 +386,8 @@ and (n_experts, n_outputs)
 
     # Sensitive features are what this estimator is about: routing passes them on without
     # a call to set_fit_request.
-    __metadata_request__fit = {"sensitive_features": True}
-    __metadata_request__partial_fit = {"sensitive_features": True}
+    __metadata_request__fit = {"sensitive_features": True, "propensity": True}
+    __metadata_request__partial_fit = {"sensitive_features": True, "propensity": True}
 
     _parameter_constraints: dict = {
         "constraints": [StrOptions(CONSTRAINTS.keys()), "array-like", tuple, None],
@@ -398,7 +424,11 @@ and (n_experts, n_outputs)
         "standardize": ["boolean"],
         "half_life": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "favorable_label": "no_validation",
+        "unlabeled": "no_validation",
+        "max_propensity_weight": [Interval(Real, 1, None, closed="left")],
+        "waiting_size": [Interval(Integral, 0, None, closed="left")],
         "privileged_group": "no_validation",
+        "sensitive_bins": [Integral, "array-like", tuple, dict, None],
         "sensitive_columns": [str, Integral, "array-like", tuple, None],
         "background_size": [Interval(Integral, 0, None, closed="left")],
         "random_state": ["random_state"],
@@ -439,8 +469,12 @@ and (n_experts, n_outputs)
         class_weight=None,
         favorable_label=None,
         privileged_group=None,
+        sensitive_bins=None,
         sensitive_columns=None,
         background_size=1000,
+        unlabeled=None,
+        max_propensity_weight=50.0,
+        waiting_size=10_000,
         random_state=None,
     ):
         self.constraints = constraints
@@ -475,8 +509,12 @@ and (n_experts, n_outputs)
         self.class_weight = class_weight
         self.favorable_label = favorable_label
         self.privileged_group = privileged_group
+        self.sensitive_bins = sensitive_bins
         self.sensitive_columns = sensitive_columns
         self.background_size = background_size
+        self.unlabeled = unlabeled
+        self.max_propensity_weight = max_propensity_weight
+        self.waiting_size = waiting_size
         self.random_state = random_state
 
     def __sklearn_tags__(self):
@@ -489,7 +527,7 @@ and (n_experts, n_outputs)
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, *, sensitive_features=None, sample_weight=None):
+    def fit(self, X, y, *, sensitive_features=None, sample_weight=None, propensity=None):
         """Learn from scratch, in one or several shuffled passes.
 
         Parameters
@@ -499,7 +537,7 @@ and (n_experts, n_outputs)
             values (NaN, None); sensitive columns may hold anything.
 
         y : array-like of shape (n_samples,)
-            Class labels.
+            Class labels; None, NaN or the mark `unlabeled` where there is none.
 
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
@@ -508,6 +546,11 @@ default=None
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
+
+        propensity : array-like of shape (n_samples,), default=None
+            The chance with which the label of each row is seen, in (0, 1], as `decide` says
+            it: labels weigh 1/propensity in the loss and among those with a favorable or
+            another label. Anything where `y` has no label. None: 1.
 
         Returns
         -------
@@ -528,24 +571,42 @@ default=None
         UserWarning
             With ``growth="drift"``: passes are shuffled, so there is no drift to see.
         """
-        with unchanged_on_error(self):
-            model, rows = self._start(X, y, None, sensitive_features, sample_weight)
+        told, given = Told(), (sensitive_features, sample_weight, propensity)
+        with drafted(self) as draft:
+            model, rows = draft._start(X, y, None, *given)
+            codes = rows.labeled().y
             check_enough_to_fit(rows)
-            settings = build_settings(self, fit_defaults(len(rows)), model.groups, rows.y)
-            n_passes = passes_for(len(rows)) if self.max_iter == "auto" else self.max_iter
+            settings = build_settings(draft, fit_defaults(len(codes)), model.groups, codes)
+            n_passes = passes_for(len(codes)) if self.max_iter == "auto" else self.max_iter
             passes = Passes(model, settings, rows, n_passes)
             callbacks = PassCallbacks(self, n_passes, X, y, sample_weight)
-            for self.n_iter_ in passes:
-                if callbacks.after_pass(self.n_iter_, lambda: {"_model": model.copy()}):
+            for draft.n_iter_ in passes:
+                if callbacks.after_pass(draft.n_iter_, lambda: draft._learned(model.copy())):
                     break
-            self._model = passes.finish()
-            callbacks.end(lambda: {"_model": model.copy()})
-        self._warned_inactive = warn_if_inactive(self, model)
-        warn_if_unmet(self, model, where="on the training data")
-        warn_if_shuffled(self)
+            draft._model = passes.finish()
+            callbacks.end(lambda: draft._learned(model.copy()))
+            draft._warned_inactive = warn_if_inactive(told, draft, model)
+            warn_if_unmet(told, draft, model, where="on the training data")
+            warn_if_shuffled(told, draft)
+        told.give()
         return self
 
-    def partial_fit(self, X, y, classes=None, *, sensitive_features=None, sample_weight=None):
+    def _learned(self, model: Model) -> dict:
+        """All that was learned so far, with a model of its own."""
+        given = self.get_params(deep=False)
+        learned = {name: value for name, value in vars(self).items() if name not in given}
+        return {**learned, "_model": model}
+
+    def partial_fit(
+        self,
+        X,
+        y,
+        classes=None,
+        *,
+        sensitive_features=None,
+        sample_weight=None,
+        propensity=None,
+    ):
         """Learn from the next rows of a stream, in their order.
 
         Parameters
@@ -554,7 +615,7 @@ default=None
             The next rows, one or many.
 
         y : array-like of shape (n_samples,)
-            Their labels.
+            Their labels; None, NaN or the mark `unlabeled` where there is none.
 
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever appear; required in the first call.
@@ -566,6 +627,11 @@ default=None
 
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights.
+
+        propensity : array-like of shape (n_samples,), default=None
+            The chance with which the label of each row is seen, in (0, 1], as `decide` says
+            it: labels weigh 1/propensity in the loss and among those with a favorable or
+            another label. Anything where `y` has no label. None: 1.
 
         Returns
         -------
@@ -582,36 +648,43 @@ default=None
         FairnessWarning
             Once, if constraints were asked for and no groups are there to compare.
         """
-        before = vars(self).get("_model")
-        with unchanged_on_error(self):
+        told, given = Told(), (sensitive_features, sample_weight, propensity)
+        with drafted(self) as draft:
+            before = vars(draft).get("_model")
             if before is None:
-                validate_parameters(self)
+                validate_parameters(draft)
                 if classes is None:
                     raise ValueError(
                         "classes must be passed on the first call to partial_fit: the list "
                         "of all labels that will ever appear"
                     )
-                model, rows = self._start(X, y, classes, sensitive_features, sample_weight)
-                self.n_iter_ = 1
+                model, rows = draft._start(X, y, classes, *given)
+                draft.n_iter_ = 1
             else:
-                model, rows = self._continue(X, y, classes, sensitive_features, sample_weight)
-            train_stream(model, self._stream_settings(model), rows)
-            self._model = model
-        self._told_far = warn_of_far_values(self, model, self._told_far)
-        told_nothing = sensitive_features is None and self.sensitive_columns is None
-        patient = not told_nothing and model.clock.n_samples_seen < PATIENCE_ROWS
-        if not (self._warned_inactive or patient):
-            self._warned_inactive = warn_if_inactive(self, model)
-        self._episodes = warn_in_stream(self, model, self._episodes, before)
+                model, rows = draft._continue(X, y, classes, *given)
+            draft._publish(model, rows)
+            draft._tell_in_stream(told, before, knows_groups=sensitive_features is not None)
+        told.give()
         return self
+
+    def _tell_in_stream(self, told: Told, before: Model | None, *, knows_groups: bool) -> None:
+        """What a stream is to be told of after a batch, each thing once."""
+        model = self._model
+        self._told_far = warn_of_far_values(told, self, model, self._told_far)
+        knows_groups = knows_groups or self.sensitive_columns is not None
+        patient = knows_groups and model.clock.n_samples_seen < PATIENCE_ROWS
+        if not (self._warned_inactive or patient):
+            self._warned_inactive = warn_if_inactive(told, self, model)
+        self._episodes = warn_in_stream(told, self, model, self._episodes, before)
 
     def __getstate__(self):
         """Parameters and plain data; what is made of parameters is left out."""
         state = {k: v for k, v in super().__getstate__().items() if k != "_cache"}
         if "_model" in state:
             state["_model"] = self._model.to_dict()
-        if self._table is not None:
-            state["_table"] = self._table.to_dict()
+        for name in ("_table", "_bins", "_waiting"):
+            if state.get(name) is not None:
+                state[name] = state[name].to_dict()
         return state
 
     def __setstate__(self, state):
@@ -625,6 +698,10 @@ default=None
             state = {**state, "_model": Model.from_dict(state["_model"])}
         if state.get("_table") is not None:
             state = {**state, "_table": TableEncoder.from_dict(state["_table"])}
+        if state.get("_bins") is not None:
+            state = {**state, "_bins": SensitiveBins(**state["_bins"])}
+        if state.get("_waiting") is not None:
+            state = {**state, "_waiting": Waiting.from_dict(state["_waiting"])}
         parameters = signature(type(self)).parameters.values()
         since = {p.name: p.default for p in parameters if p.default is not p.empty}
         super().__setstate__({**since, **state})  # files may be older than a parameter

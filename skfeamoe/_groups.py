@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skfeamoe._bins import SensitiveBins, column_names
 from skfeamoe._frames import columns_of, refuse_lazy, values_of
 
 UNKNOWN = -1
@@ -38,21 +39,34 @@ def check_group_sizes(labels: Sequence[str], n_known: int, *, all_rows: bool) ->
         some = ", ".join(repr(label) for label in labels[-3:])
         raise ValueError(
             f"sensitive_features has {len(labels):,} different values in {n_known:,} rows "
-            f"(..., {some}), which leaves fewer than {few} people a group; put numbers "
-            "such as an age into bins first (pandas.cut, pandas.qcut), and merge rare values"
+            f"(..., {some}), which leaves fewer than {few} people a group; cut numbers such "
+            "as an age by sensitive_bins (or pandas.cut), and merge rare values"
         )
 
 
+def bins_of(sensitive, asked, name: str = "sensitive_features") -> SensitiveBins:
+    """Bins for sensitive features, as the parameter ``sensitive_bins`` asks."""
+    columns = _sensitive_columns(sensitive, name)
+    return SensitiveBins.of(asked, columns, column_names(sensitive, len(columns)))
+
+
 def encode_groups(
-    sensitive, n_samples: int, labels: Sequence[str], name: str = "sensitive_features"
+    sensitive,
+    n_samples: int,
+    labels: Sequence[str],
+    name: str = "sensitive_features",
+    bins: SensitiveBins | None = None,
 ) -> tuple[NDArray, list[str]]:
     """Group codes of every row and the list of all groups seen so far.
 
     ``sensitive`` is an array, Series, DataFrame (pandas or polars) or list; several columns
     make intersections; a missing value in any column makes the row's group unknown, -1.
-    New groups get the next free codes. ``labels`` is not changed.
+    New groups get the next free codes. ``labels`` is not changed. ``bins`` cut numbers.
     """
-    columns = [texts_of(column, name) for column in _sensitive_columns(sensitive, name)]
+    given = _sensitive_columns(sensitive, name)
+    if bins is not None:
+        given = bins.texts(given, column_names(sensitive, len(given)))
+    columns = [texts_of(column, name) for column in given]
     length = len(columns[0])
     if length != n_samples:
         raise ValueError(
@@ -134,7 +148,7 @@ def texts_of(column: list, name: str) -> list[str | None]:
                 f"{name} must hold plain values such as text or numbers, got {value!r} of "
                 f"type {type(value).__name__}; rows of several columns need one length"
             ) from None
-        if text is None and not _is_missing(value):
+        if text is None and not is_missing(value):
             text = cache[value.__class__, value] = _text(value)
         texts.append(text)
     return texts
@@ -158,7 +172,7 @@ def group_name(parts: Sequence[str]) -> str:
     return SEPARATOR.join(part.replace("&", "&&") for part in parts)
 
 
-def _is_missing(value) -> bool:
+def is_missing(value) -> bool:
     """Whether a scalar is None, NaN, NaT or pandas' NA."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True

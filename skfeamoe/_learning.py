@@ -4,12 +4,17 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.validation import _num_samples
 
+from skfeamoe._deciding import DecidingMixin
+from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.monitors import make_monitor
-from skfeamoe._groups import check_group_sizes, encode_groups
+from skfeamoe._feedback import Exploration
+from skfeamoe._groups import bins_of, check_group_sizes, encode_groups
+from skfeamoe._labels import Labels, check_some_label, read_labels
 from skfeamoe._parameters import (
     build_settings,
     check_design,
@@ -23,27 +28,27 @@ from skfeamoe._parameters import (
 )
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._rows import Rows
-from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms
 from skfeamoe._training.model import Model
 from skfeamoe._training.settings import STREAM_DEFAULTS, Settings
+from skfeamoe._training.trainer import train_stream
 from skfeamoe._validation import (
     check_favorable,
     check_features,
-    check_target,
     check_weight,
-    encode_target,
     has_holes,
+    sensitive_names,
     validate_parameters,
 )
 
 
-class LearningClassifier(MixtureClassifier):
+class LearningClassifier(DecidingMixin, MixtureClassifier):
     """A mixture that takes rows in: what happens before anything is learned."""
 
     control: Any
     background_size: Any
     favorable_label: Any
     initial_experts: Any
+    max_propensity_weight: Any
     random_state: Any
     sensitive_columns: Any
     _cache: dict
@@ -51,23 +56,29 @@ class LearningClassifier(MixtureClassifier):
     _told_far: list[int]
     _episodes: list[str]
 
-    def _start(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
+    def _start(
+        self, X, y, classes, sensitive_features, sample_weight, propensity=None
+    ) -> tuple[Model, Rows]:
         """Check the first input and lay out an untrained model."""
         slots = Slots(constraint_names(self))
         X, columns = check_features(
             self, X, reset=True, sensitive_columns=self.sensitive_columns
         )
-        y = check_target(y, X.shape[0])
-        self.classes_ = unique_labels(y if classes is None else classes)
+        told = None if classes is None else unique_labels(classes)
+        labels = read_labels(y, X.shape[0], self.unlabeled, told)
+        check_some_label(labels, classes)
+        self.classes_ = unique_labels(labels.values) if told is None else told
         if classes is not None and len(self.classes_) < 2:
             raise ValueError(f"classes must have at least two labels, got {classes!r}")
         self._favorable = check_favorable(self.favorable_label, self.classes_)
         self._design = design(self)
+        self._bins = None
         self._cache = {"parameters": fingerprint(self)}
         self._n_core_features = X.shape[1]
         self._warned_inactive = False
         self._told_far = []
         self._episodes = []
+        self._waiting = None
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         model = Model.start(
             first_layout(self, X.shape[1]),
@@ -87,23 +98,22 @@ class LearningClassifier(MixtureClassifier):
         rows = self._rows(
             model,
             X,
-            y,
+            labels,
             columns,
             sensitive_features,
             sample_weight,
+            propensity,
             all_rows=classes is None,
         )
         if self.initial_experts is not None:
             model.start_from(fitted_experts(self, model.terms), rows.X, rows.weight)
         return model, rows
 
-    def _continue(self, X, y, classes, sensitive_features, sample_weight) -> tuple[Model, Rows]:
+    def _continue(
+        self, X, y, classes, sensitive_features, sample_weight, propensity=None
+    ) -> tuple[Model, Rows]:
         """Check further input against what is known; a copy of the model to train."""
-        cache = vars(self).get("_cache")
-        if cache is None or not is_unchanged(self, cache["parameters"]):
-            validate_parameters(self)  # which scikit-learn does not do in mid-stream
-            check_design(self, self._design)
-            self._cache = {"parameters": fingerprint(self)}
+        self._check_in_stream()
         if classes is not None and not np.array_equal(self.classes_, unique_labels(classes)):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, "
@@ -112,14 +122,32 @@ class LearningClassifier(MixtureClassifier):
         X, columns = check_features(
             self, X, reset=False, sensitive_columns=self.sensitive_columns, learn=True
         )
-        y = check_target(y, X.shape[0], self.classes_)
+        labels = read_labels(y, X.shape[0], self.unlabeled, self.classes_)
         model = self._model.copy()
-        if isinstance(model.terms, LinearTerms | RawTerms) and has_holes(X):
-            model.terms = ColumnTerms.around(model.terms)
-        return model, self._rows(model, X, y, columns, sensitive_features, sample_weight)
+        if has_holes(X):
+            model.let_values_miss()
+        given = sensitive_features, sample_weight, propensity
+        return model, self._rows(model, X, labels, columns, *given)
+
+    def _check_in_stream(self) -> None:
+        """Check parameters that have changed since the last call, or since the file."""
+        cache = vars(self).get("_cache")
+        if cache is None or not is_unchanged(self, cache["parameters"]):
+            validate_parameters(self)  # which scikit-learn does not do in mid-stream
+            check_design(self, self._design)
+            self._cache = {"parameters": fingerprint(self)}
 
     def _rows(
-        self, model, X, y, columns, sensitive_features, sample_weight, *, all_rows=False
+        self,
+        model,
+        X,
+        labels: Labels,
+        columns,
+        sensitive_features,
+        sample_weight,
+        propensity,
+        *,
+        all_rows=False,
     ) -> Rows:
         """Codes, groups and weights of checked rows; the model takes new groups in."""
         n_samples = X.shape[0]
@@ -134,17 +162,26 @@ class LearningClassifier(MixtureClassifier):
                     f"X must have the sensitive_columns {self.sensitive_columns!r} to learn; "
                     "they may be left out only to predict"
                 )
-            sensitive_features = dict(enumerate(columns))
+            sensitive_features = dict(zip(sensitive_names(self), columns, strict=True))
         groups = np.full(n_samples, -1, dtype=np.intp)
         if sensitive_features is not None:
-            groups, labels = encode_groups(sensitive_features, n_samples, model.groups)
+            if self.sensitive_bins is not None and self._bins is None:
+                self._bins = bins_of(sensitive_features, self.sensitive_bins)
+            groups, names = encode_groups(
+                sensitive_features, n_samples, model.groups, bins=self._bins
+            )
             n_known = int(np.count_nonzero(groups >= 0))
-            n_seen = model.clock.n_samples_seen
-            check_group_sizes(labels[len(model.groups) :], n_known, all_rows=all_rows)
-            check_group_sizes(labels, n_known + n_seen, all_rows=all_rows)
-            model.add_groups(labels, cells=bool(self._design["constraints"]))
+            check_group_sizes(names[len(model.groups) :], n_known, all_rows=all_rows)
+            check_group_sizes(names, n_known + model.n_people, all_rows=all_rows)
+            model.add_groups(names, cells=bool(self._design["constraints"]))
         weight = check_weight(sample_weight, X)
-        return Rows(X, encode_target(y, self.classes_), groups, weight)
+        label_weight = labels.weights(weight, propensity, self.max_propensity_weight)
+        return Rows(X, labels.codes(self.classes_), groups, weight, label_weight)
+
+    def _publish(self, model: Model, rows: Rows) -> None:
+        """Train a model on rows of a stream; it takes the place of the one before."""
+        train_stream(model, self._stream_settings(model), rows)
+        self._model = model
 
     def _stream_settings(self, model: Model) -> Settings:
         """Settings of `partial_fit`, made anew only when something they rest on changes."""
@@ -153,3 +190,78 @@ class LearningClassifier(MixtureClassifier):
             settings = build_settings(self, STREAM_DEFAULTS, model.groups)
             self._cache = {**self._cache, "settings": (len(model.groups), settings)}
         return settings
+
+    def score(self, X, y, sample_weight=None, sensitive_features=None):
+        """Accuracy among the rows that have a label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix, DataFrame} of shape (n_samples, n_features)
+            Test rows.
+
+        y : array-like of shape (n_samples,)
+            True labels.
+
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights.
+
+        sensitive_features : array-like, default=None
+            Accepted so that the same arguments serve fit and score; accuracy does not
+            depend on it. Use fairlearn's metrics to score gaps.
+
+        Returns
+        -------
+        score : float
+            Share of correct predictions.
+        """
+        known = read_labels(y, _num_samples(X), self.unlabeled, self.classes_).known
+        if known is not None:
+            rows = np.flatnonzero(known)
+            X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
+            if sample_weight is not None:
+                sample_weight = _safe_indexing(sample_weight, rows)
+        return super().score(X, y, sample_weight, sensitive_features)
+
+    def _favorable_class(self):
+        return self.classes_[self._favorable]
+
+    def _looked_at(self, X):
+        proba = self.predict_proba(X)
+        closeness = proba[:, self._favorable] / proba.max(axis=1)
+        return self.classes_[proba.argmax(axis=1)], closeness
+
+    def _exploration(self, rate, explore):
+        """Uniform, or near the margin by the people kept, else by the background."""
+        if explore == "uniform":
+            return Exploration(rate)
+        model, monitor = self._model, self._model.monitor
+        kept = None
+        if isinstance(monitor, BoundMonitor):
+            kept = monitor.people.copy().gather(monitor.n_groups)
+        if kept is None:
+            X, _ = model.background.sample()
+            groups = np.full(X.shape[0], -1)
+        else:
+            X, groups = kept.rows.X, kept.rows.groups
+        if not X.shape[0] or (kept is None and model.groups):
+            return Exploration(rate)
+        proba = model.predict(model.terms.transform(X))
+        refused = proba.argmax(axis=1) != self._favorable
+        closeness = proba[:, self._favorable] / proba.max(axis=1)
+        return Exploration.near_margin(rate, closeness[refused], groups[refused])
+
+    def _lottery_seed(self):
+        return self._model.seed
+
+    def _meet(self, X, sensitive_features, sample_weight):
+        nobody = np.full(_num_samples(X), None)
+        model, rows = self._continue(X, nobody, None, sensitive_features, sample_weight)
+        self._publish(model, rows)
+        return rows
+
+    def _hear(self, rows, labels, propensity):
+        self._check_in_stream()
+        label_weight = labels.weights(rows.weight, propensity, self.max_propensity_weight)
+        codes, before = labels.codes(self.classes_), np.zeros(len(rows))
+        told = Rows(rows.X, codes, rows.groups, before, label_weight)
+        self._publish(self._model.copy(), told)

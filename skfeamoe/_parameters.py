@@ -194,6 +194,7 @@ def design(estimator) -> dict:
         "categorical_features": _listed(estimator.categorical_features),
         "monotonic_cst": _listed(estimator.monotonic_cst),
         "local_columns": _listed(estimator.local_columns),
+        "sensitive_bins": _listed(estimator.sensitive_bins),
         "activation": estimator.activation,
         "background_size": int(estimator.background_size),
     }

@@ -34,8 +34,8 @@ from skfeamoe._validation import (
     check_features,
     check_target,
     check_weight,
+    drafted,
     encode_target,
-    unchanged_on_error,
 )
 from skfeamoe.exceptions import FairnessWarning
 
@@ -347,27 +347,31 @@ default=None
         FairnessWarning
             If fewer than two groups are there to compare.
         """
-        with unchanged_on_error(self):
-            X, _ = check_features(self, X, reset=True, sensitive_columns=None)
-            y = check_target(y, X.shape[0])
-            weight = check_weight(sample_weight, X)
-            used = weight > 0
-            self.classes_ = unique_labels(y)
-            _check_learnable(self.classes_, y[used])
-            self._favorable = check_favorable(self.favorable_label, self.classes_)
-            groups = np.full(X.shape[0], -1, dtype=np.intp)
-            self._group_labels: list[str] = []
-            if sensitive_features is not None:
-                groups, labels = encode_groups(sensitive_features, len(y), [])
-                groups, self._group_labels = _in_use(groups, labels, used)
-            terms = LinearTerms(X.shape[1])
-            terms.update(_dense(X), weight)
-            self._units = terms.to_dict()
-            rows = Rows(self._scaled(X), encode_target(y, self.classes_), groups, weight)
-            self._fit_rows(rows.take(np.flatnonzero(used)))
+        with drafted(self) as draft:
+            draft._learn(X, y, sensitive_features, sample_weight)
         if len(self._group_labels) < 2:
             _warn_of_idle_fairness(self._group_labels)
         return self
+
+    def _learn(self, X, y, sensitive_features, sample_weight) -> None:
+        """Check the input and learn from it."""
+        X, _ = check_features(self, X, reset=True, sensitive_columns=None)
+        y = check_target(y, X.shape[0])
+        weight = check_weight(sample_weight, X)
+        used = weight > 0
+        self.classes_ = unique_labels(y)
+        _check_learnable(self.classes_, y[used])
+        self._favorable = check_favorable(self.favorable_label, self.classes_)
+        groups = np.full(X.shape[0], -1, dtype=np.intp)
+        self._group_labels: list[str] = []
+        if sensitive_features is not None:
+            groups, labels = encode_groups(sensitive_features, len(y), [])
+            groups, self._group_labels = _in_use(groups, labels, used)
+        terms = LinearTerms(X.shape[1])
+        terms.update(_dense(X), weight)
+        self._units = terms.to_dict()
+        rows = Rows(self._scaled(X), encode_target(y, self.classes_), groups, weight)
+        self._fit_rows(rows.take(np.flatnonzero(used)))
 
     def _known_groups(self):
         """Names of the groups of the training data, by code."""

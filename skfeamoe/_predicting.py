@@ -4,9 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._bins import SensitiveBins
 from skfeamoe._classifier import GatedClassifier
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
+from skfeamoe._groups import encode_groups
 from skfeamoe._mixture.experts import kind_of, moved
 from skfeamoe._mixture.forward import Shift, forward, mixture_log_proba, mixture_proba
 from skfeamoe._mixture.layout import Layout
@@ -15,7 +17,7 @@ from skfeamoe._terms import ColumnTerms
 from skfeamoe._terms.table import TableEncoder
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import boundary_distance
-from skfeamoe._validation import check_features, feature_columns
+from skfeamoe._validation import check_features, feature_columns, snapshot
 
 PREDICT_ROWS = 8192
 """Rows that a prediction works on at a time, so that memory stays bounded."""
@@ -24,12 +26,13 @@ PREDICT_ROWS = 8192
 class MixtureClassifier(GatedClassifier):
     """A classifier that reads its answers from a `Model`; subclasses train it.
 
-    Every answer reads ``_model`` once, so that a thread that reads while another one trains
-    sees one model, the last that was published.
+    Every answer is given from a snapshot of the attributes, which training replaces all at
+    once: a thread that reads while another one trains sees one model, the last published.
     """
 
     _model: Model
     _table: TableEncoder | None = None
+    _bins: SensitiveBins | None = None
     _design: dict
     _favorable: int
 
@@ -115,20 +118,57 @@ class MixtureClassifier(GatedClassifier):
         neural networks for structured data", arXiv:2010.06113.
         """
         check_is_fitted(self)
-        model, favorable = self._model, self._favorable
+        now = snapshot(self)
+        model, favorable = now._model, now._favorable
         params, layout = model.ensemble.average, model.ensemble.layout
-        return self._map(
+        return now._map(
             X,
             lambda fwd, Z: boundary_distance(
                 fwd, Z, params, favorable, layout, model.terms, model.shift
             ),
         )
 
+    def sensitive_groups(self, sensitive_features):
+        """The group of every person, as the classifier understands sensitive features.
+
+        Values of several columns are joined, and numbers cut by `sensitive_bins`: what metrics
+        need to measure the same groups.
+
+        Parameters
+        ----------
+        sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Sensitive features like those it learned from.
+
+        Returns
+        -------
+        groups : ndarray of str or None of shape (n_samples,)
+            Names as in `groups_`, or of groups it has not seen; None where a value is missing.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skfeamoe import FEAMOEClassifier
+        >>> rng = np.random.default_rng(0)
+        >>> age, X = rng.integers(18, 90, 500), rng.normal(size=(500, 3))
+        >>> y = (X[:, 0] + 0.02 * age + rng.normal(size=500) > 1.0).astype(int)
+        >>> model = FEAMOEClassifier(sensitive_bins=[30, 60], random_state=0)
+        >>> model.fit(X, y, sensitive_features=age).sensitive_groups([25, 30, 71]).tolist()
+        ['below 30', '30 to 60', '60 and above']
+        """
+        check_is_fitted(self)
+        if not hasattr(sensitive_features, "shape"):
+            sensitive_features = np.array(list(sensitive_features), dtype=object)
+        codes, labels = encode_groups(
+            sensitive_features, len(sensitive_features), [], bins=self._bins
+        )
+        return np.array([*labels, None], dtype=object)[codes]
+
     def _map(self, X, read):
         """Apply ``read`` to passes over X and its terms, a bounded number of rows at a time."""
         check_is_fitted(self)
-        X, _ = check_features(self, X, reset=False, sensitive_columns=self.sensitive_columns)
-        model = self._model
+        now = snapshot(self)
+        X, _ = check_features(now, X, reset=False, sensitive_columns=now.sensitive_columns)
+        model = now._model
         params, layout = _folded(model)
         shift, parts = _folded_shift(model), []
         for start in range(0, X.shape[0], PREDICT_ROWS):
@@ -235,21 +275,22 @@ class MixtureClassifier(GatedClassifier):
     @property
     def shape_functions_(self):
         """Shape functions of gate and experts, by feature."""
-        if not isinstance(self._terms, ColumnTerms) or not hasattr(self, "expert_coef_"):
+        now = snapshot(self)
+        if not isinstance(now._terms, ColumnTerms) or not hasattr(now, "expert_coef_"):
             raise AttributeError(
                 'shape_functions_ needs expert="additive" on dense X; other experts on numbers '
                 "have expert_coef_ or expert_layers_"
             )
         tables = shape_tables(
-            self._terms,
-            feature_columns(self)[1],
-            self._label,
-            self.gate_coef_,
-            self.expert_coef_,
-            self.background_,
-            self.background_weight_,
+            now._terms,
+            feature_columns(now)[1],
+            now._label,
+            now.gate_coef_,
+            now.expert_coef_,
+            now.background_,
+            now.background_weight_,
         )
-        if len(self.classes_) == 2:
+        if len(now.classes_) == 2:
             tables = {n: {**t, "effect": t["effect"][:, 0]} for n, t in tables.items()}
         return tables
 

@@ -25,6 +25,22 @@ NEARLY_ALL = 0.01
 kept by a constant decision."""
 
 
+class Told:
+    """Warnings that are gathered while a call learns, and given when its work is published."""
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, type[Warning]]] = []
+
+    def add(self, text: str, category: type[Warning] = FairnessWarning) -> None:
+        """Keep a warning for later."""
+        self.texts.append((text, category))
+
+    def give(self) -> None:
+        """Warn, on behalf of the public method that calls."""
+        for text, category in self.texts:
+            warnings.warn(text, category, stacklevel=3)
+
+
 class PassCallbacks:
     """scikit-learn's callbacks around a `fit` and each of its passes."""
 
@@ -54,16 +70,12 @@ class PassCallbacks:
         self.whole.call_on_fit_task_end(**self.given, reconstruction_attributes=snapshot)
 
 
-def warn_if_inactive(estimator, model: Model) -> bool:
+def warn_if_inactive(told: Told, estimator, model: Model) -> bool:
     """Say that constraints were asked for and cannot act; whether there was need to."""
     names = constraint_names(estimator)
     reason = _why_inactive(estimator, model) if names else ""
     if reason:
-        warnings.warn(
-            f"constraints={list(names)} are inactive: {reason}, or set constraints=None",
-            FairnessWarning,
-            stacklevel=3,
-        )
+        told.add(f"constraints={list(names)} are inactive: {reason}, or set constraints=None")
     return bool(reason)
 
 
@@ -84,17 +96,17 @@ def _why_inactive(estimator, model: Model) -> str:
     return ""
 
 
-def warn_of_far_values(estimator, model: Model, told: list[int]) -> list[int]:
+def warn_of_far_values(told: Told, estimator, model: Model, known: list[int]) -> list[int]:
     """Say where values lie far beyond the data, once for each feature; the features told."""
     terms, columns = model.terms, None
     numbers: Any = terms
     if isinstance(terms, ColumnTerms):
         numbers, columns = terms.numbers, terms.number
     elif not isinstance(terms, LinearTerms):
-        return told
+        return known
     if not numbers.n_far.any():
-        return told
-    far = [int(j) for j in np.flatnonzero(numbers.n_far) if int(j) not in told]
+        return known
+    far = [int(j) for j in np.flatnonzero(numbers.n_far) if int(j) not in known]
     if far:
         names = feature_columns(estimator)[1]
         low, high = numbers.bounds
@@ -103,20 +115,21 @@ def warn_of_far_values(estimator, model: Model, told: list[int]) -> list[int]:
             f"[{low[j]:.6g}, {high[j]:.6g}], such as {numbers.farthest[j]:.6g}"
             for j in far
         ]
-        warnings.warn(
+        told.add(
             "values of X lie far beyond those that the model has seen and count as its "
             "bounds: " + "; ".join(found) + ". Look for errors of entry, or for other units",
             UserWarning,
-            stacklevel=3,
         )
-    return [*told, *far]
+    return [*known, *far]
 
 
-def warn_if_unmet(estimator, model: Model, *, where: str, n_errors: float = 1.0) -> bool:
+def warn_if_unmet(
+    told: Told, estimator, model: Model, *, where: str, n_errors: float = 1.0
+) -> bool:
     """Name the bounds that the model does not keep, or at what price; whether it had to."""
     reasons = _unmet(estimator, model, where, n_errors)
     if reasons:
-        warnings.warn(". ".join(reasons), FairnessWarning, stacklevel=3)
+        told.add(". ".join(reasons))
     return bool(reasons)
 
 
@@ -197,7 +210,7 @@ def _local_beyond(estimator, monitor: BoundMonitor, labels, n_errors: float) -> 
 
 
 def warn_in_stream(
-    estimator, model: Model, episodes: list[str], before: Model | None
+    told: Told, estimator, model: Model, episodes: list[str], before: Model | None
 ) -> list[str]:
     """Say once per episode that bounds are not kept, or rest on people long ago.
 
@@ -207,9 +220,10 @@ def warn_in_stream(
     monitor = model.monitor
     if not isinstance(monitor, BoundMonitor):
         return []
-    measured_anew = before is None or monitor.measured is not before.monitor.measured
+    former = None if before is None else before.monitor
+    same = isinstance(former, BoundMonitor) and monitor.measured is former.measured
     waiting = monitor.people.n_seen > monitor.known_at
-    if not (measured_anew or waiting):
+    if same and not waiting:
         return [name for name in episodes if name != "lapsed"]
     if not monitor.measured.is_comparable():
         return []
@@ -227,16 +241,15 @@ def warn_in_stream(
         )
     for name, text in found.items():
         if name not in episodes:
-            warnings.warn(text, FairnessWarning, stacklevel=3)
+            told.add(text)
     return list(found)
 
 
-def warn_if_shuffled(estimator) -> None:
+def warn_if_shuffled(told: Told, estimator) -> None:
     """Say that `fit` shuffles its rows, where change over time was asked for."""
     if estimator.growth == "drift":
-        warnings.warn(
+        told.add(
             'growth="drift" sees nothing in fit, which shuffles the rows; stream them in '
             'their order with partial_fit, or use growth="interval"',
             UserWarning,
-            stacklevel=3,
         )

@@ -336,6 +336,14 @@ def numbers_of_features(estimator, name: str) -> NDArray:
     return np.array([features.index(column) for column in columns], dtype=np.intp)
 
 
+def sensitive_names(estimator) -> list:
+    """Names of the sensitive columns of X in their order, their numbers if they have none."""
+    names = getattr(estimator, "feature_names_in_", None)
+    asked = estimator.sensitive_columns
+    numbers = _column_numbers(asked, names, estimator.n_features_in_)
+    return [j if names is None else names[j] for j in numbers]
+
+
 def _lacks_sensitive_columns(estimator, X, names) -> bool:
     """Whether X for prediction comes without the sensitive columns."""
     shape = getattr(X, "shape", None) or np.shape(X)
@@ -487,19 +495,31 @@ def validate_parameters(estimator) -> None:
         estimator._validate_params()
 
 
-@contextmanager
-def unchanged_on_error(estimator):
-    """Put the estimator's attributes back if the block fails, or is interrupted.
+def snapshot(estimator):
+    """Another object with the attributes of now, for who reads more than one of them."""
+    copy = object.__new__(type(estimator))
+    vars(copy).update(vars(estimator))
+    return copy
 
-    Training works on a copy of the model and publishes it at the end, so the attributes are
-    all that there is to put back. What scikit-learn needs to tear callbacks down stays.
+
+@contextmanager
+def drafted(estimator):
+    """A draft of an estimator to learn in, which takes its place if the block succeeds.
+
+    One assignment publishes all attributes: an interrupt, an error or another thread finds
+    the estimator as it was before, or as it is after, never between. What scikit-learn needs
+    to tear callbacks down stays. A generator that was given as `random_state` is put back.
     """
-    before = dict(vars(estimator))
+    draft, learned = snapshot(estimator), None
+    given = vars(draft).get("random_state")
+    drawn = given.get_state() if isinstance(given, np.random.RandomState) else None
     try:
-        yield
-    except BaseException:
+        yield draft
         now = vars(estimator)
         callbacks = {name: now[name] for name in CALLBACK_ATTRIBUTES if name in now}
-        now.clear()
-        now.update(before | callbacks)
+        learned = vars(draft) | callbacks
+        estimator.__dict__ = learned
+    except BaseException:
+        if drawn is not None and vars(estimator) is not learned:
+            given.set_state(drawn)
         raise

@@ -77,7 +77,8 @@ def save(model, path) -> None:
     A saved classifier holds rows of people, with their labels and groups: those that bounds
     are measured on, at most 4,096 (16,384 with very many groups), those that `explain`
     compares with, `background_size` of them, with ``growth="drift"`` the last 1,024, and
-    with ``expert="additive"`` or categories the last 2,048. It needs them to learn on as if
+    with ``expert="additive"`` or categories the last 2,048, and those who wait for
+    `complete`. It needs them to learn on as if
     it had not been saved.
 
     Examples
@@ -221,7 +222,7 @@ def without_people(model):
     copy : of the same type
         It predicts bit for bit as the model does. `explain` needs its `background` then.
         ``partial_fit`` goes on: until enough new people of two groups have come, bounds are
-        kept by the offset that was solved for the old ones.
+        kept by the offset that was solved for the old ones. Nobody waits for `complete`.
 
     Raises
     ------
@@ -268,7 +269,7 @@ def without_people(model):
         )
     check_is_fitted(model)
     copy = _shallow(model)
-    copy._model = model._model.without_people()
+    copy._model, copy._waiting = model._model.without_people(), None
     return copy
 
 

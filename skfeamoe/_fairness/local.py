@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._bins import bin_names, quantile_edges
 from skfeamoe._fairness.offset import Parts
 from skfeamoe._terms import Carry, ColumnTerms, Terms
 
@@ -76,14 +77,7 @@ class LocalColumn:
                 "(other)" if code == POOL else str(label(self.column, code))
                 for code in self.codes
             ]
-        if not len(self.edges):
-            return ["all"]
-        inner = zip(self.edges[:-1], self.edges[1:], strict=True)
-        return [
-            f"below {self.edges[0]:.6g}",
-            *(f"{low:.6g} to {high:.6g}" for low, high in inner),
-            f"above {self.edges[-1]:.6g}",
-        ]
+        return bin_names(self.edges)
 
 
 @dataclass
@@ -202,14 +196,5 @@ def _first_parts(j: int, is_category: bool, values: NDArray, n_terms: int) -> Lo
 
 
 def band_edges(values: NDArray) -> NDArray:
-    """Where a number is cut into bands of about as many people, between two values."""
-    known = np.unique(values[~np.isnan(values)], return_counts=True)
-    distinct, count = known
-    if len(distinct) < 2:
-        return np.empty(0)
-    if len(distinct) <= N_BANDS:
-        return 0.5 * (distinct[1:] + distinct[:-1])
-    below = np.cumsum(count)[:-1] / count.sum()  # share of people up to each value
-    levels = np.arange(1, N_BANDS) / N_BANDS
-    cuts = np.unique([np.abs(below - level).argmin() for level in levels])
-    return 0.5 * (distinct[cuts] + distinct[cuts + 1])
+    """Where a number is cut into bands."""
+    return quantile_edges(values[~np.isnan(values)], N_BANDS)

@@ -89,6 +89,12 @@ class People:
         other.parts, other.n_seen = self.parts, self.n_seen
         return other
 
+    def emptied(self) -> Self:
+        """Nobody, at the same row of the stream."""
+        other = type(self)(sparse=self.sparse)
+        other.n_seen = self.n_seen
+        return other
+
     def merge(self, other: Self, codes: NDArray) -> None:
         """Take in the people of another stream, as if both had run side by side.
 

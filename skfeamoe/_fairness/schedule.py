@@ -95,6 +95,11 @@ class ScheduleMonitor:
         return self.multipliers.shape[1]
 
     @property
+    def n_seen(self) -> int:
+        """Labels of known groups."""
+        return int(self.moments["seen"].sum())
+
+    @property
     def is_active(self) -> bool:
         """Whether there are cells to measure."""
         return self.multipliers.size > 0

@@ -71,11 +71,10 @@ def add_generation(model: Model, max_experts: int) -> None:
         spared = spared_generations(ensemble, posterior, kept_rows(model))
         if len(spared) == 0:
             ensemble.refresh(parents, NEWBORN_STATE_PART, young=True)
-            model.clock.samples_at_growth = model.clock.n_samples_seen
+            model.clock.count_growth(0)
             return
         model.remove_generation(int(spared[posterior.last_believed[spared].argmin()]))
         parents = np.flatnonzero(ensemble.generation == posterior.believed)
     ensemble.copy_experts(parents, len(posterior), NEWBORN_STATE_PART)
     posterior.append(model.clock.n_samples_seen)
-    model.clock.n_added += len(parents)
-    model.clock.samples_at_growth = model.clock.n_samples_seen
+    model.clock.count_growth(len(parents))

@@ -85,6 +85,14 @@ class Ensemble:
         made.age = np.full(len(experts), FITTED_ROWS)
         return made
 
+    def under_gate(self, weight: NDArray, bias: NDArray, load: NDArray) -> Self:
+        """A copy with another gate, (n_experts, n_terms) and (n_experts,), and its load."""
+        other = self.copy()
+        gate = kind_of(self.layout).gate(other.params, self.layout)
+        gate.weight[...], gate.bias[...] = weight, bias
+        other.average, other.load = other.params.copy(), load
+        return other
+
     @property
     def n_experts(self) -> int:
         """Number of experts."""
@@ -211,6 +219,12 @@ class Ensemble:
             setattr(self, name, np.delete(getattr(self, name), k))
         self.load = self.load / self.load.sum()
         self.layout = self.layout.with_experts(self.n_experts - 1)
+
+    def remove_generation(self, j: int) -> None:
+        """Remove the experts of generation j, and number later ones anew."""
+        for k in np.flatnonzero(self.generation == j)[::-1]:
+            self.remove(int(k))
+        self.generation = self.generation - (self.generation > j)
 
     def absorb(self, victim: int, heir: int) -> None:
         """Let the heir be the mean of both, with the share of both; the victim stays."""

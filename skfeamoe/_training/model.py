@@ -19,7 +19,7 @@ from skfeamoe._fairness.monitors import Monitor, monitor_from_dict, monitor_to_d
 from skfeamoe._mixture.experts import kind_of, with_shift
 from skfeamoe._mixture.forward import Shift
 from skfeamoe._mixture.layout import Layout
-from skfeamoe._terms import LinearTerms, Terms, terms_from_dict
+from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms, Terms, terms_from_dict
 from skfeamoe._training.draws import Draws, generator
 from skfeamoe._training.drift.monitor import DriftMonitor
 from skfeamoe._training.ensemble import FITTED_ROWS, Ensemble
@@ -58,6 +58,20 @@ class Clock:
         self.samples_at_growth = self.n_samples_seen
         self.unfair_since_growth = 0
 
+    def count_unfair(self, n_rows: int) -> None:
+        """Count rows whose decision changes with the sensitive attribute."""
+        self.unfair_since_growth += n_rows
+
+    def be_young(self) -> None:
+        """Begin anew to learn in small steps: another world begins."""
+        self.young_since = self.n_samples_seen
+
+    def add(self, counted: Self) -> None:
+        """Add what was counted elsewhere since, and go on from its loss."""
+        self.n_samples_seen += counted.n_samples_seen
+        self.unfair_since_growth += counted.unfair_since_growth
+        self.loss = counted.loss
+
     def copy(self) -> Self:
         """The same counts."""
         return replace(self)
@@ -92,12 +106,15 @@ class Model:
         monitor: Monitor,
         background: Reservoir,
         favorable: int,
+        *,
+        clock: Clock | None = None,
+        posterior: Posterior | None = None,
     ) -> None:
         self.seed = seed
-        self.clock = Clock()
+        self.clock = Clock() if clock is None else clock
         self.terms = terms
         self.ensemble = ensemble
-        self.posterior = Posterior()
+        self.posterior = Posterior() if posterior is None else posterior
         self.monitor = monitor
         self.favorable = favorable  # code of the favorable class
         self.drift = DriftMonitor(sparse=background.sparse)
@@ -136,8 +153,28 @@ class Model:
         units would change what the experts say.
         """
         self.terms.update(X, weight)
+        self.start_in_units(experts)
+
+    def start_in_units(self, experts) -> None:
+        """The same with units that are known already."""
         self.terms.hold(FITTED_ROWS)
         self.ensemble = Ensemble.of_fitted(self.ensemble.layout, experts, self.terms.unfold)
+
+    @property
+    def n_people(self) -> int:
+        """Rows seen so far, with and without labels, as far as they were counted."""
+        return max(self.clock.n_samples_seen, self.monitor.n_seen)
+
+    def take_over(self, ensemble: Ensemble, counted: Clock | None = None) -> None:
+        """Go on with experts that have learned elsewhere, and what was counted there."""
+        self.ensemble = ensemble
+        if counted is not None:
+            self.clock.add(counted)
+
+    def let_values_miss(self) -> None:
+        """Have columns that say whether a value is missing, from now on."""
+        if isinstance(self.terms, LinearTerms | RawTerms):
+            self.terms = ColumnTerms.around(self.terms)
 
     def learn_terms(self, X, weight: NDArray) -> None:
         """Let the terms learn from rows of X; what rests on them moves with them."""
@@ -202,9 +239,7 @@ class Model:
 
     def remove_generation(self, j: int) -> None:
         """Remove generation j and its experts."""
-        for k in np.flatnonzero(self.ensemble.generation == j)[::-1]:
-            self.ensemble.remove(int(k))
-        self.ensemble.generation = self.ensemble.generation - (self.ensemble.generation > j)
+        self.ensemble.remove_generation(j)
         self.posterior.remove(j)
 
     def alarm_causes(self) -> list[str]:

@@ -88,7 +88,7 @@ def _carry_out(model: Model, settings: Settings, act: Act) -> None:
     if act is Act.EXPERT:
         add_expert(model, max_experts)
     elif act is Act.GENERATION:
-        model.clock.young_since = model.clock.n_samples_seen
+        model.clock.be_young()
         add_generation(model, max_experts)
     else:
         replay(model, settings)

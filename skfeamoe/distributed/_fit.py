@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import reduce
 from operator import add
 from typing import Any
@@ -22,15 +23,14 @@ from skfeamoe._parameters import (
     fitted_experts,
 )
 from skfeamoe._rows import Rows
-from skfeamoe._told import warn_if_inactive, warn_if_unmet
+from skfeamoe._told import Told, warn_if_inactive, warn_if_unmet
 from skfeamoe._training.acts import add_expert
-from skfeamoe._training.ensemble import FITTED_ROWS, Ensemble
 from skfeamoe._training.growth import Act, NoGrowth
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import settle
 from skfeamoe._training.settings import Settings, fit_defaults, passes_for
 from skfeamoe._training.trainer import SETTLE_ROWS
-from skfeamoe._validation import unchanged_on_error
+from skfeamoe._validation import drafted
 from skfeamoe.distributed import _rounds, _shards
 from skfeamoe.streaming._progress import progress_bar
 
@@ -157,17 +157,19 @@ def fit(
     client = _client(client)
     _check_parameters(model, rows_per_round)
     shards = _shards.delayed_shards(X, y, sensitive_features, sample_weight)
-    with unchanged_on_error(model), progress_bar(progress, None) as draw:
-        run = _Run(client, model, shards, classes, rows_per_round)
+    told = Told()
+    with drafted(model) as draft, progress_bar(progress, None) as draw:
+        run = _Run(client, draft, shards, classes, rows_per_round)
         trained = run.learn(draw, after_round)
         run.keep_bounds(trained)
         for name, value in run.attributes.items():
-            setattr(model, name, value)
-        model._cache = {"parameters": fingerprint(model)}
-        model.n_iter_ = run.n_passes
-        model._model = trained
-    model._warned_inactive = warn_if_inactive(model, trained)
-    model._warned_unmet = warn_if_unmet(model, trained, where="on the training data")
+            setattr(draft, name, value)
+        draft._cache = {"parameters": fingerprint(draft)}
+        draft.n_iter_ = run.n_passes
+        draft._model = trained
+        draft._warned_inactive = warn_if_inactive(told, draft, trained)
+        warn_if_unmet(told, draft, trained, where="on the training data")
+    told.give()
     return model
 
 
@@ -259,9 +261,11 @@ class _Run:
 
     def _common_model(self, summaries: list, seed: int) -> Model:
         """The model that all shards begin with."""
-        model = summaries[0].model
-        model.seed = seed
-        model.terms, model.background = summaries[0].terms, summaries[0].background
+        first = summaries[0]
+        begun = first.model
+        model = Model(
+            seed, first.terms, begun.ensemble, begun.monitor, first.background, begun.favorable
+        )
         for summary in summaries[1:]:
             model.terms.merge(summary.terms)
             model.background.merge(summary.background)
@@ -270,10 +274,8 @@ class _Run:
         if self.estimator.initial_experts is not None:
             probe = clone(self.estimator)
             vars(probe).update(self.attributes)
-            experts = fitted_experts(probe, model.terms.n_inputs)
-            model.terms.hold(FITTED_ROWS)
-            layout = model.ensemble.layout
-            model.ensemble = Ensemble.of_fitted(layout, experts, model.terms.unfold)
+            experts = fitted_experts(probe, model.terms)
+            model.start_in_units(experts)
         return model
 
     def _settings(self, total: int) -> Settings:
@@ -354,14 +356,14 @@ class _Run:
         aimed = asked
         for _ in range(TIGHTENINGS):
             settle(model, aimed, sample)
-            monitor.measured = self._measure(model, monitor)
+            monitor.take_measures(self._measure(model, monitor))
             gaps = np.array([monitor.measured.gap(s)[0] for s in range(len(asked.slots))])
             over = np.nan_to_num(gaps - asked.limits)
             if not np.any(over > 0.0):
                 break
             limits = np.maximum(aimed.limits - np.maximum(over, 0.0), 0.1 * asked.limits)
             aimed = _with_limits(aimed, limits)
-        monitor.measured.solved = not np.any(over > 0.0)
+        monitor.take_measures(replace(monitor.measured, solved=not np.any(over > 0.0)))
 
     def _measure(self, model: Model, monitor: BoundMonitor):
         """Cells of the present model on all people of all shards."""
@@ -383,15 +385,9 @@ class _Run:
 
 def _with_limits(asked, limits):
     """The same wishes with other bounds."""
-    from dataclasses import replace
-
     return replace(asked, limits=limits)
 
 
 def _measuring(model: Model, monitor: BoundMonitor) -> Model:
     """What a shard needs of a model to decide: its people stay at the coordinator."""
-    light = _rounds.travelling(model)
-    monitor = monitor.copy()
-    monitor.people = type(monitor.people)()
-    light.monitor = monitor
-    return light
+    return _rounds.travelling(model, monitor.without_people())

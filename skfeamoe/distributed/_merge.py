@@ -26,15 +26,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._feamoe import FEAMOEClassifier
-from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._parameters import build_settings, fingerprint
 from skfeamoe._terms.carry import Carry
-from skfeamoe._training.drift.monitor import DriftMonitor
 from skfeamoe._training.ensemble import Ensemble
-from skfeamoe._training.history import History
 from skfeamoe._training.model import Model
-from skfeamoe._training.posterior import Posterior
 from skfeamoe._training.scoring import settle
 from skfeamoe._training.settings import STREAM_DEFAULTS
 
@@ -109,7 +105,7 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
     n_experts = sum(model.n_experts_ for model in models)
     merged.max_experts = max(merged.max_experts, n_experts)
     whole = _joined([model._model for model in models])
-    whole.ensemble = _side_by_side(models, whole)
+    whole.take_over(_side_by_side(models, whole))
     merged._model = whole
     merged._cache = {"parameters": fingerprint(merged)}
     if isinstance(whole.monitor, BoundMonitor) and whole.monitor.is_active:
@@ -152,14 +148,19 @@ def _check_alike(models: list) -> None:
 
 def _joined(parts: list[Model]) -> Model:
     """A model with all that merges exactly; its experts are still those of the first."""
-    whole = parts[0].copy()
-    whole.terms = parts[0].terms.copy()
+    first = parts[0].copy()
     for part in parts[1:]:
-        whole.terms.merge(part.terms)
-    whole.posterior = Posterior()
-    whole.drift = DriftMonitor(sparse=whole.background.sparse)
-    whole.history = History()
-    whole.monitor = _moved_monitor(parts[0], whole)
+        first.terms.merge(part.terms)
+    whole = Model(
+        first.seed,
+        first.terms,
+        first.ensemble,
+        _moved_monitor(parts[0], first),
+        first.background,
+        first.favorable,
+        clock=first.clock,
+    )
+    whole.add_groups(first.groups, cells=False)
     for part in parts[1:]:
         labels = [*whole.groups, *(g for g in part.groups if g not in whole.groups)]
         whole.add_groups(labels, cells=part.monitor.n_groups > 0)
@@ -167,8 +168,6 @@ def _joined(parts: list[Model]) -> Model:
         whole.monitor.merge(_moved_monitor(part, whole), np.array(codes, dtype=np.intp))
         whole.background.merge(part.background)
         whole.clock.merge(part.clock)
-    if isinstance(whole.monitor, BoundMonitor):
-        whole.monitor.offset = np.zeros_like(whole.monitor.offset)
     return whole
 
 
@@ -176,6 +175,7 @@ def _moved_monitor(part: Model, whole: Model):
     """The monitor of a part, in the units of the whole."""
     monitor = part.monitor.copy()
     if isinstance(monitor, BoundMonitor):
+        monitor = monitor.without_offset()
         monitor.carry(_carry(part.terms, whole.terms))
     return monitor
 
@@ -196,14 +196,9 @@ def _side_by_side(models: list, whole: Model) -> Ensemble:
         for k in range(model.n_experts_)
     ]
     ensemble = Ensemble.of_fitted(whole.ensemble.layout, experts, whole.terms.unfold)
-    weight, bias = _gate(models, whole)
-    gate = kind_of(ensemble.layout).gate(ensemble.params, ensemble.layout)
-    gate.weight[...], gate.bias[...] = weight, bias
-    ensemble.average = ensemble.params.copy()
     seen = np.array([model.n_samples_seen_ for model in models], dtype=np.float64)
     loads = [n * m._model.ensemble.load for n, m in zip(seen / seen.sum(), models, strict=True)]
-    ensemble.load = np.concatenate(loads)
-    return ensemble
+    return ensemble.under_gate(*_gate(models, whole), np.concatenate(loads))
 
 
 def _gate(models: list, whole: Model) -> tuple[NDArray, NDArray]:

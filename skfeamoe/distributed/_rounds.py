@@ -91,14 +91,23 @@ def worker_settings(settings: Settings, n_shards: int, *, chosen_batch: bool) ->
     return settings._replace(learning=learning, growth=NoGrowth())
 
 
-def travelling(model: Model) -> Model:
-    """What a shard needs of a model to learn: no people, no background, no record."""
+def travelling(model: Model, monitor: BoundMonitor | None = None) -> Model:
+    """What a shard needs of a model to learn: no people, no background, no record.
+
+    With a monitor, which keeps nobody, it can decide as the model does.
+    """
     terms = model.terms
     nothing = BoundMonitor(Slots(()), model.favorable, terms.n_outputs)
     background = Reservoir(terms.n_inputs, size=0, sparse=model.background.sparse, seed=0)
-    bare = Model(model.seed, terms, model.ensemble, nothing, background, model.favorable)
-    bare.posterior = model.posterior
-    return bare
+    return Model(
+        model.seed,
+        terms,
+        model.ensemble,
+        nothing if monitor is None else monitor,
+        background,
+        model.favorable,
+        posterior=model.posterior,
+    )
 
 
 def learn_round(rows: Rows, plan: Plan, *, common: tuple[Model, Settings]) -> Part:
@@ -126,11 +135,7 @@ def mean_part(parts: Sequence[Part]) -> Part:
 
 def take_part(model: Model, part: Part) -> None:
     """Let the common model be where a round has ended."""
-    model.ensemble = part.ensemble
-    clock, own = model.clock, part.clock
-    clock.n_samples_seen += own.n_samples_seen
-    clock.unfair_since_growth += own.unfair_since_growth
-    clock.loss = own.loss
+    model.take_over(part.ensemble, part.clock)
 
 
 @dataclass

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from skfeamoe._labels import read_labels
 from skfeamoe._optional import optional
 from skfeamoe._rows import Rows
 from skfeamoe._terms import Terms
@@ -108,7 +109,7 @@ def _pieces(part, name: str) -> list:
 
 def labels_of(shard: dict[str, Any]) -> NDArray:
     """Class labels of a shard."""
-    return np.unique(np.asarray(shard["y"]))
+    return np.unique(read_labels(shard["y"], len(shard["y"])).values)
 
 
 def same(value):
@@ -122,6 +123,11 @@ def prepare(shard: dict[str, Any], seed: int, *, estimator, classes) -> Prepared
     model, rows = probe._start(
         shard["X"], shard["y"], classes, shard["sensitive_features"], shard["sample_weight"]
     )
+    if not rows.is_plain:
+        raise ValueError(
+            f"y has no label in {int((rows.y < 0).sum())} of the {len(rows)} rows of a shard; "
+            "learning on many machines takes labeled rows only: drop the others"
+        )
     model.terms.update(rows.X, rows.weight)
     model.background.update(rows.X, rows.weight)
     unfitted = set(estimator.get_params(deep=False)) | {"_model"}
@@ -146,7 +152,7 @@ def summary_of(prepared: Prepared) -> Summary:
 def standardized(prepared: Prepared, codes: NDArray, *, terms: Terms) -> Rows:
     """The rows of a shard in common units, with common codes of the groups."""
     rows = prepared.rows
-    return Rows(terms.transform(rows.X), rows.y, recoded(rows.groups, codes), rows.weight)
+    return rows.with_columns(terms.transform(rows.X)).with_groups(recoded(rows.groups, codes))
 
 
 def sample_of(prepared: Prepared, codes: NDArray, n_rows: int) -> Rows:
@@ -154,7 +160,7 @@ def sample_of(prepared: Prepared, codes: NDArray, n_rows: int) -> Rows:
     rows = prepared.rows
     index = np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).round().astype(np.intp)
     taken = rows.take(index)
-    return Rows(taken.X, taken.y, recoded(taken.groups, codes), taken.weight)
+    return taken.with_groups(recoded(taken.groups, codes))
 
 
 def recoded(groups: NDArray, codes: NDArray) -> NDArray:

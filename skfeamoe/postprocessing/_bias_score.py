@@ -19,7 +19,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
-from skfeamoe._validation import HasMethods, Interval, StrOptions, unchanged_on_error
+from skfeamoe._validation import HasMethods, Interval, StrOptions, drafted, snapshot
 from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.postprocessing import _fitting
 from skfeamoe.postprocessing._coverage import CoverageRule
@@ -322,15 +322,15 @@ default=None
             If no groups were given, a bound is not met on held-out rows, or a group has no
             such rows.
         """
-        with unchanged_on_error(self):
-            request = request_of(self)
+        with drafted(self) as draft:
+            request = request_of(draft)
             given = sensitive_features, sample_weight
-            routed = routed_params(self, "fit", *given, fit_params)
+            routed = routed_params(draft, "fit", *given, fit_params)
             X, y = indexable(X, y)
-            data = check_data(self, X, y, request, *given, routed)
-            self._draw_seeds()
-            self._take(_fitting.fit_models(self, data, self._fold_seed), data)
-            messages = self._solve(request)
+            data = check_data(draft, X, y, request, *given, routed)
+            draft._draw_seeds()
+            draft._take(_fitting.fit_models(draft, data, draft._fold_seed), data)
+            messages = draft._solve(request)
         self._warn(messages)
         return self
 
@@ -375,18 +375,18 @@ default=None
             If an argument or parameter is invalid, or a group is new; the classifier is then
             as it was.
         """
-        with unchanged_on_error(self):
-            request = request_of(self)
+        with drafted(self) as draft:
+            request = request_of(draft)
             given = sensitive_features, sample_weight
-            routed = routed_params(self, "partial_fit", *given, fit_params)
+            routed = routed_params(draft, "partial_fit", *given, fit_params)
             X, y = indexable(X, y)
             first = not hasattr(self, "estimator_")
             known = (classes, None) if first else (self.classes_, self._group_labels)
-            data = check_stream_data(self, X, y, request, *given, routed, *known)
+            data = check_stream_data(draft, X, y, request, *given, routed, *known)
             if first:
-                self._draw_seeds()
-            self._take(_fitting.next_models(self, data), data)
-            messages = self._solve(request) if first or self._is_due() else []
+                draft._draw_seeds()
+            draft._take(_fitting.next_models(draft, data), data)
+            messages = draft._solve(request) if first or draft._is_due() else []
         if first:
             self._warn(messages)
         return self
@@ -580,8 +580,9 @@ default=None
             value that it can have, in [-1, 1].
         """
         check_is_fitted(self)
-        m = self._relative_margin(X, *self._two_scores(X))
-        return m if self._favorable == self.classes_[1] else -m
+        now = snapshot(self)
+        m = now._relative_margin(X, *now._two_scores(X))
+        return m if now._favorable == now.classes_[1] else -m
 
     def predict_proba(self, X):
         """The rule's margin on the scale of probabilities.
@@ -601,7 +602,8 @@ default=None
             Columns as in `classes_`.
         """
         check_is_fitted(self)
-        return self._proba(X, *self._two_scores(X))
+        now = snapshot(self)
+        return now._proba(X, *now._two_scores(X))
 
     def _proba(self, X, eta, pi):
         """`predict_proba` from both models' scores."""
@@ -632,12 +634,13 @@ default=None
             Labels from `classes_`; `abstain_label` where nothing is decided.
         """
         check_is_fitted(self)
-        eta, pi = self._two_scores(X)
-        decisions = self.classes_[self._proba(X, eta, pi).argmax(axis=1)]
-        if self._coverage is None:
+        now = snapshot(self)
+        eta, pi = now._two_scores(X)
+        decisions = now.classes_[now._proba(X, eta, pi).argmax(axis=1)]
+        if now._coverage is None:
             return decisions
-        covered = CoverageRule(**self._coverage).is_covered(eta, pi)
-        return np.where(covered, decisions, abstain_label(self, self.classes_))
+        covered = CoverageRule(**now._coverage).is_covered(eta, pi)
+        return np.where(covered, decisions, abstain_label(now, now.classes_))
 
     def is_decided(self, X):
         """Whether `predict` decides on a row.
@@ -653,10 +656,11 @@ default=None
             False where `predict` gives `abstain_label`.
         """
         check_is_fitted(self)
-        eta, pi = self._two_scores(X)
-        if self._coverage is None:
+        now = snapshot(self)
+        eta, pi = now._two_scores(X)
+        if now._coverage is None:
             return np.ones(len(eta), dtype=bool)
-        return CoverageRule(**self._coverage).is_covered(eta, pi)
+        return CoverageRule(**now._coverage).is_covered(eta, pi)
 
     def score(self, X, y, sample_weight=None, sensitive_features=None):
         """Accuracy; a row that is not decided counts as wrong.

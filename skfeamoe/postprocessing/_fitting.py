@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._predicting import MixtureClassifier
+from skfeamoe._validation import snapshot
 from skfeamoe.postprocessing import _buffer, _messages
 from skfeamoe.postprocessing._coverage import CoverageRule, harmed_groups, solve_coverage
 from skfeamoe.postprocessing._cross_fit import (
@@ -68,10 +70,8 @@ def next_models(estimator, data: Data) -> Models:
     if not hasattr(estimator, "estimator_"):
         first, second = _new_models(estimator, data)
     else:
-        first, second = estimator.estimator_, estimator.group_estimator_
+        first, second = _own(estimator.estimator_), _own(estimator.group_estimator_)
         held, buffer = estimator._held_out(), estimator._buffer
-        if first is estimator.estimator:  # prefit, and not ours to change
-            first = copy.deepcopy(first)
         scored = score_rows(first, second, data)
         if second is not None or estimator.coverage is not None:
             if buffer is None:
@@ -84,6 +84,11 @@ def next_models(estimator, data: Data) -> Models:
         _learn_groups(second, data)
     first.partial_fit(data.X, data.y, classes=data.classes, **data.params)
     return Models(first, second, held, buffer)
+
+
+def _own(model):
+    """A model that may learn while the published one stays: both learn a batch, or neither."""
+    return snapshot(model) if isinstance(model, MixtureClassifier) else copy.deepcopy(model)
 
 
 def _new_models(estimator, data: Data):

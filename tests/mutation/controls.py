@@ -42,19 +42,19 @@ CONTROLS = (
     (
         "measure cells by the weight of all rows",
         CASES,
-        "weight = self.rows.weight / np.maximum(total, 1e-300)[group]",
-        "weight = self.rows.weight / max(self.rows.weight.sum(), 1e-300)",
+        "self.weights[s] / np.maximum(total, 1e-300)[group],",
+        "self.weights[s] / max(self.weights[s].sum(), 1e-300),",
     ),
     (
         "ignore the floor of accuracy",
         BOUND,
-        "if asked.accuracy_floor <= 0.0 or solution.cost <= most:",
-        "if True:",
+        "if asked.accuracy_floor > 0.0 and solution.cost > most:",
+        "if False:",
     ),
     (
         "no correction by hard decisions",
         OFFSET,
-        "mean - group_means(slot, smooth, margin)",
+        "mean - measured_means(slot, smooth, margin)",
         "0.0 * mean",
     ),
     (
@@ -72,8 +72,8 @@ CONTROLS = (
     (
         "count wrong people as the accuracy that bounds may cost",
         BOUND,
-        "accuracy = float(cases.by_person @ (scored.decided == cases.rows.y))",
-        "accuracy = float(cases.by_person @ (scored.decided != cases.rows.y))",
+        "accuracy = cases.accuracy(scored.decided)",
+        "accuracy = 1.0 - cases.accuracy(scored.decided)",
     ),
     (
         "multipliers of the wrong sign",

@@ -67,6 +67,10 @@ class DriftMonitor:
         self.alarm_rows = [*self.alarm_rows, n_seen][-MOST_ALARMS:]
         self.alarm_causes = [*self.alarm_causes, cause][-MOST_ALARMS:]
 
+    def plan_replay(self, row: int) -> None:
+        """Learn the rows since the change again at a row of the stream; 0: never."""
+        self.replay_at = row
+
     def replay_is_due(self, n_seen: int) -> bool:
         """Whether the rows since the last change should be learned again."""
         return 0 < self.replay_at <= n_seen

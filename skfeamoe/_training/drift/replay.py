@@ -39,7 +39,7 @@ def replay(model: Model, settings: Settings) -> None:
     drift = model.drift
     n_rows = model.clock.n_samples_seen - drift.changed_at
     due = max(int(REPLAY_GROWTH * n_rows), n_rows + 1, LEAST_ROWS)
-    drift.replay_at = drift.changed_at + due if due <= RECENT_ROWS else 0
+    drift.plan_replay(drift.changed_at + due if due <= RECENT_ROWS else 0)
     if n_rows < LEAST_ROWS:
         return
     rows = drift.recent.last(n_rows)

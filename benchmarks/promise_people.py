@@ -1,0 +1,261 @@
+"""Is the bound kept for whom? Within parts, for many and small groups, seed by seed."""
+
+import warnings
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from benchmarks import models
+from benchmarks.data import load, split
+from benchmarks.measures import scores
+from benchmarks.pages import summary
+from benchmarks.registry import Context, Section, Target, target
+from skfeamoe import FairnessWarning
+from skfeamoe.datasets import make_credit_stream
+
+PAGE = "promise.md"
+BOUND, LOCAL = 0.05, 0.10
+PARTS = ["age", "education"]
+LEAST_ROWS, LEAST_OF_GROUP = 300, 20
+COMPARED_ROWS = 500
+SHOWN = {
+    "accuracy": "accuracy",
+    "gap": "gap",
+    "worst_part": "worst part",
+    "n_groups": "groups",
+    "compared": "of 500 rows and more",
+    "told": "told unweighted gap off by",
+    "differ": "decisions that differ",
+}
+
+
+# ------------------------------------------------------------------- within parts
+
+
+def run_local(context: Context) -> Iterator[dict]:
+    """Adult: gaps within fifths of age and levels of education, with and without bounds."""
+    task = load("adult", context)
+    for seed in context.seeds:
+        train, test = train_test_split(
+            np.arange(len(task.y)), test_size=0.16, random_state=seed
+        )
+        learn, judge = task.take(train), task.take(test)
+        for method, asked in (
+            ("one bound", {}),
+            ("and local bounds", {"local_columns": PARTS, "local_bound": LOCAL}),
+        ):
+            model = models.make_feamoe(task.favorable, seed, difference_bound=BOUND, **asked)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FairnessWarning)
+                model.fit(learn.X, learn.y, sensitive_features=learn.groups)
+            decided = model.predict(judge.X)
+            found = scores(judge.y, decided, judge.groups)
+            yield {"method": method, "seed": seed, "accuracy": found["accuracy"],
+                   "gap": found["dp"],
+                   "worst_part": _worst_part(judge, decided, learn)}  # fmt: skip
+
+
+def _worst_part(people, decided, learned) -> float:
+    """The largest gap in any part of enough people."""
+    edges = np.quantile(learned.X["age"], [0.2, 0.4, 0.6, 0.8])
+    age = np.searchsorted(edges, people.X["age"], side="right")
+    worst = 0.0
+    for part in (age, people.X["education"].astype(str).to_numpy()):
+        for value in np.unique(part):
+            own = part == value
+            groups, counted = np.unique(people.groups[own], return_counts=True)
+            known = groups[counted >= LEAST_OF_GROUP]
+            if own.sum() >= LEAST_ROWS and len(known) > 1:
+                rates = [decided[own & (people.groups == a)].mean() for a in known]
+                worst = max(worst, max(rates) - min(rates))
+    return worst
+
+
+def local_tables(frame) -> dict[str, pd.DataFrame]:
+    """Mean over seeds."""
+    return {"": summary(frame, ["method"], SHOWN)}
+
+
+def local_targets(frame) -> Iterator[Target]:
+    """The worst part at most half as bad, for half a point of accuracy."""
+    one, both = (
+        frame[frame["method"] == m].set_index("seed") for m in ("one bound", "and local bounds")
+    )
+    yield target("adult, local bounds: worst part, of that without",
+                 both["worst_part"].mean() / one["worst_part"].mean(), "<=", 0.5)  # fmt: skip
+    yield target("adult, local bounds: accuracy lost", one["accuracy"] - both["accuracy"], "<=",
+                 0.005)  # fmt: skip
+
+
+# ------------------------------------------------------------- many and small groups
+
+
+def many_groups(n: int, shares, seed: int):
+    """Groups of given shares whose skill differs, three columns that tell them apart a bit."""
+    rng = np.random.default_rng([seed, 7])
+    groups = rng.choice(len(shares), n, p=np.asarray(shares) / np.sum(shares))
+    place = np.random.default_rng(7).normal(size=(len(shares), 3))
+    X = rng.normal(size=(n, 6))
+    X[:, :3] += 0.8 * place[groups]
+    y = (X[:, 0] + 0.5 * X[:, 3] + 0.8 * rng.normal(size=n) > 0.3).astype(int)
+    return X, y, groups
+
+
+WORLDS = {
+    "40 equal groups": np.ones(40),
+    "40 groups, shares 1/k": 1.0 / np.arange(1, 41),
+    "3 groups of 1 %": np.array([0.5, 0.47, 0.01, 0.01, 0.01]),
+}
+
+
+def run_groups(context: Context) -> Iterator[dict]:
+    """Many groups, small ones, and intersections of three attributes of Adult."""
+    n_rows = 4000 if context.quick else 60_000
+    for world, shares in WORLDS.items():
+        for seed in context.seeds:
+            X, y, groups = many_groups(n_rows, shares, seed)
+            new = many_groups(2 * n_rows, shares, seed + 1000)
+            for bound in (None, BOUND):
+                model = _fitted(X, y, groups, seed, 1, bound)
+                decided = model.predict(new[0])
+                yield _of_groups(world, bound, seed, groups, new[1], decided, new[2])
+    task = load("adult", context)
+    attributes = ["sex", "race", "age"]
+    for seed in context.seeds:
+        rows = split(task, seed)
+        train, test = train_test_split(
+            np.arange(len(task.y)), test_size=0.16, random_state=seed
+        )
+        several = _several(task, attributes)
+        for bound in (None, BOUND):
+            model = _fitted(rows.X, rows.y, several[train], seed, rows.favorable, bound)
+            decided = model.predict(rows.X_test)
+            name, learned = "adult, sex, race and age", several[train]
+            yield _of_groups(name, bound, seed, learned, rows.y_test, decided, several[test])
+
+
+def _several(task, attributes) -> np.ndarray:
+    """Names of the intersections: of sex, race, and people up to 35 or older."""
+    columns = [
+        np.where(task.X[name] <= 35, "young", "old")
+        if name == "age"
+        else task.X[name].astype(str).to_numpy()
+        for name in attributes
+    ]
+    return np.array([" & ".join(parts) for parts in zip(*columns, strict=True)], dtype=object)
+
+
+def _fitted(X, y, groups, seed: int, favorable: int, bound: float | None):
+    """A fitted classifier, with a bound or none."""
+    asked = {"constraints": None} if bound is None else {"difference_bound": bound}
+    model = models.make_feamoe(favorable, seed, **asked)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FairnessWarning)
+        return model.fit(X, y, sensitive_features=None if bound is None else groups)
+
+
+def _of_groups(world, bound, seed, learned, y, decided, groups) -> dict:
+    """Accuracy, and the largest gap of two groups that were learned from enough people."""
+    known, counted = np.unique(learned, return_counts=True)
+    large = known[counted >= COMPARED_ROWS]
+    rates = [decided[groups == a].mean() for a in large]
+    return {"world": world, "bound": bound or 0.0, "seed": seed,
+            "accuracy": float((decided == y).mean()), "n_groups": len(known),
+            "compared": len(large), "gap": np.ptp(rates) if rates else 0.0}  # fmt: skip
+
+
+def groups_tables(frame) -> dict[str, pd.DataFrame]:
+    """Mean over seeds; bound 0 stands for none."""
+    return {"": summary(frame, ["world", "bound"], SHOWN)}
+
+
+def groups_targets(frame) -> Iterator[Target]:
+    """Gaps of groups with 500 rows and more."""
+    for world, rows in frame[frame["bound"] > 0].groupby("world", sort=False):
+        yield target(f"{world}: gap", rows["gap"], "<=", BOUND + 0.03)
+
+
+# ------------------------------------------------------------------------- seed by seed
+
+
+def run_spread(context: Context) -> Iterator[dict]:
+    """One stream with a sudden change, ten seeds: how many new rows are decided otherwise."""
+    n_rows = 6000 if context.quick else 40_000
+    stream = make_credit_stream(n_rows, drift="sudden", as_frame=False, random_state=0)
+    X, y, groups = stream.data, stream.target, stream.sensitive_features
+    n_seeds = 2 if context.quick else 2 * context.n_seeds
+    looks = {"before the change": n_rows // 2, "after it": n_rows - 2000}
+    decided: dict[str, list] = {when: [] for when in looks}
+    for seed in range(n_seeds):
+        model = models.make_feamoe(1, seed, growth="drift", difference_bound=BOUND)
+        for start in range(0, n_rows, 100):
+            for when, row in looks.items():
+                if start == row:
+                    decided[when].append(model.predict(X[row : row + 2000]))
+            part = slice(start, start + 100)
+            model.partial_fit(X[part], y[part], [0, 1], sensitive_features=groups[part])
+    for when, of_seed in decided.items():
+        for a, b in combinations(range(n_seeds), 2):
+            yield {"when": when, "seed": a, "other": b,
+                   "differ": float((of_seed[a] != of_seed[b]).mean())}  # fmt: skip
+
+
+def spread_tables(frame) -> dict[str, pd.DataFrame]:
+    """Mean over pairs of seeds."""
+    return {"": summary(frame, ["when"], SHOWN)}
+
+
+def spread_targets(frame) -> Iterator[Target]:
+    """At most one decision in twenty."""
+    for when, rows in frame.groupby("when", sort=False):
+        yield target(f"ten seeds, {when}: decisions that differ", rows["differ"], "<=", 0.05)
+
+
+# --------------------------------------------------------------------------- weights
+
+
+def run_weights(context: Context) -> Iterator[dict]:
+    """Adult with balanced classes, by the loss alone and by weights of people."""
+    task = load("adult", context)
+    for seed in context.seeds:
+        rows = split(task, seed)
+        share = np.bincount(rows.y) / len(rows.y)
+        weight = 0.5 / share[rows.y]
+        for method, asked, given in (
+            ("class_weight", {"class_weight": "balanced"}, None),
+            ("sample_weight", {}, weight),
+        ):
+            model = models.make_feamoe(rows.favorable, seed, difference_bound=0.02, **asked)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                model.fit(rows.X, rows.y, sensitive_features=rows.groups, sample_weight=given)
+            found = scores(rows.y_test, model.predict(rows.X_test), rows.groups_test)
+            own = scores(rows.y, model.predict(rows.X), rows.groups)["dp"]
+            told = model.group_gap_details_[0]["unweighted_gap"]
+            warned = any("sample_weight bends" in str(w.message) for w in caught)
+            yield {"method": method, "seed": seed, "accuracy": found["accuracy"],
+                   "gap": found["dp"], "told": abs(told - own), "warned": warned}  # fmt: skip
+
+
+def weights_tables(frame) -> dict[str, pd.DataFrame]:
+    """Mean over seeds."""
+    return {"": summary(frame, ["method"], SHOWN)}
+
+
+def weights_targets(frame) -> Iterator[Target]:
+    """Weights of the loss do not bend the gap, and those of people are told."""
+    loss, people = (frame[frame["method"] == m] for m in ("class_weight", "sample_weight"))
+    yield target("adult, class_weight: gap", loss["gap"], "<=", 0.035)
+    yield target("adult, sample_weight: told off by", people["told"], "<=", 0.01)
+    yield target("adult, sample_weight: share warned", people["warned"], ">=", 1.0)
+
+
+SECTIONS = (
+    Section("promise_local", run_local, local_tables, targets=local_targets, page=PAGE),
+    Section("promise_groups", run_groups, groups_tables, targets=groups_targets, page=PAGE),
+    Section("promise_spread", run_spread, spread_tables, targets=spread_targets, page=PAGE),
+    Section("promise_weights", run_weights, weights_tables, targets=weights_targets, page=PAGE),
+)

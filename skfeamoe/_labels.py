@@ -1,0 +1,143 @@
+"""Labels as the world gives them: which rows have one, and what each counts for.
+
+A label is missing where y is None or NaN, or the mark that the user has declared. A label that
+is seen with propensity p stands for min(1/p, c) people (`_feedback.exploration`): the cap c,
+`max_propensity_weight`, trades a little bias for an end to the variance of very rare labels
+(Ionides 2008, "Truncated importance sampling").
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+from sklearn.utils.validation import _num_samples
+
+from skfeamoe._frames import decoded, refuse_lazy, values_of
+from skfeamoe._groups import is_missing
+from skfeamoe._validation import check_target, encode_target
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of some rows, and which rows have one."""
+
+    values: NDArray  # (n_labels,)
+    known: NDArray | None  # (n_samples,) bool; None: every row has one
+
+    def codes(self, classes: NDArray) -> NDArray:
+        """Class codes of all rows, -1 = unknown."""
+        if self.known is None:
+            return encode_target(self.values, classes)
+        codes = np.full(len(self.known), -1, dtype=np.intp)
+        if len(self.values):
+            codes[self.known] = encode_target(self.values, classes)
+        return codes
+
+    def weights(self, weight: NDArray, propensity, cap: float) -> NDArray | None:
+        """What each label counts for in the loss; None: as much as its person."""
+        if self.known is None and propensity is None:
+            return None
+        known = np.ones(len(weight), dtype=bool) if self.known is None else self.known
+        factor = known.astype(np.float64)
+        if propensity is not None:
+            factor[known] = np.minimum(1.0 / check_propensity(propensity, known), cap)
+        return weight * factor
+
+
+def read_labels(y, n_samples: int, unlabeled=None, classes: NDArray | None = None) -> Labels:
+    """The labels among y: what is None, NaN or the mark ``unlabeled`` is none.
+
+    ``classes`` are those of a stream, None where y tells them.
+    """
+    marked = unlabeled is not None and not is_missing(unlabeled)
+    if isinstance(y, np.ndarray) and y.dtype.kind in "iubS" and not marked:
+        return Labels(_told(check_target(y, n_samples, classes), unlabeled, classes), None)
+    refuse_lazy(y, "y")
+    found = decoded(y)
+    missing = _missing(found, unlabeled if marked else None)
+    if missing is None or not missing.any():
+        return Labels(_told(check_target(y, n_samples, classes), unlabeled, classes), None)
+    if len(missing) != n_samples:
+        check_target(np.zeros(len(missing)), n_samples)  # says so
+    known = ~missing
+    values = np.asarray(values_of(found)).ravel()[known]
+    if values.dtype == object:
+        values = np.array(values.tolist())
+    if len(values):
+        values = check_target(values, len(values), classes)
+    return Labels(_told(values, unlabeled, classes), known)
+
+
+def _missing(y, mark) -> NDArray | None:
+    """Which entries of y are no labels; None where y is no column, for others to refuse."""
+    if not hasattr(y, "__len__") or isinstance(y, str):
+        return None
+    values = np.asarray(values_of(y) if hasattr(y, "to_numpy") else np.array(y, dtype=object))
+    if values.ndim != 1:
+        return None
+    if values.dtype.kind == "f" and mark is None:
+        return np.isnan(values)
+    listed = values.tolist()
+    if mark is None:
+        return np.array([is_missing(value) for value in listed], dtype=bool)
+    kind = isinstance(mark, str)
+    return np.array(
+        [is_missing(v) or (isinstance(v, str) == kind and v == mark) for v in listed],
+        dtype=bool,
+    )
+
+
+def _told(values: NDArray, unlabeled, classes: NDArray | None) -> NDArray:
+    """The labels; a warning where one of them may be a mark."""
+    if classes is not None or unlabeled is not None or values.dtype.kind not in "if":
+        return values
+    seen = np.unique(values)
+    if len(seen) > 2 and seen[0] == -1 and seen[1] == 0:
+        warnings.warn(
+            f"y has -1 beside {seen[1:].tolist()[:5]} and it is taken as a class of its own; "
+            "if it marks rows without a label pass unlabeled=-1, if it is a class "
+            "unlabeled=float('nan')",
+            UserWarning,
+            stacklevel=5,
+        )
+    return values
+
+
+def check_some_label(labels: Labels, classes) -> None:
+    """Refuse rows of which none tells the classes."""
+    if classes is None and not len(labels.values):
+        raise ValueError(
+            "y has no label, so that the classes are not known; pass some rows that have one, "
+            "or begin with partial_fit and `classes`"
+        )
+
+
+def check_propensity(propensity, known: NDArray) -> NDArray:
+    """Propensities of the rows that have a label, each in (0, 1]."""
+    values: Any = check_array(
+        propensity,
+        ensure_2d=False,
+        ensure_all_finite=False,
+        ensure_min_samples=0,
+        dtype=np.float64,
+        input_name="propensity",
+    )
+    if values.ndim == 0:
+        values = np.full(len(known), float(values))
+    if values.shape != known.shape:
+        raise ValueError(
+            f"propensity must have one number per row of X, got {_num_samples(values)} for "
+            f"{len(known)} rows"
+        )
+    values = values[known]
+    wrong = ~((values > 0.0) & (values <= 1.0))
+    if wrong.any():
+        raise ValueError(
+            "propensity must be in (0, 1] wherever y has a label, got "
+            f"{values[np.argmax(wrong)]}; it is the chance with which the outcome of such a "
+            "person is seen, 1 for those who are always granted"
+        )
+    return values
