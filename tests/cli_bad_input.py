@@ -103,6 +103,12 @@ CASES = [
     Case("bound zero", STREAM + " --bound 0", "must be in (0, 1], got 0"),
     Case("negative bound", STREAM + " --bound=-0.1", "must be in (0, 1], got -0.1"),
     Case("bound in words", STREAM + " --bound small", "must be in (0, 1], got small"),
+    Case("ratio as percent", STREAM + " --ratio-bound 80", "the four-fifths rule is 0.8"),
+    Case(
+        "ratio of a distance",
+        STREAM + " --ratio-bound 0.8 --constraint burden",
+        "--ratio-bound bounds rates",
+    ),
     Case("bound not a number", STREAM + " --bound nan", "must be in (0, 1], got nan"),
     Case("bound of a demo above one", "demo --no-plot --bound 1.5", "must be in (0, 1]"),
     Case("unknown constraint", STREAM + " --constraint parity", "invalid choice: 'parity'"),

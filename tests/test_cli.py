@@ -147,6 +147,18 @@ def test_stream_takes_the_favorable_value_and_every_constraint(capsys, loans_csv
     assert "bound 0.1" in out
 
 
+def test_a_ratio_may_be_bound_beside_a_difference(capsys, loans_csv):
+    code, out, err = run_lines(
+        capsys, "stream", loans_csv, "--target", "repaid", "--sensitive", "group",
+        "--ratio-bound", "0.8", "--constraint", "demographic_parity",
+        "--constraint", "burden=0.3", "--no-plot", "--model-only",
+    )  # fmt: skip
+    assert (code, err) == (0, [])
+    assert "demographic-parity ratio" in out
+    assert "bound 0.8" in out
+    assert "bound 0.3" in out
+
+
 def test_stream_learns_whole_numbers_as_labels_and_three_classes(capsys, tmp_path):
     frame = loans(600).drop(columns=["customer"])
     frame["repaid"] = np.arange(600) % 3

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from skfeamoe._cli import main
+from skfeamoe._cli._bounds import Bounds
 from skfeamoe._cli._encoding import Encoding, RawColumns, RivalEncoder
 from skfeamoe._cli._models import FEAMOE, three_models
 from skfeamoe.persistence import load
@@ -73,7 +74,7 @@ def test_rivals_see_numbers_and_feamoe_what_was_read():
     assert encoding.categories == ["branch", "job"]
     encoder = RivalEncoder(raw.head(400))
     models = three_models(
-        bounds={"demographic_parity": 0.05},
+        bounds=Bounds(("demographic_parity",), {"demographic_parity": 0.05}, {}),
         seed=0,
         encoder=encoder,
         categories=encoding.categories,

@@ -17,12 +17,13 @@ from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe.streaming._batches import stacked
 
+from ._bounds import bounds_of
 from ._encoding import Encoding, RivalEncoder, choose_features
 from ._errors import InputError, OutputError, needs, new_console
 from ._models import Encoded
 from ._outputs import save_picture
 from ._source import Source
-from ._stream import _batches, bounds_of, checked_outputs, surveyed
+from ._stream import _batches, checked_outputs, surveyed
 from ._survey import favorable_label, harm_note, survey_notes
 from ._values import bound
 from ._verdict import gap_of, print_wrapped

@@ -7,6 +7,7 @@ from sklearn.preprocessing import StandardScaler
 from skfeamoe.datasets import make_credit_stream
 from skfeamoe.streaming import iter_batches
 
+from ._bounds import Bounds
 from ._errors import InputError, OutputError, new_console
 from ._models import three_models
 from ._outputs import Outputs, check_picture, save_picture
@@ -36,7 +37,7 @@ def run_demo(arguments) -> None:
     first_tenth = arguments.rows // 10
     evaluator = new_evaluator(
         three_models(
-            bounds={"demographic_parity": arguments.bound},
+            bounds=Bounds(("demographic_parity",), {"demographic_parity": arguments.bound}, {}),
             seed=arguments.seed,
             encoder=StandardScaler().fit(stream.data[:first_tenth]),
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from skfeamoe import FEAMOEClassifier
+
+from ._bounds import Bounds
 
 FEAMOE, STATIC, ONLINE = "FEAMOE", "static LR", "online SGD"
 
@@ -77,7 +79,7 @@ class Encoded(ClassifierMixin, BaseEstimator):
 
 def three_models(
     *,
-    bounds: Mapping[str, float],
+    bounds: Bounds,
     seed: int,
     encoder: Any,
     favorable: Any = None,
@@ -87,16 +89,14 @@ def three_models(
 ) -> dict[str, Any]:
     """FEAMOE and its two rivals, untrained, in the order of tables and pictures.
 
-    `bounds` maps constraints to their bounds, and `categories` names columns for FEAMOE,
+    `categories` names columns for FEAMOE,
     which takes raw rows; `encoder` makes numbers of them for the rivals. The online rival has
     a constant step: with scikit-learn's default step, which shrinks, it would stop learning
     and be beaten too easily once the world changes.
     """
-    names = list(bounds)
     models: dict[str, Any] = {
         FEAMOE: FEAMOEClassifier(
-            names[0] if len(names) == 1 else names,
-            difference_bound=bounds[names[0]] if len(names) == 1 else dict(bounds),
+            **bounds.parameters,
             growth=growth,
             favorable_label=favorable,
             categorical_features=categories,

@@ -10,13 +10,14 @@ import numpy as np
 from skfeamoe.streaming import PrequentialResult, StreamBatch, StreamMonitor, iter_batches
 from skfeamoe.streaming._monitor import DECISIONS
 
+from ._bounds import bounds_of
 from ._encoding import choose_features
 from ._errors import InputError, OutputError, as_input_error, new_console
 from ._outputs import Outputs, save_picture
 from ._report import has_river, record
 from ._run import MIN_GROUP_SIZE, window_rows
 from ._source import Source
-from ._stream import bounds_of, checked_outputs
+from ._stream import checked_outputs
 from ._survey import (
     Survey,
     check_survey,
@@ -25,7 +26,7 @@ from ._survey import (
     survey,
     survey_notes,
 )
-from ._verdict import gap_of, print_wrapped
+from ._verdict import print_wrapped
 
 MOST_BATCH_ROWS = 5_000
 
@@ -48,9 +49,9 @@ def run_monitor(arguments) -> None:
         result, notes = _watched(source, arguments, console)
     finally:
         source.close()
-    measures = {gap_of(name): value for name, value in bounds.items()}
-    _show(console, arguments, result, measures, gap_of(names[0]))
-    _write(console, arguments, outputs, result, notes, measures, gap_of(names[0]))
+    measures, first = bounds.measures, bounds.measure(names[0])
+    _show(console, arguments, result, measures, first)
+    _write(console, arguments, outputs, result, notes, measures, first)
     if outputs.failed:
         raise OutputError("; ".join(outputs.failed))
 

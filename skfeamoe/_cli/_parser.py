@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ._errors import ClosedPipeError, InputError, OutputError, Stopped
-from ._values import ConstraintNames, bound, constraint, delay, rows_of_demo, seed, whole
+from ._values import ConstraintNames, bound, constraint, delay, ratio, rows_of_demo, seed, whole
 
 DRIFT_NAMES = ("sudden", "gradual", "recurring", "none")
 GROWTH_NAMES = ("drift", "interval", "none")
@@ -196,6 +196,7 @@ def _add_stream(commands) -> None:
     )
     asked.names = ConstraintNames()
     _add_bound(stream, 0.05)
+    _add_ratio_bound(stream)
     stream.add_argument(
         "--batch",
         type=whole("batch", 1),
@@ -265,6 +266,7 @@ def _add_monitor(commands) -> None:
     )
     _add_roles(monitor, target_required=False)
     _add_bound(monitor, None)
+    _add_ratio_bound(monitor)
     monitor.add_argument(
         "--constraint",
         type=constraint,
@@ -428,6 +430,17 @@ def _add_bound(command, default: float | None) -> None:
         default=default,
         metavar="X",
         help=f"largest gap between groups{shown}",
+    )
+
+
+def _add_ratio_bound(command) -> None:
+    """The bound of a ratio."""
+    command.add_argument(
+        "--ratio-bound",
+        type=ratio,
+        metavar="R",
+        help="least ratio of two groups' rates, in place of --bound: 0.8 is the four-fifths "
+        "rule",
     )
 
 

@@ -18,6 +18,7 @@ from skfeamoe.streaming._batches import stacked
 from skfeamoe.streaming._measures import NAMES
 from skfeamoe.streaming._sources import frame_of
 
+from ._bounds import Bounds, bounds_of
 from ._checkpoint import Checkpoint
 from ._encoding import Encoding, RivalEncoder, choose_features
 from ._errors import InputError, OutputError, Stopped, as_input_error, needs, new_console
@@ -37,7 +38,7 @@ from ._survey import (
     survey,
     survey_notes,
 )
-from ._verdict import gap_of, print_wrapped, result_table, sentences, verdicts
+from ._verdict import print_wrapped, result_table, sentences, verdicts
 
 MOST_BATCH_ROWS = 256
 MOST_FIRST_ROWS = 50_000
@@ -121,26 +122,6 @@ def surveyed(source: Source, arguments, console) -> tuple[dict[str, Any], Survey
         found = survey(source, roles, ignored=ignored)
     check_survey(found, source.name, roles)
     return roles, found
-
-
-def bounds_of(arguments) -> dict[str, float]:
-    """Bound of each constraint."""
-    asked = arguments.constraint or [("demographic_parity", None)]
-    names = [name for name, _ in asked]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(f"--constraint {twice} is given twice; give each once")
-    bounds = {
-        name: arguments.bound if own is None else own
-        for name, own in asked
-        if own is not None or arguments.bound is not None
-    }
-    for name, value in bounds.items():
-        if value > 1 and name != "burden":
-            raise InputError(
-                f"--bound must be in (0, 1], got {value:g}; a gap of 5 points is 0.05"
-            )
-    return bounds
 
 
 def checked_outputs(arguments) -> Outputs:
@@ -261,8 +242,8 @@ def _run_options(arguments) -> dict[str, Any]:
     """What makes a run what it is, besides the data."""
     names = (
         "target", "sensitive", "time", "ignore", "favorable", "constraint", "bound", "batch",
-        "seed", "delay", "growth", "model_only", "sep", "encoding", "categorical", "numeric",
-        "sort", "id",
+        "ratio_bound", "seed", "delay", "growth", "model_only", "sep", "encoding",
+        "categorical", "numeric", "sort", "id",
     )  # fmt: skip
     options = {name: getattr(arguments, name) for name in names}
     return {**options, "report": _wants_report(arguments)}
@@ -321,9 +302,9 @@ def _rival_encoder(encoding: Encoding, first) -> RivalEncoder:
     return RivalEncoder(encoding.transformer.transform(first))
 
 
-def _show(console, arguments, result: PrequentialResult, bounds, more, notes) -> None:
+def _show(console, arguments, result: PrequentialResult, bounds: Bounds, more, notes) -> None:
     """Print what was noticed, the table and the verdict."""
-    measures = {gap_of(name): value for name, value in bounds.items()}
+    measures = bounds.measures
     for note in notes:
         print_wrapped(console, f"- {note}", "  ")
     console.print()
@@ -360,9 +341,9 @@ def _save(
 ) -> None:
     """Write picture and model, where they were asked for."""
     if "--output" in outputs:
-        name, value = next(iter(bounds.items()))
+        measure, value = next(iter(bounds.measures.items()))
         title = f"{Path(arguments.file).name}: {arguments.target}"
-        figure = picture(result, gap_of(name), value, title=title)
+        figure = picture(result, measure, value, title=title)
         outputs.write(
             "--output",
             lambda path: save_picture(figure, path),
@@ -385,7 +366,7 @@ def _report(
     """Write the report and its numbers, with a progress bar."""
     if not _wants_report(arguments):
         return
-    measures = {gap_of(name): value for name, value in bounds.items()}
+    measures = bounds.measures
     with console.status("Writing the report"):
         if "--report" in outputs:
             outputs.write(

@@ -26,6 +26,19 @@ def bound(text: str) -> float:
     return value
 
 
+def ratio(text: str) -> float:
+    """Parse the bound of a ratio."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(
+            f"ratio must be between 0 and 1, got {text}; the four-fifths rule is 0.8"
+        )
+    return value
+
+
 class ConstraintNames:
     """Names of all constraints, looked up when they are shown: ``--help`` should be quick."""
 

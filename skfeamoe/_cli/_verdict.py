@@ -57,8 +57,9 @@ def result_table(
         padding=(0, 1, 0, 0),
     )
     table.add_column("model", no_wrap=True)
+    short = SHORT_NAMES | ({"accuracy": "acc."} if len(names) > len(USUAL) else {})
     for name in names:
-        shown = SHORT_NAMES.get(name, MEASURE_NAMES.get(name, name))
+        shown = short.get(name, MEASURE_NAMES.get(name, name))
         table.add_column(shown, justify="right")
     table.add_column("experts", justify="right")
     main = next(iter(bounds), None)
