@@ -23,6 +23,7 @@ from skfeamoe._validation import HasMethods, Interval, StrOptions, drafted, snap
 from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.postprocessing import _fitting
 from skfeamoe.postprocessing._coverage import CoverageRule
+from skfeamoe.postprocessing._deciding import DecidingRule
 from skfeamoe.postprocessing._draws import uniform_of_rows
 from skfeamoe.postprocessing._frontier import BOUNDS, frontier_row
 from skfeamoe.postprocessing._held_out import HeldOut
@@ -49,7 +50,7 @@ def _estimator_has(method):
     return check
 
 
-class BiasScoreClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class BiasScoreClassifier(DecidingRule, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     r"""Bounded group gaps for any binary classifier, without reading groups to predict.
 
     A second model learns to tell the group (and, for bounds on error rates, the label) from
@@ -142,6 +143,18 @@ these or None, default="demographic_parity"
     solve_interval : int, default=500
         Rows of a stream after which the rule is solved again.
 
+    unlabeled : object, default=None
+        A mark in `y` of rows without a label, besides None and NaN, -1 for instance. Such
+        rows count in rates of all people and teach `group_estimator`, and never `estimator`.
+        NaN says that there is no other mark.
+
+    max_propensity_weight : float, default=50.0
+        A label that is seen with a small `propensity` weighs no more than this.
+
+    waiting_size : int, default=10_000
+        Most people whom `decide` keeps, also when the model is saved, until `complete` tells
+        their outcomes; the oldest go first, with a warning.
+
     n_jobs : int, default=None
         Folds that are fitted at a time, as in joblib.
 
@@ -207,8 +220,8 @@ these or None, default="demographic_parity"
 
     # Sensitive features are what this estimator is about: routing passes them on without
     # a call to set_fit_request.
-    __metadata_request__fit = {"sensitive_features": True}
-    __metadata_request__partial_fit = {"sensitive_features": True}
+    __metadata_request__fit = {"sensitive_features": True, "propensity": True}
+    __metadata_request__partial_fit = {"sensitive_features": True, "propensity": True}
     __metadata_request__score = {"sensitive_features": True}
 
     _parameter_constraints: dict = {
@@ -232,6 +245,9 @@ these or None, default="demographic_parity"
         "groups": ["array-like", None],
         "buffer_size": [Interval(Integral, 1, None, closed="left")],
         "solve_interval": [Interval(Integral, 1, None, closed="left")],
+        "unlabeled": "no_validation",
+        "max_propensity_weight": [Interval(Real, 1, None, closed="left")],
+        "waiting_size": [Interval(Integral, 0, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -256,6 +272,9 @@ these or None, default="demographic_parity"
         groups=None,
         buffer_size=2000,
         solve_interval=500,
+        unlabeled=None,
+        max_propensity_weight=50.0,
+        waiting_size=10_000,
         n_jobs=None,
         random_state=None,
     ):
@@ -276,13 +295,25 @@ these or None, default="demographic_parity"
         self.groups = groups
         self.buffer_size = buffer_size
         self.solve_interval = solve_interval
+        self.unlabeled = unlabeled
+        self.max_propensity_weight = max_propensity_weight
+        self.waiting_size = waiting_size
         self.n_jobs = n_jobs
         self.random_state = random_state
 
     # ------------------------------------------------------------------ learning
 
     @_fit_context(prefer_skip_nested_validation=False)
-    def fit(self, X, y, *, sensitive_features=None, sample_weight=None, **fit_params):
+    def fit(
+        self,
+        X,
+        y,
+        *,
+        sensitive_features=None,
+        sample_weight=None,
+        propensity=None,
+        **fit_params,
+    ):
         """Fit both models and find the rule.
 
         Parameters
@@ -291,7 +322,7 @@ these or None, default="demographic_parity"
             Training rows, as `estimator` takes them.
 
         y : array-like of shape (n_samples,)
-            Labels of two classes.
+            Labels of two classes; None, NaN or the mark `unlabeled` where there is none.
 
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
@@ -301,6 +332,11 @@ default=None
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the rule and its rates, and in the fit of both models if
             they take weights.
+
+        propensity : array-like of shape (n_samples,), default=None
+            The chance with which the label of each row is seen, in (0, 1], as `decide` says
+            it: labels weigh 1/propensity in the fit of `estimator`, which has to take
+            `sample_weight`, and in rates among labels. Anything where `y` has no label.
 
         **fit_params : dict
             For the fits of `estimator`, `group_estimator` and the splits of `cv`, by metadata
@@ -327,7 +363,7 @@ default=None
             given = sensitive_features, sample_weight
             routed = routed_params(draft, "fit", *given, fit_params)
             X, y = indexable(X, y)
-            data = check_data(draft, X, y, request, *given, routed)
+            data = check_data(draft, X, y, request, *given, routed, propensity=propensity)
             draft._draw_seeds()
             draft._take(_fitting.fit_models(draft, data, draft._fold_seed), data)
             messages = draft._solve(request)
@@ -337,7 +373,15 @@ default=None
     @available_if(_estimator_has("partial_fit"))
     @_fit_context(prefer_skip_nested_validation=False)
     def partial_fit(
-        self, X, y, classes=None, *, sensitive_features=None, sample_weight=None, **fit_params
+        self,
+        X,
+        y,
+        classes=None,
+        *,
+        sensitive_features=None,
+        sample_weight=None,
+        propensity=None,
+        **fit_params,
     ):
         """Learn from the next rows of a stream.
 
@@ -350,7 +394,8 @@ default=None
             New rows.
 
         y : array-like of shape (n_samples,)
-            Their labels.
+            Their labels; None, NaN or the mark `unlabeled` where there is none. Such rows
+            count in rates that need no label, and teach `group_estimator`.
 
         classes : array-like of shape (2,), default=None
             All labels; needed in the first call if its rows do not show both.
@@ -360,6 +405,9 @@ default=None
             Groups of the rows. All groups must be in the first call or in `groups`.
 
         sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
+
+        propensity : array-like of shape (n_samples,), default=None
             As in `fit`.
 
         **fit_params : dict
@@ -382,17 +430,24 @@ default=None
             X, y = indexable(X, y)
             first = not hasattr(self, "estimator_")
             known = (classes, None) if first else (self.classes_, self._group_labels)
-            data = check_stream_data(draft, X, y, request, *given, routed, *known)
+            data = check_stream_data(
+                draft, X, y, request, *given, routed, *known, propensity=propensity
+            )
             if first:
                 draft._draw_seeds()
-            draft._take(_fitting.next_models(draft, data), data)
-            messages = draft._solve(request) if first or draft._is_due() else []
+            messages = draft._learn_next(data, request, first=first)
         if first:
             self._warn(messages)
         return self
 
+    def _learn_next(self, data, request, *, first: bool = False) -> list[str]:
+        """Learn rows of a stream, and solve anew when it is time; what to warn of."""
+        self._take(_fitting.next_models(self, data), data)
+        return self._solve(request) if first or self._is_due() else []
+
     def _draw_seeds(self) -> None:
-        """Numbers behind the folds and the draws."""
+        """Numbers behind the folds and the draws; nobody waits any more."""
+        self._waiting = None
         random_state = check_random_state(self.random_state)
         self._fold_seed, self._draw_seed = random_state.randint(LARGEST_SEED, size=2).tolist()
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from skfeamoe.postprocessing._held_out import HeldOut
 
-FIELDS = ("eta", "pi", "groups", "favored", "weight")
+FIELDS = ("eta", "pi", "groups", "favored", "weight", "label_weight")
 
 
 def new_buffer(size: int, n_groups: int, n_labels: int) -> dict:
@@ -17,6 +17,7 @@ def new_buffer(size: int, n_groups: int, n_labels: int) -> dict:
         "groups": np.full(size, -1, dtype=np.intp),
         "favored": np.zeros(size, dtype=bool),
         "weight": np.zeros(size),
+        "label_weight": np.zeros(size),
         "n_seen": 0,
         "n_since_solved": 0,
     }

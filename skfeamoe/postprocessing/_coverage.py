@@ -66,7 +66,7 @@ class CoverageRule:
 
 def harmed_groups(held: HeldOut, coverage: CoverageRule, favored: NDArray) -> list[int]:
     """Groups whose accuracy among the decided is below that among all."""
-    right = np.where(held.favored, favored, 1.0 - favored)
+    right = held.right(favored)
     covered = coverage.is_covered(held.eta, held.pi)
     of_all, of_decided = held.rates(right, EVERYONE), held.rows(covered)
     selective = of_decided.rates(right[covered], EVERYONE)
@@ -78,7 +78,7 @@ def solve_coverage(
     held: HeldOut, coverage: float, coverage_bound: float, no_harm: bool
 ) -> CoverageRule:
     """The rule of coverage from held-out rows."""
-    right = ((held.eta > 0.5) == held.favored).astype(np.float64)
+    right = held.right((held.eta > 0.5).astype(np.float64))
     accuracy = held.rates(right, EVERYONE)
     shares = held.shares(EVERYONE)
     harm = np.where(held.groups >= 0, accuracy[held.groups] - right, 0.0)

@@ -31,17 +31,20 @@ class Data:
     """Checked rows, what is known of them, and what goes to the models' fit."""
 
     X: Any
-    y: NDArray  # labels as given
+    y: NDArray  # labels as given; any of the classes where there is none
+    known: NDArray  # (n_samples,) bool, there is a label
     classes: NDArray  # (2,)
     favored: NDArray  # (n_samples,) bool
     groups: NDArray  # (n_samples,) codes, -1 = unknown
     group_labels: list[str]
-    weight: NDArray
+    weight: NDArray  # as people
+    label_weight: NDArray  # as labels, 0 = unknown
     favorable_label: Any
     with_labels: bool  # whether the strata are groups and labels
     params: Mapping[str, Any]  # for the estimator's fit
     group_params: Mapping[str, Any]  # for the group estimator's fit
     split_params: Mapping[str, Any]  # for the splitter
+    late: bool = False  # whether these people have been met before their labels
 
     @property
     def names(self) -> NDArray:
@@ -63,7 +66,8 @@ def splits(data: Data, cv, random_state) -> list[tuple[NDArray, NDArray]]:
         return list(part.split(everyone, _merged(cells, 2)))
     if isinstance(cv, Integral):
         folds = StratifiedKFold(int(cv), shuffle=True, random_state=random_state)
-        smallest = np.bincount(data.favored.astype(int), minlength=2).min()
+        labels = data.favored[data.known].astype(int)
+        smallest = np.bincount(labels, minlength=2).min()
         if smallest < cv:
             raise ValueError(
                 f"cv={cv} folds need {cv} rows of each class, got {smallest}; "
@@ -106,6 +110,7 @@ def cross_fit(estimator, group_estimator, data: Data, folds, prefit, n_jobs=None
         groups=data.groups[rows],
         favored=data.favored[rows],
         weight=data.weight[rows],
+        label_weight=data.label_weight[rows],
     )
     if len(folds) == 1:
         return Fitted(parts[0][0], parts[0][1], held)
@@ -135,7 +140,8 @@ def _scored(estimator, group_estimator, data: Data, train, test, prefit: bool):
 
 
 def fit_estimator(model, data: Data, rows: NDArray):
-    """The first model, fitted on some rows."""
+    """The first model, fitted on those of the rows that have a label."""
+    rows = rows[data.known[rows]]
     X, y = _safe_indexing(data.X, rows), _safe_indexing(data.y, rows)
     return model.fit(X, y, **rows_of_params(data.params, rows, len(data.y)))
 
@@ -149,8 +155,14 @@ def fit_group_estimator(model, data: Data, rows: NDArray):
 
 
 def group_rows(data: Data, rows: NDArray):
-    """What the second model learns: rows of known groups, their strata, and parameters."""
-    rows = rows[data.groups[rows] >= 0]
+    """What the second model learns: rows of known strata, these, and parameters.
+
+    People whose label comes late were met before, and are not shown again where no label is
+    asked for.
+    """
+    taught = data.groups >= 0
+    taught &= data.known if data.with_labels else not data.late
+    rows = rows[taught[rows]]
     codes = data.groups[rows]
     target = strata_of_rows(data.names, codes, data.favored[rows], data.with_labels)
     params = rows_of_params(data.group_params, rows, len(data.y))

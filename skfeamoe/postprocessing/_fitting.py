@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._predicting import MixtureClassifier
@@ -20,6 +21,7 @@ from skfeamoe.postprocessing._cross_fit import (
     cross_fit,
     fit_estimator,
     group_rows,
+    rows_of_params,
     splits,
 )
 from skfeamoe.postprocessing._held_out import HeldOut
@@ -82,7 +84,7 @@ def next_models(estimator, data: Data) -> Models:
                 buffer = {**buffer, "n_since_solved": 0}
     if second is not None:
         _learn_groups(second, data)
-    first.partial_fit(data.X, data.y, classes=data.classes, **data.params)
+    _learn_labels(first, data)
     return Models(first, second, held, buffer)
 
 
@@ -108,6 +110,15 @@ def _new_models(estimator, data: Data):
     return first, second
 
 
+def _learn_labels(model, data: Data) -> None:
+    """Teach the first model the new rows that have a label."""
+    rows = np.flatnonzero(data.known)
+    if len(rows):
+        X, y = _safe_indexing(data.X, rows), data.y[rows]
+        params = rows_of_params(data.params, rows, len(data.y))
+        model.partial_fit(X, y, classes=data.classes, **params)
+
+
 def _learn_groups(model, data: Data) -> None:
     """Teach the second model the new rows whose groups are known."""
     X, target, params = group_rows(data, np.arange(len(data.y)))
@@ -122,7 +133,8 @@ def score_rows(first, second, data: Data) -> HeldOut:
     pi = np.ones((len(eta), 1, 1))
     if second is not None:
         pi = stratum_proba(second, data.X, data.names, len(data.group_labels))
-    return _with_groups(HeldOut(eta, pi, data.groups, data.favored, data.weight))
+    known = data.groups, data.favored, data.weight, data.label_weight
+    return _with_groups(HeldOut(eta, pi, *known))
 
 
 def _with_groups(held: HeldOut) -> HeldOut:

@@ -15,6 +15,7 @@ P(y | x) from the first model. The denominators are shares of the rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,12 @@ class HeldOut:
     pi: NDArray  # (n_samples, n_groups, 1 or 2), group, or group and label; 2 = favorable
     groups: NDArray  # (n_samples,), group codes, -1 = unknown
     favored: NDArray  # (n_samples,) bool, the label is the favorable one
-    weight: NDArray  # (n_samples,)
+    weight: NDArray  # (n_samples,), as people
+    label_weight: Any = None  # (n_samples,), as labels, 0 = unknown; None: the same
+
+    def __post_init__(self) -> None:
+        if self.label_weight is None:
+            object.__setattr__(self, "label_weight", self.weight)
 
     def __len__(self) -> int:
         return len(self.eta)
@@ -53,12 +59,16 @@ class HeldOut:
         """Number of groups."""
         return self.pi.shape[1]
 
+    def weight_in(self, event: str) -> NDArray:
+        """What each row counts for in an event, (n_samples,)."""
+        return self.weight if event == "all" else self.label_weight
+
     def by_group(self, values: NDArray, event: str = "all") -> NDArray:
         """Weighted sum of values over the rows of an event, (n_groups,)."""
         chosen = self.groups >= 0
         if event != "all":
             chosen &= self.favored == bool(LABEL_OF_EVENT[event])
-        part = (self.weight * values)[chosen]
+        part = (self.weight_in(event) * values)[chosen]
         return np.bincount(self.groups[chosen], part, minlength=self.n_groups)
 
     def sums(self, values: NDArray, events: list[str]) -> NDArray:
@@ -67,13 +77,17 @@ class HeldOut:
 
     def sizes(self, events: list[str]) -> NDArray:
         """Effective number of rows behind every rate, (n_events * n_groups,)."""
-        squares = self.sums(self.weight, events)
+        squares = np.concatenate([self.by_group(self.weight_in(e), e) for e in events])
         return self.sums(np.ones(len(self)), events) ** 2 / np.maximum(squares, SMALLEST)
 
     def shares(self, events: list[str]) -> NDArray:
-        """P(A = a, e) among the rows of known groups, (n_events * n_groups,)."""
-        ones = np.ones(len(self))
-        return self.sums(ones, events) / max(self.by_group(ones).sum(), SMALLEST)
+        """P(A = a, e) among the rows of known groups, (n_events * n_groups,).
+
+        Events of labels are shares of the rows that have one.
+        """
+        known = self.groups >= 0
+        totals = [max(float(self.weight_in(e)[known].sum()), SMALLEST) for e in events]
+        return self.sums(np.ones(len(self)), events) / np.repeat(totals, self.n_groups)
 
     def rates(self, decided: NDArray, events: list[str]) -> NDArray:
         """Observed rates of favorable decisions, (n_events * n_groups,)."""
@@ -81,10 +95,15 @@ class HeldOut:
         total = self.sums(ones, events)
         return self.sums(decided.astype(np.float64), events) / np.maximum(total, SMALLEST)
 
+    def right(self, decided: NDArray) -> NDArray:
+        """Chance that a decision is right; where no label tells, the estimator does."""
+        favored = np.where(self.label_weight > 0.0, self.favored, self.eta)
+        return favored * decided + (1.0 - favored) * (1.0 - decided)
+
     def accuracy(self, decided: NDArray) -> float:
         """Weighted share of right decisions; ``decided`` may be probabilities."""
-        right = np.where(self.favored, decided, 1.0 - decided)
-        return float(np.average(right, weights=self.weight))
+        weight = self.label_weight if self.label_weight.any() else self.weight
+        return float(np.average(self.right(decided), weights=weight))
 
     def dual_rows(self, events: list[str]) -> Rows:
         """What the dual needs."""

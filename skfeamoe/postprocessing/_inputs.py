@@ -14,12 +14,12 @@ from sklearn.utils.validation import _num_samples, has_fit_parameter
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._groups import UNKNOWN, encode_groups
+from skfeamoe._labels import Labels, check_some_label, read_labels
 from skfeamoe._validation import (
     InvalidParameterError,
     check_constraints,
     check_favorable,
     check_per_constraint,
-    check_target,
     check_weight,
 )
 from skfeamoe.exceptions import FairnessWarning
@@ -85,52 +85,70 @@ def routed_params(estimator, method: str, sensitive_features, sample_weight, par
     return none
 
 
-def check_data(estimator, X, y, request: Request, sensitive, sample_weight, routed) -> Data:
+def check_data(
+    estimator, X, y, request: Request, sensitive, sample_weight, routed, *, propensity=None
+) -> Data:
     """Rows of a `fit` from scratch."""
-    y = _binary_target(X, y)
-    classes = np.unique(y)
+    told = _binary_target(estimator, X, y)
+    check_some_label(told, None)
+    classes, n = np.unique(told.values), _num_samples(X)
     if len(classes) < 2:
         raise ValueError(f"y must have two classes, got one class: {classes.tolist()}")
-    groups = np.full(len(y), UNKNOWN, dtype=np.intp)
+    groups = np.full(n, UNKNOWN, dtype=np.intp)
     labels: list[str] = []
     if needs_groups(estimator, request) and sensitive is None:
         _tell_of_no_groups(estimator, request)
     elif needs_groups(estimator, request):
-        _, found = encode_groups(sensitive, len(y), [])
-        groups, labels = encode_groups(sensitive, len(y), sorted(found))
+        _, found = encode_groups(sensitive, n, [])
+        groups, labels = encode_groups(sensitive, n, sorted(found))
         check_several(labels)
-    return _data(estimator, X, y, classes, request, groups, labels, sample_weight, routed)
+    given = groups, labels, sample_weight, routed, propensity
+    return _data(estimator, X, told, classes, request, *given)
 
 
 def check_stream_data(
-    estimator, X, y, request: Request, sensitive, sample_weight, routed, classes, labels
+    estimator,
+    X,
+    y,
+    request: Request,
+    sensitive,
+    sample_weight,
+    routed,
+    classes,
+    labels,
+    *,
+    propensity=None,
 ) -> Data:
     """Rows of a `partial_fit`; ``classes`` and ``labels`` are those known, None at first."""
     classes = None if classes is None else np.asarray(classes)
-    y = _binary_target(X, y, classes)
+    told = _binary_target(estimator, X, y, classes)
+    if labels is None:
+        check_some_label(told, None)
+    n = _num_samples(X)
     if classes is None:
-        classes = np.unique(y)
+        classes = np.unique(told.values)
     if len(np.unique(classes)) != 2:
         raise ValueError(
             f"classes must be two labels, got {classes.tolist()}; pass both in the first call "
             "of partial_fit"
         )
     classes = np.unique(classes)
-    foreign = y[~np.isin(y, classes)]
+    foreign = np.flatnonzero(~np.isin(told.values, classes))
     if len(foreign):
         raise ValueError(
-            f"y has the label {foreign.tolist()[0]!r}, not one of {classes.tolist()}"
+            f"y has the label {told.values.tolist()[foreign[0]]!r}, not one of "
+            f"{classes.tolist()}"
         )
-    groups = np.full(len(y), UNKNOWN, dtype=np.intp)
+    groups = np.full(n, UNKNOWN, dtype=np.intp)
     known = _stream_groups(estimator, labels)
     if needs_groups(estimator, request) and sensitive is None and labels is None:
         _tell_of_no_groups(estimator, request)
         known = []
     elif needs_groups(estimator, request) and sensitive is not None and labels != []:
-        groups, found = encode_groups(sensitive, len(y), known or [])
+        groups, found = encode_groups(sensitive, n, known or [])
         if known is None:
             known = sorted(found)
-            groups, _ = encode_groups(sensitive, len(y), known)
+            groups, _ = encode_groups(sensitive, n, known)
         elif len(found) > len(known):
             raise ValueError(
                 f"sensitive_features has the groups {found[len(known) :]}, which the second "
@@ -138,7 +156,8 @@ def check_stream_data(
                 "groups before the first call, or fit again"
             )
         check_several(known)
-    return _data(estimator, X, y, classes, request, groups, known or [], sample_weight, routed)
+    given = groups, known or [], sample_weight, routed, propensity
+    return _data(estimator, X, told, classes, request, *given)
 
 
 def _stream_groups(estimator, labels):
@@ -174,24 +193,28 @@ def _tell_of_no_groups(estimator, request: Request) -> None:
     )
 
 
-def _binary_target(X, y, classes=None):
-    """y as an array of at most two labels."""
+def _binary_target(estimator, X, y, classes=None) -> Labels:
+    """The labels, at most two different ones."""
     if y is None:
         raise ValueError(
             "BiasScoreClassifier requires y to be passed, but the target y is None"
         )
-    y = check_target(y, _num_samples(X), classes)
-    if len(np.unique(y)) > 2:
+    told = read_labels(y, _num_samples(X), estimator.unlabeled, classes)
+    if len(told.values) and len(np.unique(told.values)) > 2:
         raise ValueError(
             "Only binary classification is supported. The type of the target is "
-            f"{type_of_target(y)}."
+            f"{type_of_target(told.values)}."
         )
-    return y
+    return told
 
 
-def _data(estimator, X, y, classes, request, groups, labels, sample_weight, routed) -> Data:
+def _data(
+    estimator, X, told, classes, request, groups, labels, sample_weight, routed, propensity
+) -> Data:
     """All of it together."""
-    weight = np.ones(len(y)) if sample_weight is None else check_weight(sample_weight, X)
+    weight = (
+        np.ones(_num_samples(X)) if sample_weight is None else check_weight(sample_weight, X)
+    )
     if not weight.any():
         raise ValueError("sample_weight must have at least one non-zero number, got zeros only")
     if estimator.coverage is not None and abstain_label(estimator, classes) in classes.tolist():
@@ -200,20 +223,41 @@ def _data(estimator, X, y, classes, request, groups, labels, sample_weight, rout
             f"{abstain_label(estimator, classes)!r}; name another label in abstain_label"
         )
     favorable: Any = classes[check_favorable(estimator.favorable_label, classes)]
+    known = np.ones(len(weight), dtype=bool) if told.known is None else told.known
+    y = classes[np.zeros(len(weight), dtype=np.intp)]
+    if known.any():
+        y[known] = told.values
+    label_weight = told.weights(weight, propensity, estimator.max_propensity_weight)
     return Data(
         X=X,
         y=y,
+        known=known,
         classes=classes,
-        favored=y == favorable,
+        favored=(y == favorable) & known,
         groups=groups,
         group_labels=labels,
         weight=weight,
+        label_weight=weight if label_weight is None else label_weight,
         favorable_label=favorable,
         with_labels=any(event in LABEL_OF_EVENT for event in request.events),
-        params=routed["estimator"],
+        params=with_propensity(estimator, routed["estimator"], label_weight, propensity),
         group_params=routed["group_estimator"],
         split_params=routed["splitter"],
     )
+
+
+def with_propensity(estimator, params, label_weight, propensity):
+    """Parameters of the estimator's fit, with the labels' weights where these differ."""
+    if propensity is None:
+        return params
+    part = estimator.estimator
+    if not has_fit_parameter(part, "sample_weight"):
+        raise ValueError(
+            f"propensity needs an estimator that takes sample_weight, got "
+            f"{type(part).__name__}; give one that does, or leave propensity out and learn "
+            "from those who are granted alone"
+        )
+    return {**params, "sample_weight": label_weight}
 
 
 def abstain_label(estimator, classes):
