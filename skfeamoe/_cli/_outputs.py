@@ -37,14 +37,20 @@ class Outputs:
         """Whether an output was asked for."""
         return option in self.paths
 
+    def fail(self, option: str, error: OSError) -> None:
+        """Note an output that could not be written, once."""
+        reason = error.strerror or type(error).__name__
+        text = f"{option} {str(self.paths[option])!r} cannot be written: {reason}"
+        if text not in self.failed:
+            self.failed.append(text)
+
     def write(self, option: str, write: Callable[[Path], Any], console, done: str) -> None:
         """Write one output; a failure is told, and the others go on."""
         path = self.paths[option]
         try:
             write(path)
         except OSError as error:
-            reason = error.strerror or type(error).__name__
-            self.failed.append(f"{option} {str(path)!r} cannot be written: {reason}")
+            self.fail(option, error)
         except MemoryError:
             self.failed.append(f"{option} {str(path)!r} cannot be written: out of memory")
         else:

@@ -248,6 +248,11 @@ def _add_stream(commands) -> None:
         help="save the state here while running; started again after a break, the same "
         "command goes on from it (a pickle: use only your own)",
     )
+    stream.add_argument(
+        "--audit",
+        metavar="FILE",
+        help="append growth, alarms, changes of verdicts and warnings here, a JSON line each",
+    )
     _add_report(stream)
     _add_picture(stream, "skfeamoe-stream.png")
     _add_common(stream)

@@ -44,13 +44,14 @@ def run(
     console,
     *,
     n_rows: int,
+    after_batch: Callable[[list[str]], Any] | None = None,
     after_point: Callable[[list[str]], Any] | None = None,
     earlier_messages: Sequence[str] = (),
 ) -> tuple[PrequentialResult, list[str]]:
     """Test, then train on every batch; return the result and what was warned of.
 
-    `after_point` is called with the warnings so far at every evaluation point, between two
-    batches, when the evaluator's state is whole: the moment to save it.
+    `after_batch` is called with the warnings so far after every batch, and `after_point` then
+    at every evaluation point, when the evaluator's state is whole: the moment to save it.
     """
 
     def messages() -> list[str]:
@@ -69,6 +70,8 @@ def run(
                 except (AttributeError, TypeError) as error:  # of an encoder or a model
                     text = f"{type(error).__name__}: {error}"
                     raise as_input_error(_with_rows(ValueError(text), batch)) from error
+                if after_batch is not None:
+                    after_batch(messages())
                 if point is not None and after_point is not None:
                     after_point(messages())
                 bar.update(task, completed=evaluator.rows_arrived_)
@@ -76,6 +79,8 @@ def run(
                     bar.update(task, text=_progress_text(point))
             bar.update(task, description="last labels", text="")
             result = evaluator.finish()
+            if after_batch is not None:
+                after_batch(messages())
             bar.update(task, description="test, then train")
     return result, messages()
 

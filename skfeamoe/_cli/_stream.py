@@ -18,6 +18,7 @@ from skfeamoe.streaming._batches import stacked
 from skfeamoe.streaming._measures import NAMES
 from skfeamoe.streaming._sources import frame_of
 
+from ._audit import audited, check_audit
 from ._bounds import Bounds, bounds_of
 from ._checkpoint import Checkpoint
 from ._encoding import Encoding, RivalEncoder, choose_features
@@ -97,6 +98,7 @@ def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) 
         encoding.watch(_remembered(batches, recent)),
         console,
         n_rows=found.n_rows,
+        after_batch=audited(arguments, outputs, evaluator, state["messages"]),
         after_point=None
         if arguments.checkpoint is None
         else lambda messages: checkpoint.save({**state, "messages": messages}),
@@ -131,6 +133,7 @@ def checked_outputs(arguments) -> Outputs:
         "--model": getattr(arguments, "model", None),
         "--report": getattr(arguments, "report", None),
         "--checkpoint": getattr(arguments, "checkpoint", None),
+        "--audit": getattr(arguments, "audit", None),
         "--json": getattr(arguments, "json", None),
     }
     place = Path("/dev/stdin") if arguments.file == "-" else Path(arguments.file)
@@ -139,6 +142,8 @@ def checked_outputs(arguments) -> Outputs:
         check_picture(outputs.paths["--output"])
     if "--model" in outputs:
         check_model_file(arguments)
+    if "--audit" in outputs:
+        check_audit(arguments.audit)
     if "--report" in outputs:
         needs("jinja2")
         needs("matplotlib")

@@ -1,5 +1,6 @@
 """Streams: small batches from any table, test-then-train evaluation, and monitoring."""
 
+from ._audit import AuditLog, read_audit
 from ._batches import StreamBatch, iter_batches
 from ._evaluator import PrequentialEvaluator
 from ._experts import fit_experts
@@ -12,6 +13,7 @@ from ._result import PrequentialResult
 from ._verdict import Verdict, WindowCheck
 
 __all__ = [
+    "AuditLog",
     "EvaluationPoint",
     "Gap",
     "GroupRate",
@@ -28,4 +30,5 @@ __all__ = [
     "iter_batches",
     "monitor",
     "prequential",
+    "read_audit",
 ]

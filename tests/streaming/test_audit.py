@@ -1,0 +1,252 @@
+"""The audit log: what happened is in it, damage is known, a crash costs a line at most."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skfeamoe import FEAMOEClassifier
+from skfeamoe.__main__ import main
+from skfeamoe.datasets import make_credit_stream
+from skfeamoe.streaming import AuditLog, prequential, read_audit
+
+pytest.importorskip("river", reason="river is an extra")
+
+DATA = make_credit_stream(9_000, drift="sudden", random_state=0)
+PARTS = DATA.data, DATA.target, DATA.sensitive_features
+
+
+def batches(stop=9_000, start=0, rows=100):
+    for first in range(start, stop, rows):
+        yield tuple(part[first : first + rows] for part in PARTS)
+
+
+def model(**parameters):
+    return FEAMOEClassifier(growth="drift", random_state=0, **parameters)
+
+
+def test_the_log_has_what_the_model_says_of_itself(tmp_path):
+    learner, log = model(), None
+    log = AuditLog(tmp_path / "log", {"loans": learner})
+    prequential(learner, batches(), classes=[0, 1], callback=log, evaluate_every=100)
+    table = read_audit(tmp_path / "log")
+    alarms = table[table["event"] == "alarm"]
+    assert len(alarms)
+    assert alarms["rows"].tolist() == learner.history_["alarm_n_samples_seen"].tolist()
+    assert alarms["cause"].tolist() == learner.history_["alarm_cause"].tolist()
+    growth = table[table["event"] == "growth"]
+    assert growth["n_added"].sum() == learner._model.clock.n_added
+    assert growth["n_experts"].iloc[-1] == learner.n_experts_
+    bounds = table[table["event"] == "bound"]
+    (last,) = learner.group_gap_details_
+    assert bounds["verdict"].iloc[-1] == last["verdict"]
+    assert (bounds["verdict"] != bounds["verdict"].shift()).all()
+    assert set(table["model"]) == {"loans"}
+    assert table["event"].iloc[0] == "began"
+    assert table["rows"].iloc[0] == 0
+    assert "'drift'" in table["parameters"].iloc[0]["growth"]
+    assert not table["superseded"].any()
+    assert log.look() == 0
+
+
+def test_warnings_and_words_of_the_users_own(tmp_path):
+    learner = model()
+    log = AuditLog(tmp_path / "log", learner)
+    log.record("approved", by="the board", until=np.float64("nan"))
+    with pytest.warns(Warning, match="inactive"), log:
+        learner.partial_fit(PARTS[0][:2000], PARTS[1][:2000], [0, 1])
+    table = read_audit(tmp_path / "log").set_index("event")
+    assert "inactive" in table.loc["warning", "text"]
+    assert table.loc["warning", "category"] == "FairnessWarning"
+    assert table.loc["approved", "by"] == "the board"
+    assert table.loc["approved"].isna()["until"]
+    shown = warnings.showwarning
+    assert shown.__module__ != "skfeamoe.streaming._audit"
+
+
+def test_as_a_callback_of_fit(tmp_path):
+    learner = FEAMOEClassifier(max_iter=2, random_state=0)
+    learner.set_callbacks(AuditLog(tmp_path / "log"))
+    learner.fit(*(part[:4000] for part in PARTS[:2]), sensitive_features=PARTS[2][:4000])
+    table = read_audit(tmp_path / "log")
+    assert table["event"].iloc[0] == "fit began"
+    growth = table[table["event"] == "growth"]
+    assert growth["n_experts"].iloc[-1] == learner.n_experts_
+
+
+@pytest.fixture
+def log(tmp_path):
+    log = AuditLog(tmp_path / "log")
+    for k in range(5):
+        log.record("event", k=k, text=f"é {k}\n")
+    return log
+
+
+def test_what_is_written_is_read(log):
+    table = read_audit(log.path)
+    assert table["k"].tolist() == list(range(5))
+    assert table["n"].tolist() == [1, 2, 3, 4, 5]
+    assert table["text"].tolist() == [f"é {k}\n" for k in range(5)]
+    assert table["time"].is_monotonic_increasing
+    assert str(table["time"].dt.tz) == "UTC"
+    assert log.path.stat().st_mode & 0o777 == 0o600
+    last = json.loads(log.path.read_text().splitlines()[-1])
+    assert last["digest"] == log.last_digest_
+
+
+def test_every_change_is_noticed(log):
+    whole = log.path.read_bytes()
+    rng = np.random.default_rng(0)
+    for bit in rng.choice(8 * (len(whole) - 1), 400, replace=False):
+        content = bytearray(whole)
+        content[bit // 8] ^= 1 << (bit % 8)
+        log.path.write_bytes(content)
+        with pytest.raises(ValueError, match="is not what was written"):
+            read_audit(log.path)
+    lines = whole.splitlines(keepends=True)
+    for changed in (lines[1:], [*lines[:2], *lines[3:]], [lines[1], lines[0], *lines[2:]]):
+        log.path.write_bytes(b"".join(changed))
+        with pytest.raises(ValueError, match=r"line [123] of .* is not what was written"):
+            read_audit(log.path)
+        assert len(read_audit(log.path, verify=False)) >= 4
+
+
+@pytest.mark.parametrize("cut", [1, 2, 30, 64])
+def test_a_cut_last_line_costs_itself_alone(log, cut):
+    whole = log.path.read_bytes()
+    log.path.write_bytes(whole[:-cut])
+    assert read_audit(log.path)["k"].tolist() == ([0, 1, 2, 3] if cut > 1 else list(range(5)))
+    again = AuditLog(log.path)
+    again.record("event", k=9)
+    table = read_audit(log.path)
+    assert table["k"].dropna().tolist()[-1] == 9
+    assert table["event"].tolist().count("cut") == 1
+    assert log.path.read_bytes().startswith(whole[:-cut])  # nothing is taken away
+
+
+def test_files_that_are_no_logs_are_refused(tmp_path):
+    (tmp_path / "thesis").write_text("my thesis")
+    with pytest.raises(ValueError, match="exists and is no audit log"):
+        AuditLog(tmp_path / "thesis")
+    assert (tmp_path / "thesis").read_text() == "my thesis"
+
+
+FULL = """
+import resource, signal, sys
+from skfeamoe.streaming import AuditLog
+log = AuditLog(sys.argv[1])
+size = log.path.stat().st_size
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, resource.RLIM_INFINITY))
+try:
+    log.record("event", k=5, text="x" * 300)
+except OSError as error:
+    print("refused", error.errno)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+log.record("event", k=6)
+"""
+
+
+def test_a_full_disk_is_an_error_and_not_the_end(log):
+    pytest.importorskip("resource", reason="limits of POSIX")
+    run = subprocess.run(
+        [sys.executable, "-c", FULL, str(log.path)], capture_output=True, text=True
+    )
+    assert run.stdout.startswith("refused"), run.stderr
+    table = read_audit(log.path)
+    assert table["k"].dropna().tolist() == [0, 1, 2, 3, 4, 6]
+    assert table["event"].tolist()[5:] == ["cut", "event"]
+
+
+# -------------------------------------------------------------------- the command line
+
+OPTIONS = ("--target", "repaid", "--sensitive", "group", "--time", "applied_on", "--no-plot")
+
+
+@pytest.fixture
+def loans(tmp_path, monkeypatch):
+    DATA.frame.to_csv(tmp_path / "loans.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_audit_of_a_run(loans, capsys):
+    command = ["stream", "loans.csv", *OPTIONS, "--audit", "log", "--model-only", "--quiet"]
+    assert main(command) == 0
+    table = read_audit("log")
+    assert {"began", "growth", "alarm"} <= set(table["event"])
+    assert set(table["model"].dropna()) == {"FEAMOE"}
+    assert main(command) == 0
+    assert len(read_audit("log")) == 2 * len(table)  # appended to, never replaced
+    Path("log").write_text("my thesis")
+    capsys.readouterr()
+    assert main(command) == 2
+    assert "exists and is no audit log" in capsys.readouterr().err
+
+
+def run_killed(folder, wait):
+    """Start or go on with a run and kill it after some time; whether it came to its end."""
+    command = [sys.executable, "-m", "skfeamoe", "stream", "loans.csv", *OPTIONS, "--quiet"]
+    options = ["--checkpoint", "state", "--audit", "log", "--model", "m.skops", "--model-only"]
+    process = subprocess.Popen(
+        [*command, *options], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    try:
+        code = process.wait(wait)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return False
+    assert code == 0, process.stderr.read()
+    process.stderr.close()
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
+def test_killed_at_random_moments_nothing_is_lost(loans):
+    """Runs of `FAULTS` kills in all (200 by default), each at a moment of its own."""
+    n_kills, rng = int(os.environ.get("FAULTS", "25")), np.random.default_rng(0)
+    assert run_killed(loans, 300)
+    whole, expected = Path("m.skops").read_bytes(), read_audit("log")
+    begin = time.perf_counter()
+    Path("log").unlink()
+    assert run_killed(loans, 300)
+    takes = time.perf_counter() - begin
+    killed = 0
+    while killed < n_kills:
+        for name in ("log", "m.skops", "state"):
+            Path(name).unlink(missing_ok=True)
+        while killed < n_kills and not run_killed(loans, rng.uniform(0.2, 1.0) * takes):
+            killed += 1
+            if Path("log").exists():
+                read_audit("log")
+            assert not Path("m.skops").exists()
+        if not Path("m.skops").exists():
+            assert run_killed(loans, 300)
+        check_goes_on_as_unbroken(whole, expected)
+        assert not Path("state").exists()
+
+
+def check_goes_on_as_unbroken(whole, expected):
+    """The model and the log of broken runs are those of one unbroken run."""
+    from skfeamoe.persistence import load
+
+    found = load("m.skops")
+    Path("whole.skops").write_bytes(whole)
+    frame = DATA.frame
+    np.testing.assert_array_equal(
+        found.predict_proba(frame), load("whole.skops").predict_proba(frame)
+    )
+    table = read_audit("log")
+    events = ["alarm", "growth"]
+    for each in events:
+        rows = table.loc[(table["event"] == each) & ~table["superseded"], "rows"]
+        assert rows.tolist() == expected.loc[expected["event"] == each, "rows"].tolist()
