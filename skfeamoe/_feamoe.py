@@ -239,8 +239,9 @@ default="from_dtype"
         background and changes of people, and never as labels, in the loss, the errors and
         the other constraints. NaN says that there is no other mark.
 
-    max_propensity_weight : float, default=50.0
-        A label that is seen with a small `propensity` weighs no more than this.
+    max_propensity_weight : float, default=5.0
+        Most that a label with a small `propensity` weighs in the loss. Rates among labels
+        take the propensities as they are.
 
     waiting_size : int, default=10_000
         Most people whom `decide` keeps, also when the model is saved, until `complete` tells
@@ -473,7 +474,7 @@ and (n_experts, n_outputs)
         sensitive_columns=None,
         background_size=1000,
         unlabeled=None,
-        max_propensity_weight=50.0,
+        max_propensity_weight=5.0,
         waiting_size=10_000,
         random_state=None,
     ):
@@ -549,8 +550,8 @@ default=None
 
         propensity : array-like of shape (n_samples,), default=None
             The chance with which the label of each row is seen, in (0, 1], as `decide` says
-            it: labels weigh 1/propensity in the loss and among those with a favorable or
-            another label. Anything where `y` has no label. None: 1.
+            it: labels weigh 1/propensity among those with a favorable or another label, and in
+            the loss up to `max_propensity_weight`. Anything where `y` has no label. None: 1.
 
         Returns
         -------
@@ -630,8 +631,8 @@ default=None
 
         propensity : array-like of shape (n_samples,), default=None
             The chance with which the label of each row is seen, in (0, 1], as `decide` says
-            it: labels weigh 1/propensity in the loss and among those with a favorable or
-            another label. Anything where `y` has no label. None: 1.
+            it: labels weigh 1/propensity among those with a favorable or another label, and in
+            the loss up to `max_propensity_weight`. Anything where `y` has no label. None: 1.
 
         Returns
         -------

@@ -1,9 +1,11 @@
 """Labels as the world gives them: which rows have one, and what each counts for.
 
 A label is missing where y is None or NaN, or the mark that the user has declared. A label that
-is seen with propensity p stands for min(1/p, c) people (`_feedback.exploration`): the cap c,
-`max_propensity_weight`, trades a little bias for an end to the variance of very rare labels
-(Ionides 2008, "Truncated importance sampling").
+is seen with propensity p stands for 1/p people (`_feedback.exploration`) where people are
+counted, and for min(1/p, c) in the loss: who is granted depends on x alone, so that what is
+learned *given x* needs no weights to be right, only to be right where people are; the cap c,
+`max_propensity_weight`, trades that for less variance (Ionides 2008, "Truncated importance
+sampling").
 """
 
 import warnings
@@ -36,14 +38,14 @@ class Labels:
             codes[self.known] = encode_target(self.values, classes)
         return codes
 
-    def weights(self, weight: NDArray, propensity, cap: float) -> NDArray | None:
-        """What each label counts for in the loss; None: as much as its person."""
+    def weights(self, weight: NDArray, propensity) -> NDArray | None:
+        """How many people each label stands for; None: as many as its row."""
         if self.known is None and propensity is None:
             return None
         known = np.ones(len(weight), dtype=bool) if self.known is None else self.known
         factor = known.astype(np.float64)
         if propensity is not None:
-            factor[known] = np.minimum(1.0 / check_propensity(propensity, known), cap)
+            factor[known] = 1.0 / check_propensity(propensity, known)
         return weight * factor
 
 

@@ -48,7 +48,6 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
     background_size: Any
     favorable_label: Any
     initial_experts: Any
-    max_propensity_weight: Any
     random_state: Any
     sensitive_columns: Any
     _cache: dict
@@ -175,7 +174,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             check_group_sizes(names, n_known + model.n_people, all_rows=all_rows)
             model.add_groups(names, cells=bool(self._design["constraints"]))
         weight = check_weight(sample_weight, X)
-        label_weight = labels.weights(weight, propensity, self.max_propensity_weight)
+        label_weight = labels.weights(weight, propensity)
         return Rows(X, labels.codes(self.classes_), groups, weight, label_weight)
 
     def _publish(self, model: Model, rows: Rows) -> None:
@@ -261,7 +260,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
 
     def _hear(self, rows, labels, propensity):
         self._check_in_stream()
-        label_weight = labels.weights(rows.weight, propensity, self.max_propensity_weight)
+        label_weight = labels.weights(rows.weight, propensity)
         codes, before = labels.codes(self.classes_), np.zeros(len(rows))
         told = Rows(rows.X, codes, rows.groups, before, label_weight)
         self._publish(self._model.copy(), told)

@@ -372,6 +372,7 @@ def _learning(estimator, defaults: Defaults, y: NDArray | None) -> Learning:
         counterfactual_columns=_counterfactual_columns(estimator),
         individual_penalty=estimator.individual_penalty,
         class_weight=class_weights(estimator, y),
+        label_cap=estimator.max_propensity_weight,
     )
 
 

@@ -52,6 +52,7 @@ class Learning:
     counterfactual_columns: NDArray  # whose change makes a counterfactual, empty for none
     individual_penalty: float
     class_weight: NDArray  # (n_classes,), of the loss alone
+    label_cap: float  # most that a label counts for in the loss, as a multiple of its person
 
 
 class Settings(NamedTuple):

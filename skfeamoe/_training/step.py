@@ -51,7 +51,8 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     known, n_known = _known(rows)
     d_gate, generations = d_scores[:, : ensemble.n_experts], len(posterior) > 1
     loss_gate, push_gate = d_gate.copy() if generations else d_gate, np.zeros_like(d_gate)
-    d_scores *= (rows.label_weight * learning.class_weight[rows.y] / REFERENCE_ROWS)[:, None]
+    weight = weight_in_loss(rows, learning.label_cap)
+    d_scores *= (weight * learning.class_weight[rows.y] / REFERENCE_ROWS)[:, None]
     fwd = outcome = None
     if isinstance(model.monitor, ScheduleMonitor) and model.monitor.is_active:
         monitor, own_score = model.monitor, partial(score, model, fairness)
@@ -59,7 +60,8 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
         fwd = from_scores(scores, ensemble.layout, cache)
         push = _fairness_gradient(model, fairness, fwd, seen, rows)
         push_gate = push[:, : ensemble.n_experts]
-        d_scores += (rows.weight * (share_of_labels(rows) / REFERENCE_ROWS))[:, None] * push
+        share = share_of_labels(rows, weight)
+        d_scores += (rows.weight * (share / REFERENCE_ROWS))[:, None] * push
         outcome = seen.outcome
     elif settings.growth.watches:
         outcome = score(model, fairness, rows)
@@ -69,7 +71,9 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     gradient = parameter_gradient(rows.X, ensemble.params, ensemble.layout, d_scores, cache)
     if len(learning.counterfactual_columns):
         fwd = from_scores(scores, ensemble.layout, cache) if fwd is None else fwd
-        gradient += _individual_gradient(model, learning, fairness, fwd, rows) / REFERENCE_ROWS
+        share = share_of_labels(rows, weight)
+        penalized = _individual_gradient(model, learning, fairness, fwd, rows, share)
+        gradient += penalized / REFERENCE_ROWS
     part = n_known / REFERENCE_ROWS
     shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
     gradient[:, shrunk] += (learning.alpha * part) * ensemble.params[:, shrunk]
@@ -95,22 +99,35 @@ def _known(rows: Rows) -> tuple[NDArray | slice, int]:
     return known, int(np.count_nonzero(known))
 
 
-def share_of_labels(rows: Rows) -> float:
+def weight_in_loss(rows: Rows, cap: float) -> NDArray:
+    """Weights of the labels, (n_samples,), none above ``cap`` times its person's."""
+    if rows.is_plain:
+        return rows.label_weight
+    person = np.where(rows.weight > 0.0, rows.weight, 1.0)  # who came before has none here
+    return np.minimum(rows.label_weight, cap * person)
+
+
+def share_of_labels(rows: Rows, weight: NDArray) -> float:
     """How much labels weigh for every person: what penalties are scaled by to stay in step."""
     if rows.is_plain:
         return 1.0
     people = float(rows.weight.sum())
-    return float(rows.label_weight.sum()) / people if people else 0.0
+    return float(weight.sum()) / people if people else 0.0
 
 
 def _individual_gradient(
-    model: Model, learning: Learning, fairness: Fairness, fwd: Forward, rows: Rows
+    model: Model,
+    learning: Learning,
+    fairness: Fairness,
+    fwd: Forward,
+    rows: Rows,
+    share: float,
 ) -> NDArray:
     """Count the unfair rows of a batch; the gradient of their penalty."""
     other = counterfactual_rows(rows.X, learning.counterfactual_columns, model.terms)
     unfair = unfair_rows(model, rows.X, other)
     model.clock.count_unfair(int(np.count_nonzero(unfair & (rows.weight > 0))))
-    weight = learning.individual_penalty * share_of_labels(rows) * unfair * rows.weight
+    weight = learning.individual_penalty * share * unfair * rows.weight
     return penalty_gradient(
         model.ensemble, model.prior, fwd, rows.X, other, weight, fairness.favorable
     )

@@ -148,8 +148,9 @@ these or None, default="demographic_parity"
         rows count in rates of all people and teach `group_estimator`, and never `estimator`.
         NaN says that there is no other mark.
 
-    max_propensity_weight : float, default=50.0
-        A label that is seen with a small `propensity` weighs no more than this.
+    max_propensity_weight : float, default=5.0
+        Most that a label with a small `propensity` weighs in the loss. Rates among labels
+        take the propensities as they are.
 
     waiting_size : int, default=10_000
         Most people whom `decide` keeps, also when the model is saved, until `complete` tells
@@ -273,7 +274,7 @@ these or None, default="demographic_parity"
         buffer_size=2000,
         solve_interval=500,
         unlabeled=None,
-        max_propensity_weight=50.0,
+        max_propensity_weight=5.0,
         waiting_size=10_000,
         n_jobs=None,
         random_state=None,
@@ -335,8 +336,9 @@ default=None
 
         propensity : array-like of shape (n_samples,), default=None
             The chance with which the label of each row is seen, in (0, 1], as `decide` says
-            it: labels weigh 1/propensity in the fit of `estimator`, which has to take
-            `sample_weight`, and in rates among labels. Anything where `y` has no label.
+            it: labels weigh 1/propensity in rates among labels and, up to
+            `max_propensity_weight`, in the fit of `estimator`, which has to take
+            `sample_weight`. Anything where `y` has no label.
 
         **fit_params : dict
             For the fits of `estimator`, `group_estimator` and the splits of `cv`, by metadata

@@ -77,7 +77,7 @@ class DecidingRule(DecidingMixin):
         before = np.zeros(len(rows))
         params = {name: value for name, value in data.params.items() if name != "sample_weight"}
         if "sample_weight" in data.params:
-            params["sample_weight"] = rows.weight * data.label_weight
+            params["sample_weight"] = rows.weight * data.params["sample_weight"]
         data = replace(
             data,
             groups=rows.groups,

@@ -227,7 +227,7 @@ def _data(
     y = classes[np.zeros(len(weight), dtype=np.intp)]
     if known.any():
         y[known] = told.values
-    label_weight = told.weights(weight, propensity, estimator.max_propensity_weight)
+    label_weight = told.weights(weight, propensity)
     return Data(
         X=X,
         y=y,
@@ -240,13 +240,15 @@ def _data(
         label_weight=weight if label_weight is None else label_weight,
         favorable_label=favorable,
         with_labels=any(event in LABEL_OF_EVENT for event in request.events),
-        params=with_propensity(estimator, routed["estimator"], label_weight, propensity),
+        params=with_propensity(
+            estimator, routed["estimator"], weight, label_weight, propensity
+        ),
         group_params=routed["group_estimator"],
         split_params=routed["splitter"],
     )
 
 
-def with_propensity(estimator, params, label_weight, propensity):
+def with_propensity(estimator, params, weight, label_weight, propensity):
     """Parameters of the estimator's fit, with the labels' weights where these differ."""
     if propensity is None:
         return params
@@ -257,7 +259,8 @@ def with_propensity(estimator, params, label_weight, propensity):
             f"{type(part).__name__}; give one that does, or leave propensity out and learn "
             "from those who are granted alone"
         )
-    return {**params, "sample_weight": label_weight}
+    capped = np.minimum(label_weight, estimator.max_propensity_weight * weight)
+    return {**params, "sample_weight": capped}
 
 
 def abstain_label(estimator, classes):
