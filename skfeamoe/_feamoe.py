@@ -402,7 +402,7 @@ and (n_experts, n_outputs)
         "n_knots": [Interval(Integral, 2, 1000, closed="both"), StrOptions({"auto"})],
         "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
         "monotonic_cst": ["array-like", dict, None],
-        "growth": [StrOptions(set(GROWTH)), None],
+        "growth": [StrOptions(GROWTH.keys()), None],
         "growth_interval": [
             Interval(Integral, 1, None, closed="left"),
             StrOptions({"auto"}),

@@ -8,6 +8,7 @@ import pytest
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._mixture.experts import EXPERTS
+from skfeamoe._training.settings import GROWTH
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -119,10 +120,16 @@ def test_constants_are_those_of_the_code():
     assert stated == {name: float(resolve(name)) for name in stated}
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.startswith("adding/")])
+def test_what_is_added_takes_at_most_40_lines(page):
+    (code,) = re.findall(r"^```python\n(.*?)^```", PAGES[page], flags=re.M | re.S)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 40
+
+
 @pytest.fixture
 def registries():
     """Pages may add to the registries; other tests see them as they were."""
-    before = [(registry, dict(registry)) for registry in (CONSTRAINTS, EXPERTS)]
+    before = [(registry, dict(registry)) for registry in (CONSTRAINTS, EXPERTS, GROWTH)]
     yield
     for registry, entries in before:
         registry.clear()

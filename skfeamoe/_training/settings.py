@@ -1,5 +1,6 @@
 """From the user's words to the objects that training works with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,7 +14,6 @@ from skfeamoe._training.drift.policy import DriftGrowth
 from skfeamoe._training.growth import Growth, IndividualGrowth, IntervalGrowth, NoGrowth
 
 CONTROLS = ("bound", "schedule")
-GROWTH = ("interval", "drift", "individual_fairness")
 
 STREAM_BATCH = 32
 EARLY_BATCH = 8
@@ -119,6 +119,16 @@ def interval_for(n_samples: int) -> int:
     return max(n_samples // PARTS_OF_FIT, 1)
 
 
+GROWTH: dict[str, Callable[[int, int, str], Growth]] = {
+    "interval": lambda interval, max_experts, detector: IntervalGrowth(interval),
+    "drift": DriftGrowth,
+    "individual_fairness": lambda interval, max_experts, detector: IndividualGrowth(
+        max(interval // UNFAIR_PART, 1)
+    ),
+}
+"""Growth policies by name, made of an interval, the most experts and a detector's name."""
+
+
 def build_growth(
     growth: str | None,
     interval: int,
@@ -126,10 +136,4 @@ def build_growth(
     detector: str,
 ) -> Growth:
     """The growth policy of a name."""
-    if growth is None:
-        return NoGrowth()
-    if growth == "drift":
-        return DriftGrowth(interval, max_experts, detector)
-    if growth == "individual_fairness":
-        return IndividualGrowth(max(interval // UNFAIR_PART, 1))
-    return IntervalGrowth(interval)
+    return NoGrowth() if growth is None else GROWTH[growth](interval, max_experts, detector)
