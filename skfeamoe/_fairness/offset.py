@@ -57,8 +57,8 @@ PENALTY, MOST_PENALTY = 30.0, 1000.0
 NEARNESS = 0.02
 """Price of moving away from where the round began: the smoothed means are local."""
 
-ROUNDS, STEPS_PER_ROUND = 8, 15
-"""Most rounds, and most L-BFGS steps of a round."""
+ROUNDS, STEPS_PER_ROUND, STEPS_PER_NUMBER = 8, 15, 3
+"""Most rounds, and most L-BFGS steps of a round: more where there are many numbers to find."""
 
 ATTEMPTS, TIGHTER = 3, 1.5
 """Where rounds end outside the bounds they begin again with bounds that are tighter by this
@@ -316,6 +316,6 @@ class _Scaled:
             np.concatenate([began, *middle]),
             jac=True,
             method="L-BFGS-B",
-            options={"maxiter": STEPS_PER_ROUND},
+            options={"maxiter": max(STEPS_PER_ROUND, STEPS_PER_NUMBER * self.n_numbers)},
         )
         return found.x[: self.n_numbers]
