@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import _num_samples
@@ -14,7 +15,7 @@ from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.monitors import make_monitor
 from skfeamoe._feedback import Exploration
 from skfeamoe._groups import bins_of, check_group_sizes, encode_groups
-from skfeamoe._labels import Labels, check_some_label, read_labels
+from skfeamoe._labels import check_some_label, read_labels
 from skfeamoe._parameters import (
     build_settings,
     check_design,
@@ -63,6 +64,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         X, columns = check_features(
             self, X, reset=True, sensitive_columns=self.sensitive_columns
         )
+        weight = check_weight(sample_weight, X)
         told = None if classes is None else unique_labels(classes)
         labels = read_labels(y, X.shape[0], self.unlabeled, told)
         check_some_label(labels, classes)
@@ -94,16 +96,11 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             sparse=hasattr(X, "tocsr"),
             background_size=int(self.background_size),
         )
-        rows = self._rows(
-            model,
-            X,
-            labels,
-            columns,
-            sensitive_features,
-            sample_weight,
-            propensity,
-            all_rows=classes is None,
+        codes, label_weight = labels.codes(self.classes_), labels.weights(weight, propensity)
+        groups = self._take_groups(
+            model, X.shape[0], columns, sensitive_features, all_rows=classes is None
         )
+        rows = Rows(X, codes, groups, weight, label_weight)
         if self.initial_experts is not None:
             model.start_from(fitted_experts(self, model.terms), rows.X, rows.weight)
         return model, rows
@@ -121,12 +118,14 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         X, columns = check_features(
             self, X, reset=False, sensitive_columns=self.sensitive_columns, learn=True
         )
+        weight, holes = check_weight(sample_weight, X), has_holes(X)
         labels = read_labels(y, X.shape[0], self.unlabeled, self.classes_)
+        codes, label_weight = labels.codes(self.classes_), labels.weights(weight, propensity)
         model = self._model.copy()
-        if has_holes(X):
+        groups = self._take_groups(model, X.shape[0], columns, sensitive_features)
+        if holes:
             model.let_values_miss()
-        given = sensitive_features, sample_weight, propensity
-        return model, self._rows(model, X, labels, columns, *given)
+        return model, Rows(X, codes, groups, weight, label_weight)
 
     def _check_in_stream(self) -> None:
         """Check parameters that have changed since the last call, or since the file."""
@@ -136,20 +135,10 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             check_design(self, self._design)
             self._cache = {"parameters": fingerprint(self)}
 
-    def _rows(
-        self,
-        model,
-        X,
-        labels: Labels,
-        columns,
-        sensitive_features,
-        sample_weight,
-        propensity,
-        *,
-        all_rows=False,
-    ) -> Rows:
-        """Codes, groups and weights of checked rows; the model takes new groups in."""
-        n_samples = X.shape[0]
+    def _take_groups(
+        self, model, n_samples: int, columns, sensitive_features, *, all_rows=False
+    ) -> NDArray:
+        """Group codes of checked rows; the model takes new groups in."""
         if self.sensitive_columns is not None:
             if sensitive_features is not None:
                 raise ValueError(
@@ -173,9 +162,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             check_group_sizes(names[len(model.groups) :], n_known, all_rows=all_rows)
             check_group_sizes(names, n_known + model.n_people, all_rows=all_rows)
             model.add_groups(names, cells=bool(self._design["constraints"]))
-        weight = check_weight(sample_weight, X)
-        label_weight = labels.weights(weight, propensity)
-        return Rows(X, labels.codes(self.classes_), groups, weight, label_weight)
+        return groups
 
     def _publish(self, model: Model, rows: Rows) -> None:
         """Train a model on rows of a stream; it takes the place of the one before."""

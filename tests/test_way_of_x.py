@@ -2,12 +2,16 @@
 
 import configparser
 import sys
+from itertools import groupby
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lending import make_lending, stream
 
 from skfeamoe import FEAMOEClassifier
+from skfeamoe._labels import Labels
+from skfeamoe._rows import Rows
 
 HANDED_DOWN = {
     ("_fairness", "_training"): {"score", "scored"},  # of the model, handed to monitors
@@ -69,3 +73,54 @@ def test_partial_fit_never_climbs(growth):
     assert climbing == set()
     entered = {called for _, called, _ in found}
     assert {"_training", "_fairness", "_mixture", "_terms", "_groups"} <= entered
+
+
+FACADE = {"_feamoe", "_learning"}
+"""Rooms that are one with the estimator."""
+
+STATIONS = ["_validation", "_labels", "_groups", "_rows", "_training"]
+"""Rooms that rows pass on their way from `partial_fit`, each once."""
+
+N_ROWS = 37
+"""Rows of the batch, by which whatever carries them is known."""
+
+
+def carries_rows(value):
+    """Whether a value has something for every row."""
+    inside = vars(value).values() if isinstance(value, Labels) else [value]
+    inside = [getattr(value, "X", None)] if isinstance(value, Rows) else inside
+    return any(getattr(part, "shape", ())[:1] == (N_ROWS,) for part in inside)
+
+
+def stations_of(action):
+    """Rooms that the estimator hands rows to, in their order."""
+    found = []
+
+    def room(frame):
+        name = frame.f_globals.get("__name__", "") if frame else ""
+        return name.split(".")[1] if name.startswith("skfeamoe.") else None
+
+    def note(frame, event, _):
+        called = room(frame)
+        if event != "call" or called in FACADE or room(frame.f_back) not in FACADE:
+            return
+        code = frame.f_code
+        given = [frame.f_locals[n] for n in code.co_varnames[: code.co_argcount]]
+        if called and any(map(carries_rows, given)):
+            found.append(called)
+
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return [name for name, _ in groupby(found)]
+
+
+def test_rows_pass_each_room_once():
+    X, y, group = make_lending(400)
+    model = FEAMOEClassifier("equalized_odds", random_state=0)
+    stream(model, X[:200], y[:200], group[:200])
+    rows, weight = slice(200, 200 + N_ROWS), np.ones(N_ROWS)
+    told = {"sensitive_features": group[rows], "sample_weight": weight}
+    assert stations_of(lambda: model.partial_fit(X[rows], y[rows], **told)) == STATIONS
