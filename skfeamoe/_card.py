@@ -215,14 +215,29 @@ def _add_bounds(page, classifier) -> None:
             }
         )
         return
-    rows = [
-        {
-            "constraint": name,
-            "largest gap allowed": bound[name] if hasattr(bound, "keys") else bound,
-        }
-        for name in names
-    ]
+    ratio = classifier.ratio_bound
+    ratios = ratio if hasattr(ratio, "keys") else dict.fromkeys(names, ratio)
+    rows = []
+    for name in names:
+        least = ratios.get(name)
+        largest = bound[name] if least is None and hasattr(bound, "keys") else bound
+        row = {"constraint": name, "largest gap allowed": largest if least is None else "-"}
+        rows.append(row | ({"least ratio allowed": least or "-"} if ratio else {}))
     _add_table(page, f"{TRAINING}/Bounds", rows)
+    parts = [
+        {
+            "column": part["column"],
+            "part": part["part"],
+            "constraint": f"{part['constraint']} ({part['event']})",
+            "gap": _shown(part["gap"]),
+            "standard error": _shown(part["standard_error"]),
+            "bound": part["bound"],
+            "verdict": part["verdict"],
+        }
+        for part in classifier.local_gaps_
+    ]
+    if parts:
+        _add_table(page, f"{TRAINING}/Bounds within parts", parts)
 
 
 def _add_drift(page, classifier) -> None:

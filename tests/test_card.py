@@ -143,3 +143,26 @@ def test_errors_name_the_way_out(lending):
         card(model, X)
     with pytest.raises(ValueError, match="must be a FEAMOEClassifier or a Pipeline"):
         card(LogisticRegression().fit(X, y))
+
+
+def test_bounds_of_ratios_and_within_parts_are_told():
+    X, y, group = make_lending(2000)
+    frame = pd.DataFrame(X, columns=[f"x{j}" for j in range(X.shape[1])])
+    names = ["demographic_parity", "equal_opportunity"]
+    model = FEAMOEClassifier(
+        names,
+        difference_bound={"equal_opportunity": 0.3},
+        ratio_bound={"demographic_parity": 0.7},
+        local_columns="x0",
+        local_bound=0.5,
+        random_state=0,
+        max_iter=1,
+    ).fit(frame, y, sensitive_features=group)
+    page = card(model)
+    bounds = table(page, f"{TRAINING}/Bounds")
+    assert bounds["demographic_parity"] == {
+        "largest gap allowed": "-", "least ratio allowed": "0.7",
+    }  # fmt: skip
+    assert bounds["equal_opportunity"]["largest gap allowed"] == "0.3"
+    parts = page.select(f"{TRAINING}/Bounds within parts").format()
+    assert parts.count("x0") == 2 * 5
