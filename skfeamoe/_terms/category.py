@@ -126,6 +126,33 @@ class CategoryTerms:
         matrix[columns, np.arange(n, self.n_outputs)] = 1.0
         return Carry(matrix, np.zeros(n), memory)
 
+    def counts_of(self, j: int) -> NDArray:
+        """Rows of column j by code, those that wait to be counted among them."""
+        rows = np.concatenate([np.empty(0), *(chunk[:, j] for chunk in self.uncounted)])
+        codes, known = rows[rows >= 0].astype(np.intp), self.counts[j]
+        waiting = np.bincount(codes, minlength=len(known))
+        return waiting + np.pad(known, (0, len(waiting) - len(known)))
+
+    def codes_of(self, j: int) -> NDArray:
+        """Codes of column j that have slots."""
+        return self.slot_code[self.slot_column == j]
+
+    def recoded(self, codes: dict[int, NDArray]) -> Self:
+        """The same of other codes: ``codes[j]`` are those of what was 0, 1, ... in column j."""
+        other = self.copy()
+        other.uncounted, other.n_uncounted = (), 0
+        other.counts, other.slot_code = [], self.slot_code.copy()
+        for j in range(self.n_inputs):
+            count = self.counts_of(j)
+            if j in codes:
+                known = codes[j][: len(count)] >= 0
+                places = codes[j][: len(count)][known].astype(np.intp)
+                count = np.bincount(places, count[known], int(places.max(initial=-1)) + 1)
+                own = self.slot_column == j
+                other.slot_code[own] = codes[j][self.slot_code[own].astype(np.intp)]
+            other.counts.append(count)
+        return other
+
     def merge(self, other: Self) -> None:
         """Add the counts of other rows."""
         if not self.is_alike(other):

@@ -5,6 +5,7 @@ holes. Z is the columns of these parts, one part after another; `owner` says whi
 each of them speaks of, so that whatever is said of Z can be told in columns of X.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from scipy.sparse import issparse
 
 from skfeamoe._terms.carry import Carry, side_by_side
 from skfeamoe._terms.category import CategoryTerms
+from skfeamoe._terms.common import common_categories, common_holes, common_numbers
 from skfeamoe._terms.linear import LinearTerms, RawTerms
 from skfeamoe._terms.missing import MissingTerms
 from skfeamoe._terms.spline import SplineTerms
@@ -48,6 +50,29 @@ class ColumnTerms:
             n = terms.n_inputs
             made.numbers.start_from(np.zeros(n), np.ones(n), 0.0)
         return made
+
+    @classmethod
+    def in_common(cls, parts: Sequence[Self]) -> tuple[Self, list[Carry]]:
+        """Terms that can say what each of the parts says, and the carry of each to them.
+
+        The columns of X are the same in all, and so are the codes of categories.
+        """
+        made = parts[0].copy()
+        made.numbers, numbers = common_numbers([part.numbers for part in parts])
+        made.categories, categories = common_categories([part.categories for part in parts])
+        made.missing, holes = common_holes([part.missing for part in parts])
+        carries = [
+            made._without_holes(side_by_side(blocks), part.owner)
+            for *blocks, part in zip(numbers, categories, holes, parts, strict=True)
+        ]
+        return made, carries
+
+    def recoded(self, codes: dict[int, NDArray]) -> Self:
+        """The same for tables with other codes of categories, by column of X."""
+        other = self.copy()
+        own = {int(np.searchsorted(self.category, j)): new for j, new in codes.items()}
+        other.categories = self.categories.recoded(own)
+        return other
 
     # ------------------------------------------------------------------ sizes and names
 

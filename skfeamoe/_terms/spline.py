@@ -101,6 +101,17 @@ class SplineTerms:
         ]
         self._compile()
 
+    def set_knots(self, knots: list[Knots], location: NDArray, scale: NDArray) -> None:
+        """Have the knots of all columns where they were found elsewhere."""
+        self.knots, self.location, self.scale = list(knots), location, scale
+        self._compile()
+
+    def alone(self, j: int) -> "SplineTerms":
+        """The terms of one column alone."""
+        alone = SplineTerms(1, bends=self.bends, monotone=self.monotone[j : j + 1])
+        alone.set_knots([self.knots[j]], self.location[j : j + 1], self.scale[j : j + 1])
+        return alone
+
     # ------------------------------------------------------------------ sizes and names
 
     @property
@@ -445,7 +456,7 @@ def _by_column(terms: SplineTerms) -> NDArray:
 
 def _column_carry(old: SplineTerms, new: SplineTerms, j: int) -> Carry:
     """The terms of column j by those with other knots."""
-    a, b = _column_terms(old, j), _column_terms(new, j)
+    a, b = old.alone(j), new.alone(j)
     if old.knots[j] is new.knots[j] and (old.scale[j], old.location[j]) == (
         new.scale[j],
         new.location[j],
@@ -476,12 +487,3 @@ def _column_carry(old: SplineTerms, new: SplineTerms, j: int) -> Carry:
     matrix[:, 1:] = rest.T / HEIGHT
     memory[1:, 1:] = here[:, 1:].T / HEIGHT
     return Carry(matrix, np.zeros(a.n_outputs), memory)
-
-
-def _column_terms(terms: SplineTerms, j: int) -> SplineTerms:
-    """The terms of one column alone."""
-    alone = SplineTerms(1, bends=terms.bends, monotone=terms.monotone[j : j + 1])
-    alone.knots = [terms.knots[j]]
-    alone.location, alone.scale = terms.location[j : j + 1], terms.scale[j : j + 1]
-    alone._compile()
-    return alone

@@ -94,6 +94,38 @@ class TableEncoder:
             ]
         return cls(kinds, [[] for _ in kinds])
 
+    @classmethod
+    def in_common(
+        cls, parts: Sequence[Self], names: Sequence[str], empty: Sequence[Sequence[bool]]
+    ) -> tuple[Self, list[dict[int, NDArray]]]:
+        """The encoder that knows all categories of several, in sorted order.
+
+        Also, for every part, the new codes of what had the codes 0, 1, ... in each column of
+        categories. ``empty`` are the columns in which a part has met no value, and therefore
+        cannot know their kind.
+        """
+        kinds = [
+            _common_kind(
+                name, [p.kinds[j] for p, e in zip(parts, empty, strict=True) if not e[j]]
+            )
+            or parts[0].kinds[j]
+            for j, name in enumerate(names)
+        ]
+        labels = [
+            _common_labels(name, [part.labels[j] for part in parts])
+            for j, name in enumerate(names)
+        ]
+        made = cls(kinds, labels)
+        codes = [
+            {
+                j: np.array([index[label] for label in known])
+                for j, (index, known) in enumerate(zip(made._index, part.labels, strict=True))
+                if known
+            }
+            for part in parts
+        ]
+        return made, codes
+
     @property
     def is_category(self) -> list[bool]:
         """Which columns are categories."""
@@ -323,3 +355,27 @@ def _check_same_kind(known: list, column: Column) -> None:
             f"column {column.name!r} held categories such as {known[0]!r} when the model was "
             f"started and holds {new!r} now; give values of the same type"
         )
+
+
+def _common_kind(name: str, kinds: Sequence[str]) -> str | None:
+    """The kind of a column of several tables; None if none of them tells."""
+    found = set(kinds)
+    if CATEGORY in found and len(found) > 1:
+        raise ValueError(
+            f"column {name!r} holds text or categories in one table and numbers in another; "
+            "give values of the same type, or list it in categorical_features"
+        )
+    return NUMBER if found == {NUMBER, FLAG} else next(iter(found), None)
+
+
+def _common_labels(name: str, parts: Sequence[list]) -> list:
+    """The categories of a column of several tables, in sorted order."""
+    both = list(dict.fromkeys(label for known in parts for label in known))
+    if len({isinstance(label, str) for label in both}) > 1:
+        texts = [label for label in both if isinstance(label, str)]
+        others = [label for label in both if not isinstance(label, str)]
+        raise ValueError(
+            f"column {name!r} holds categories such as {texts[0]!r} in one table and "
+            f"{others[0]!r} in another; give values of the same type"
+        )
+    return sorted(both)

@@ -10,11 +10,16 @@ of the whole should be :math:`\rho_m(x) g_{mk}(x)`. With linear scores that is
 
 so w and c are a softmax regression of the model's number on x with a known offset, fitted to
 the background rows that the models have kept, each model's weighted by the rows it has seen.
+
+Here x are the columns of the common terms: those of linear terms in the units of all rows, or
+the union of the models' knots, categories and holes (`_terms.common`), on which every expert
+says what it said on its own. A gate that must not see monotone columns does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +31,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._feamoe import FEAMOEClassifier
+from skfeamoe._mixture.experts import carried, kind_of
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._parameters import build_settings, fingerprint
-from skfeamoe._terms.carry import Carry
+from skfeamoe._terms import Carry, ColumnTerms, LinearTerms, RawTerms, Terms
 from skfeamoe._training.ensemble import Ensemble
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import settle
 from skfeamoe._training.settings import STREAM_DEFAULTS
+from skfeamoe._validation import feature_columns
+from skfeamoe.distributed._tables import common_encoder, recoded_model
 
 REGION_PENALTY = 1e-3
 """Strength of the L2 penalty on the coefficients, in standardized units, that tell models
@@ -52,7 +60,8 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
     ----------
     models : sequence of FEAMOEClassifier
         Fitted, two or more, on the same columns, classes and constraints, with the same kind
-        of experts. They stay as they are.
+        of experts. They stay as they are. Categories, knots and columns with holes may differ:
+        the merged model has those of all.
 
     Returns
     -------
@@ -75,8 +84,14 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
     something of the rows that they were learned from; nothing here is private in the sense
     of a guarantee.
 
+    On the common columns every expert says what it said before. There is one exception: the
+    straight line of a number in a table with categories or holes is held at the outermost
+    bounds of all models, and goes on where a single model had held it.
+
     Experts are carried over with the offsets by which their models kept bounds, where experts
-    are linear; the offset of the merged model comes on top.
+    are linear; the offset of the merged model comes on top. What an offset adds within parts
+    (`local_columns`) is solved for anew. People who wait for their outcome after `decide` stay
+    with the single models.
 
     Examples
     --------
@@ -104,8 +119,13 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
             setattr(merged, name, value)
     n_experts = sum(model.n_experts_ for model in models)
     merged.max_experts = max(merged.max_experts, n_experts)
-    whole = _joined([model._model for model in models])
-    whole.take_over(_side_by_side(models, whole))
+    merged._waiting = None
+    tables = [getattr(model, "_table", None) for model in models]
+    merged._table, codes = common_encoder(tables, feature_columns(merged)[1])
+    parts = [recoded_model(m._model, own) for m, own in zip(models, codes, strict=True)]
+    terms, moves = _common_terms([part.terms for part in parts])
+    whole = _joined(parts, terms, moves)
+    whole.take_over(_side_by_side(parts, whole, moves))
     merged._model = whole
     merged._cache = {"parameters": fingerprint(merged)}
     if isinstance(whole.monitor, BoundMonitor) and whole.monitor.is_active:
@@ -132,12 +152,15 @@ def _check_alike(models: list) -> None:
                     f"models[{k}] differs from models[0] in {name.strip('_')}: {theirs} "
                     f"instead of {mine}; train all on the same columns, classes and constraints"
                 )
-        table = getattr(model, "_table", None)
-        categories = table is not None and any(table.is_category)
-        if categories or not model._model.terms.is_linear:
+        if _edges(model) != _edges(models[0]):
             raise ValueError(
-                f"models[{k}] has terms or categories of its own, whose knots and codes differ "
-                "from model to model; merge models of numbers with linear terms"
+                f"models[{k}] cuts its sensitive numbers at {_edges(model)} and models[0] at "
+                f"{_edges(models[0])}; train all with the same edges as sensitive_bins"
+            )
+        if model._model.background.sparse != models[0]._model.background.sparse:
+            raise ValueError(
+                f"models[{k}] has learned from sparse X or models[0] has, and the other from "
+                "dense X; train all on one of the two"
             )
         if not model.background_.shape[0]:
             raise ValueError(
@@ -146,72 +169,108 @@ def _check_alike(models: list) -> None:
             )
 
 
-def _joined(parts: list[Model]) -> Model:
+def _edges(model) -> list | None:
+    """Where a model cuts sensitive numbers, by column."""
+    bins = getattr(model, "_bins", None)
+    return None if bins is None else [e if e is None else e.tolist() for e in bins.edges]
+
+
+class _Units(NamedTuple):
+    """A `Carry` from linear terms to others that holds no matrix, however many columns."""
+
+    old: LinearTerms | RawTerms
+    new: LinearTerms | RawTerms
+
+    def weights(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """The map of the new columns that equals a map of the old ones."""
+        return self.new.unfold(*self.old.fold(weight, bias))
+
+    def states(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
+        """An optimizer's state stays with its column."""
+        return weight, bias
+
+
+Move = Carry | _Units
+
+
+def _common_terms(parts: Sequence[Terms]) -> tuple[Terms, list[Move]]:
+    """Terms of all models, and what takes maps of each model's columns to theirs."""
+    if all(part.is_linear for part in parts):
+        whole = parts[0].copy()
+        for part in parts[1:]:
+            whole.merge(part)
+        return whole, [_Units(part, whole) for part in parts]  # type: ignore[arg-type]
+    columns = [
+        part if isinstance(part, ColumnTerms) else ColumnTerms.around(part)  # type: ignore[arg-type]
+        for part in parts
+    ]
+    terms, carries = ColumnTerms.in_common(columns)
+    return terms, [*carries]
+
+
+def _joined(parts: list[Model], terms: Terms, moves: list[Move]) -> Model:
     """A model with all that merges exactly; its experts are still those of the first."""
-    first = parts[0].copy()
-    for part in parts[1:]:
-        first.terms.merge(part.terms)
+    first = parts[0]
     whole = Model(
         first.seed,
-        first.terms,
+        terms,
         first.ensemble,
-        _moved_monitor(parts[0], first),
-        first.background,
+        _moved_monitor(first, moves[0]),
+        first.background.copy(),
         first.favorable,
-        clock=first.clock,
+        clock=first.clock.copy(),
     )
     whole.add_groups(first.groups, cells=False)
-    for part in parts[1:]:
+    for part, move in zip(parts[1:], moves[1:], strict=True):
         labels = [*whole.groups, *(g for g in part.groups if g not in whole.groups)]
         whole.add_groups(labels, cells=part.monitor.n_groups > 0)
         codes = [labels.index(label) for label in part.groups[: part.monitor.n_groups]]
-        whole.monitor.merge(_moved_monitor(part, whole), np.array(codes, dtype=np.intp))
+        whole.monitor.merge(_moved_monitor(part, move), np.array(codes, dtype=np.intp))
         whole.background.merge(part.background)
         whole.clock.merge(part.clock)
     return whole
 
 
-def _moved_monitor(part: Model, whole: Model):
-    """The monitor of a part, in the units of the whole."""
+def _moved_monitor(part: Model, move: Move):
+    """The monitor of a part, on the common terms."""
     monitor = part.monitor.copy()
     if isinstance(monitor, BoundMonitor):
         monitor = monitor.without_offset()
-        monitor.carry(_carry(part.terms, whole.terms))
+        monitor.carry(move)  # type: ignore[arg-type]
     return monitor
 
 
-def _carry(old, new) -> Carry:
-    """What takes maps of columns in old units to maps of columns in new units."""
-    n = new.n_outputs
-    weight, offset = new.unfold(*old.fold(np.eye(n), np.zeros(n)))
-    return Carry(weight, offset, np.eye(n))
-
-
-def _side_by_side(models: list, whole: Model) -> Ensemble:
+def _side_by_side(parts: list[Model], whole: Model, moves: list[Move]) -> Ensemble:
     """The experts of all models under their common gate."""
-    layers = [[Layer(*layer) for layer in model.expert_layers_] for model in models]
-    experts = [
-        [Layer(layer.weight[k], layer.bias[k]) for layer in of_model]
-        for of_model, model in zip(layers, models, strict=True)
-        for k in range(model.n_experts_)
-    ]
-    ensemble = Ensemble.of_fitted(whole.ensemble.layout, experts, whole.terms.unfold)
-    seen = np.array([model.n_samples_seen_ for model in models], dtype=np.float64)
-    loads = [n * m._model.ensemble.load for n, m in zip(seen / seen.sum(), models, strict=True)]
-    return ensemble.under_gate(*_gate(models, whole), np.concatenate(loads))
+    n_terms, experts, gates = whole.terms.n_outputs, [], []
+    for part, move in zip(parts, moves, strict=True):
+        layout = part.ensemble.layout
+        params = carried(part.published(), layout, n_terms, move.weights)
+        layout = layout._replace(n_features=n_terms)
+        layers = kind_of(layout).layers(params, layout)
+        experts += [
+            [Layer(layer.weight[k], layer.bias[k]) for layer in layers]
+            for k in range(part.ensemble.n_experts)
+        ]
+        gates.append(kind_of(layout).gate(params, layout))
+    ensemble = Ensemble.of_fitted(layout, experts, lambda weight, bias: (weight, bias))
+    seen = np.array([part.clock.n_samples_seen for part in parts], dtype=np.float64)
+    loads = [n * part.ensemble.load for n, part in zip(seen / seen.sum(), parts, strict=True)]
+    return ensemble.under_gate(*_gate(parts, whole.terms, gates), np.concatenate(loads))
 
 
-def _gate(models: list, whole: Model) -> tuple[NDArray, NDArray]:
+def _gate(parts: list[Model], terms: Terms, own: list) -> tuple[NDArray, NDArray]:
     """Weights (n_experts, n_terms) and intercepts of the common gate."""
-    own = [whole.terms.unfold(model.gate_coef_, model.gate_intercept_) for model in models]
-    tables = [whole.terms.transform(model.background_) for model in models]
+    tables = [terms.transform(part.background.sample()[0]) for part in parts]
     seen = [
-        model.n_samples_seen_ * np.full(t.shape[0], 1.0 / t.shape[0])
-        for model, t in zip(models, tables, strict=True)
+        part.clock.n_samples_seen * np.full(t.shape[0], 1.0 / t.shape[0])
+        for part, t in zip(parts, tables, strict=True)
     ]
-    number = np.repeat(np.arange(len(models)), [t.shape[0] for t in tables])
+    number = np.repeat(np.arange(len(parts)), [t.shape[0] for t in tables])
     Z = vstack(tables, format="csr") if issparse(tables[0]) else np.concatenate(tables)
     offset = np.column_stack([logsumexp(Z @ w.T + b, axis=1) for w, b in own])
+    if terms.signs is not None:
+        Z = Z * (terms.signs == 0.0)
     weight, bias = region_scores(Z, number, np.concatenate(seen), offset)
     return (
         np.concatenate([w + weight[m] for m, (w, _) in enumerate(own)]),

@@ -22,6 +22,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,9 +31,10 @@ from numpy.typing import NDArray
 
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.bound import BoundMonitor
-from skfeamoe._fairness.cases import Measured
+from skfeamoe._fairness.cases import Measured, weights_of
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._rows import Rows
+from skfeamoe._terms import Terms
 from skfeamoe._training.ensemble import Ensemble
 from skfeamoe._training.growth import NoGrowth
 from skfeamoe._training.model import Clock, Model
@@ -42,6 +45,9 @@ from skfeamoe._training.step import train_batch
 
 SHARD_DRAWS = 101
 """Purpose number of the generators that shuffle shards."""
+
+SUM_ROWS = 16_384
+"""Rows whose decisions are added up at a time, so that their terms fit in memory."""
 
 LEAST_BATCH = 32
 """Fewest rows per step of a shard."""
@@ -96,7 +102,7 @@ def travelling(model: Model, monitor: BoundMonitor | None = None) -> Model:
 
     With a monitor, which keeps nobody, it can decide as the model does.
     """
-    terms = model.terms
+    terms = model.terms.without_rows()
     nothing = BoundMonitor(Slots(()), model.favorable, terms.n_outputs)
     background = Reservoir(terms.n_inputs, size=0, sparse=model.background.sparse, seed=0)
     return Model(
@@ -111,15 +117,25 @@ def travelling(model: Model, monitor: BoundMonitor | None = None) -> Model:
 
 
 def learn_round(rows: Rows, plan: Plan, *, common: tuple[Model, Settings]) -> Part:
-    """Learn a part of the rows of a shard, standardized, from the common parameters."""
+    """Learn a part of the rows of a shard, standardized, from the common parameters.
+
+    Rows without a label have a part in it only where a penalty asks for none.
+    """
     bare, settings = common
     model = bare.copy()
+    if not len(settings.learning.counterfactual_columns):
+        rows = rows.labeled()
     order = np.random.default_rng([plan.seed, SHARD_DRAWS, plan.shard, plan.n_pass])
     index = order.permutation(len(rows))
     start, stop = (len(rows) * i // plan.n_parts for i in (plan.number, plan.number + 1))
     for batch in rows.take(index[start:stop]).slices(settings.learning.batch_size):
-        train_batch(model, settings, batch)
+        train_batch(model, settings, in_terms(model.terms, batch))
     return Part(model.ensemble, model.clock)
+
+
+def in_terms(terms: Terms, rows: Rows) -> Rows:
+    """The rows as experts see them; of linear terms shards have been standardized before."""
+    return rows if terms.is_linear else rows.with_columns(terms.transform(rows.X))
 
 
 def mean_part(parts: Sequence[Part]) -> Part:
@@ -170,12 +186,19 @@ class CellSums:
 def cell_sums(rows: Rows, *, common: tuple[Model, Fairness]) -> CellSums:
     """Sums of the decisions of a model on the rows of a shard, standardized."""
     model, asked = common
+    parts = (
+        _sums_of(model, asked, in_terms(model.terms, part)) for part in rows.slices(SUM_ROWS)
+    )
+    return reduce(add, parts)
+
+
+def _sums_of(model: Model, asked: Fairness, rows: Rows) -> CellSums:
+    """The same of some rows; each counts in a slot as a label or as a person."""
     n_groups, slots = model.monitor.n_groups, asked.slots
     outcome = score(model, asked, rows)
-    members, values = slots.rows(outcome), slots.measured(outcome)
-    known = (rows.groups >= 0) & (rows.weight > 0.0)
-    one_hot = (rows.groups[:, None] == np.arange(n_groups)) & known[:, None]
-    weight = rows.weight
+    weight = weights_of(slots.events, rows)
+    members, values = slots.rows(outcome) * (weight > 0.0), slots.measured(outcome)
+    one_hot = rows.groups[:, None] == np.arange(n_groups)
     return CellSums(
         members @ one_hot,
         (members * weight) @ one_hot,

@@ -13,8 +13,8 @@ from skfeamoe._labels import read_labels
 from skfeamoe._optional import optional
 from skfeamoe._rows import Rows
 from skfeamoe._terms import Terms
-from skfeamoe._training.model import Model
 from skfeamoe._training.reservoir import Reservoir
+from skfeamoe.distributed._tables import Codes, Seen, recoded_table
 
 PURPOSE = "skfeamoe.distributed"
 
@@ -24,10 +24,11 @@ class Summary(NamedTuple):
 
     n_rows: int
     has_weight: bool
+    n_labels: NDArray  # (n_classes,), rows by class
     labels: list[str]  # of its groups
-    terms: Terms
+    terms: Terms  # that keep no rows
+    seen: Seen
     background: Reservoir
-    model: Model  # untrained
     attributes: dict[str, Any]  # that checking the input has given the estimator
 
 
@@ -107,9 +108,9 @@ def _pieces(part, name: str) -> list:
     )
 
 
-def labels_of(shard: dict[str, Any]) -> NDArray:
+def labels_of(shard: dict[str, Any], *, unlabeled) -> NDArray:
     """Class labels of a shard."""
-    return np.unique(read_labels(shard["y"], len(shard["y"])).values)
+    return np.unique(read_labels(shard["y"], len(shard["y"]), unlabeled).values)
 
 
 def same(value):
@@ -123,22 +124,19 @@ def prepare(shard: dict[str, Any], seed: int, *, estimator, classes) -> Prepared
     model, rows = probe._start(
         shard["X"], shard["y"], classes, shard["sensitive_features"], shard["sample_weight"]
     )
-    if not rows.is_plain:
-        raise ValueError(
-            f"y has no label in {int((rows.y < 0).sum())} of the {len(rows)} rows of a shard; "
-            "learning on many machines takes labeled rows only: drop the others"
-        )
-    model.terms.update(rows.X, rows.weight)
+    if model.terms.is_linear:
+        model.terms.update(rows.X, rows.weight)
     model.background.update(rows.X, rows.weight)
     unfitted = set(estimator.get_params(deep=False)) | {"_model"}
     attributes = {name: v for name, v in vars(probe).items() if name not in unfitted}
     summary = Summary(
         len(rows),
         bool(np.any(rows.weight)),
+        np.bincount(rows.y[rows.y >= 0], minlength=len(probe.classes_)),
         list(model.groups),
-        model.terms,
+        model.terms.without_rows(),
+        Seen.of(rows, probe._table),
         model.background,
-        model,
         attributes,
     )
     return Prepared(rows, summary)
@@ -149,23 +147,22 @@ def summary_of(prepared: Prepared) -> Summary:
     return prepared.summary
 
 
-def standardized(prepared: Prepared, codes: NDArray, *, terms: Terms) -> Rows:
-    """The rows of a shard in common units, with common codes of the groups."""
+def in_common(prepared: Prepared, groups: NDArray, codes: Codes) -> Rows:
+    """The rows of a shard with common codes of groups and categories."""
     rows = prepared.rows
-    return rows.with_columns(terms.transform(rows.X)).with_groups(recoded(rows.groups, codes))
+    rows = rows.with_columns(recoded_table(rows.X, codes))
+    return rows.with_groups(np.append(groups, -1)[rows.groups])  # unknown ones stay unknown
 
 
-def sample_of(prepared: Prepared, codes: NDArray, n_rows: int) -> Rows:
-    """At most so many rows of a shard, evenly spaced, with common codes of the groups."""
-    rows = prepared.rows
+def standardized(rows: Rows, *, terms: Terms) -> Rows:
+    """The rows of a shard in common units; tables stay as they are, as terms are many more."""
+    return rows.with_columns(terms.transform(rows.X)) if terms.is_linear else rows
+
+
+def sample_of(rows: Rows, n_rows: int) -> Rows:
+    """At most so many rows of a shard, evenly spaced."""
     index = np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).round().astype(np.intp)
-    taken = rows.take(index)
-    return taken.with_groups(recoded(taken.groups, codes))
-
-
-def recoded(groups: NDArray, codes: NDArray) -> NDArray:
-    """Codes of groups in a common list; unknown ones stay unknown."""
-    return np.append(codes, -1)[groups]
+    return rows.take(index)
 
 
 def common_labels(summaries: Sequence[Summary]) -> tuple[list[str], list[NDArray]]:
@@ -182,14 +179,6 @@ def common_labels(summaries: Sequence[Summary]) -> tuple[list[str], list[NDArray
 def check_alike(summaries: Sequence[Summary]) -> None:
     """Refuse shards of other columns than the first."""
     first = summaries[0].attributes
-    table = first.get("_table")
-    categories = table is not None and any(table.is_category)
-    if categories or not all(summary.terms.is_linear for summary in summaries):
-        raise ValueError(
-            "skfeamoe.distributed.fit takes columns of numbers without holes and experts with "
-            'linear terms: categories, missing values and the knots of expert="additive" '
-            "would differ between shards; encode and impute before, and use another expert"
-        )
     for k, summary in enumerate(summaries):
         for name in ("n_features_in_", "feature_names_in_"):
             mine, theirs = (np.asarray(x.get(name)) for x in (first, summary.attributes))
@@ -198,3 +187,8 @@ def check_alike(summaries: Sequence[Summary]) -> None:
                     f"shard {k} has other columns than shard 0: {theirs} instead of {mine}; "
                     "bring all shards to the same columns"
                 )
+        if summary.background.sparse != summaries[0].background.sparse:
+            raise ValueError(
+                f"X is sparse in shard {k} or in shard 0, and dense in the other; bring all "
+                "shards to one of the two"
+            )
