@@ -90,10 +90,9 @@ class Arrivals:
         """Take in a batch."""
         if not can_be_watched(Z) or not len(self.n_before):
             return
-        known = groups >= 0
-        members = (groups[known, None] == np.arange(len(self.n_before))).astype(np.float64)
-        self.fresh = self.fresh + members.T @ np.clip(Z[known], -CLIP, CLIP)
-        self.n_fresh = self.n_fresh + members.sum(axis=0)
+        members = (np.arange(len(self.n_before))[:, None] == groups).astype(np.float64)
+        self.fresh = self.fresh + members @ np.clip(Z, -CLIP, CLIP)
+        self.n_fresh = self.n_fresh + members.sum(axis=1)
 
     def changed(self, part: float = 1.0) -> NDArray:
         """Groups whose new people differ from those before by ``part`` of the limit."""
@@ -112,11 +111,12 @@ class Arrivals:
         if not can_be_watched(Z):
             return
         Z = np.clip(Z, -CLIP, CLIP)
-        members = (groups[:, None] == np.arange(n_groups)).astype(np.float64)
-        self.n_before = members.sum(axis=0)
+        members = (np.arange(n_groups)[:, None] == groups).astype(np.float64)
+        self.n_before = members.sum(axis=1)
         n = np.maximum(self.n_before, 1.0)[:, None]
-        self.mean = members.T @ Z / n
-        self.variance = np.maximum(members.T @ (Z * Z) / n - self.mean**2, 0.0)
+        self.mean = members @ Z / n
+        np.square(Z, out=Z)
+        self.variance = np.maximum(members @ Z / n - self.mean**2, 0.0)
         self.fresh, self.n_fresh = np.zeros_like(self.mean), np.zeros(n_groups)
 
     def copy(self) -> Self:

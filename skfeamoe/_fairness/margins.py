@@ -6,7 +6,9 @@ that decisions under any offset are known from one number per row.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logsumexp
+from scipy.special import logsumexp
+
+from skfeamoe._logistic import sigmoid
 
 FLIP_STEPS, FLIP_DONE = 8, 1e-6
 """Most Newton steps to a flip margin, and the last step that is small enough: the next one
@@ -31,10 +33,11 @@ def flip_margin(gate: NDArray, score: NDArray) -> NDArray:
     if score.shape[1] == 1:
         return -h
     for _ in range(FLIP_STEPS):
-        q = expit(score + h[:, None])
+        q = sigmoid(score + h[:, None])
         part = gate * q
-        slope = np.einsum("nk,nk->n", part, 1.0 - q)
-        step = np.clip((part.sum(axis=1) - 0.5) / np.maximum(slope, 1e-9), -2.0, 2.0)
+        total = part.sum(axis=1)
+        slope = total - np.einsum("nk,nk->n", part, q)
+        step = np.clip((total - 0.5) / np.maximum(slope, 1e-9), -2.0, 2.0)
         h -= step
         if np.abs(step).max(initial=0.0) < FLIP_DONE:
             break
@@ -66,7 +69,7 @@ def flip_margin_of(gate: NDArray, log_proba: NDArray, favorable: int) -> NDArray
     low, high = np.full(len(gate), -FARTHEST), np.full(len(gate), FARTHEST)
     for _ in range(BISECTIONS):
         middle = 0.5 * (low + high)
-        q = expit(own - rest + middle[:, None])
+        q = sigmoid(own - rest + middle[:, None])
         grant = np.einsum("nk,nk->n", gate, q)
         best = np.einsum("nk,nkc->nc", gate * (1.0 - q), part).max(axis=1)
         low, high = np.where(grant > best, low, middle), np.where(grant > best, middle, high)

@@ -32,15 +32,14 @@ Dobriban (2024), "Bayes-optimal fair classification with linear disparity constr
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.sparse import csr_array
-from scipy.special import expit
+from scipy.sparse import csr_array, hstack
 
-from skfeamoe._fairness.slots import Slot, extremes, measured_means, push_margins, spreads
+from skfeamoe._fairness.slots import Slot, measured_means, spreads, with_table
+from skfeamoe._fairness.smoothed import Price, Smoothed
 
 WIDTH, WIDTH_ROWS, MOST_WIDTH = 0.1, 20_000, 0.4
 """Width of the smoothed decision, in standard deviations of the margins, on so many rows: it
@@ -57,8 +56,8 @@ PENALTY, MOST_PENALTY = 30.0, 1000.0
 NEARNESS = 0.02
 """Price of moving away from where the round began: the smoothed means are local."""
 
-ROUNDS, STEPS_PER_ROUND, STEPS_PER_NUMBER = 8, 15, 3
-"""Most rounds, and most L-BFGS steps of a round: more where there are many numbers to find."""
+ROUNDS = 8
+"""Most rounds."""
 
 ATTEMPTS, TIGHTER = 3, 1.5
 """Where rounds end outside the bounds they begin again with bounds that are tighter by this
@@ -178,16 +177,17 @@ class _Scaled:
     """The problem in units in which one step is one standard deviation of the margins."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+        self.problem = problem._replace(slots=[with_table(slot) for slot in problem.slots])
         self.unit = max(float(problem.margin.std()), SMALLEST_UNIT)
         self.center = problem.directions.mean(axis=0)
         centered = problem.directions - self.center
         self.scale = self.unit / np.maximum(centered.std(axis=0), SMALLEST_UNIT)
-        self.basis = np.column_stack([centered * self.scale, np.full(len(centered), self.unit)])
-        self.local = _products(problem.parts, self.basis)
-        self.local_by_number = csr_array(self.local.T)
-        self.n_shared = self.basis.shape[1]
-        self.n_numbers = self.n_shared + self.local.shape[1]
+        columns = [*(centered * self.scale).T, np.full(len(centered), self.unit)]
+        shared = np.array(columns).T  # every column in one piece
+        self.basis: Any = shared
+        if problem.parts:
+            self.basis = csr_array(hstack([shared, _products(problem.parts, shared)]))
+        self.n_shared, self.n_numbers = shared.shape[1], self.basis.shape[1]
         wider = (WIDTH_ROWS / max(len(centered), 1)) ** 0.2
         self.width = min(WIDTH * max(wider, 1.0), MOST_WIDTH) * self.unit
 
@@ -211,17 +211,7 @@ class _Scaled:
 
     def margin(self, p: NDArray) -> NDArray:
         """Margins with the offset."""
-        margin = self.problem.margin + self.basis @ p[: self.n_shared]
-        if self.n_numbers > self.n_shared:
-            margin += self.local @ p[self.n_shared :]
-        return margin
-
-    def by_number(self, by_margin: NDArray) -> NDArray:
-        """Derivatives by all numbers from those by the margins."""
-        shared = self.basis.T @ by_margin
-        if self.n_numbers == self.n_shared:
-            return shared
-        return np.concatenate([shared, self.local_by_number @ by_margin])
+        return self.problem.margin + self.basis @ p
 
     def judge(self, p: NDArray) -> _Point:
         """How good a place is by its hard decisions: excess first, then cost."""
@@ -273,49 +263,6 @@ class _Scaled:
 
     def round(self, began: NDArray, aims: NDArray, penalty: float) -> NDArray:
         """Minimize the smoothed problem, corrected by the hard decisions at ``began``."""
-        problem, margin = self.problem, self.margin(began)
-        smooth = expit(margin / self.width)
-        hard = (margin > 0.0).astype(np.float64)
-        measured = [measured_means(slot, hard, margin) for slot in problem.slots]
-        corrections = [
-            mean - measured_means(slot, smooth, margin)
-            for slot, mean in zip(problem.slots, measured, strict=True)
-        ]
-        middle = [
-            0.5 * sum(extremes(slot, means))
-            for slot, means in zip(problem.slots, measured, strict=True)
-        ]
-        ends = np.cumsum([slot.n_strata for slot in problem.slots])
-        aim_of = np.split(aims, ends[:-1])
-
-        def objective(v: NDArray) -> tuple[float, NDArray]:
-            p = v[: self.n_numbers]
-            z = self.margin(p)
-            granted = expit(z / self.width)
-            slope = granted * (1.0 - granted) / self.width
-            value, by_margin = float(problem.cost @ granted), problem.cost * slope
-            by_center = []
-            centers = np.split(v[self.n_numbers :], ends[:-1])
-            for slot, correction, center, aim in zip(
-                problem.slots, corrections, centers, aim_of, strict=True
-            ):
-                strata = slot.strata
-                off = measured_means(slot, granted, z) + correction - center[strata]
-                over = np.maximum(np.abs(off) - 0.5 * aim[strata], 0.0)
-                value += penalty * float(over @ over)
-                push = 2.0 * penalty * np.copysign(over, off)
-                by_margin = by_margin + push_margins(slot, push, granted, slope, z)
-                by_center.append(-np.bincount(strata, push, slot.n_strata))
-            step = p - began
-            value += RIDGE * float(p @ p) + NEARNESS * float(step @ step)
-            by_number = self.by_number(by_margin) + 2.0 * (RIDGE * p + NEARNESS * step)
-            return value, np.concatenate([by_number, *by_center])
-
-        found = minimize(
-            objective,
-            np.concatenate([began, *middle]),
-            jac=True,
-            method="L-BFGS-B",
-            options={"maxiter": max(STEPS_PER_ROUND, STEPS_PER_NUMBER * self.n_numbers)},
-        )
-        return found.x[: self.n_numbers]
+        problem, price = self.problem, Price(penalty, RIDGE, NEARNESS)
+        given = (problem.margin, problem.cost, problem.slots, self.basis)
+        return Smoothed(*given, began, aims, self.width, price).minimize()

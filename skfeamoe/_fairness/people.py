@@ -20,6 +20,9 @@ KEPT_ROWS = 4096
 LEAST_OF_GROUP = 256
 MOST_ROWS = 16_384
 
+MOST_PARTS = 64
+"""Batches that wait; more are joined to one, all but the first part."""
+
 
 class Kept(NamedTuple):
     """Rows with their numbers in the stream."""
@@ -43,10 +46,11 @@ class People:
     def __init__(self, *, sparse: bool = False) -> None:
         self.sparse = sparse  # rows are kept as CSR
         self.parts: list[Kept] = []
+        self.n_kept = 0  # rows in all parts
         self.n_seen = 0  # rows of the stream, those of unknown group included
 
     def __len__(self) -> int:
-        return sum(len(part.arrival) for part in self.parts)
+        return self.n_kept
 
     def update(self, rows: Rows) -> None:
         """Take in a batch, of which rows of known group and weight are kept."""
@@ -58,7 +62,10 @@ class People:
             kept = rows.take(known)
             if issparse(kept.X) is not self.sparse:
                 kept = kept.with_columns(in_container(kept.X, sparse=self.sparse))
-            self.parts = [*self.parts, Kept(kept, self.n_seen + known)]
+            self.n_kept += len(known)
+            parts = [*self.parts, Kept(kept, self.n_seen + known)]
+            many = len(parts) > MOST_PARTS
+            self.parts = [parts[0], _join(parts[1:])] if many else parts
         self.n_seen += len(rows)
 
     def gather(self, n_groups: int) -> Kept | None:
@@ -71,8 +78,12 @@ class People:
         if not late.all():
             index = np.flatnonzero(late)
             kept = Kept(kept.rows.take(index), kept.arrival[index])
-        self.parts = [kept]
+        self._hold([kept])
         return kept
+
+    def _hold(self, parts: list[Kept]) -> None:
+        """Keep these parts and no others."""
+        self.parts, self.n_kept = parts, sum(len(part.arrival) for part in parts)
 
     def forget(self, before: int, group: int) -> None:
         """Drop the rows of a group that came before a row of the stream."""
@@ -81,12 +92,12 @@ class People:
             late = np.flatnonzero((part.arrival >= before) | (part.rows.groups != group))
             if len(late):
                 parts.append(Kept(part.rows.take(late), part.arrival[late]))
-        self.parts = parts
+        self._hold(parts)
 
     def copy(self) -> Self:
         """The same people; what is kept is shared."""
         other = type(self)(sparse=self.sparse)
-        other.parts, other.n_seen = self.parts, self.n_seen
+        vars(other).update(vars(self))
         return other
 
     def emptied(self) -> Self:
@@ -110,7 +121,7 @@ class People:
         if parts:
             joined = _join(parts)
             order = np.argsort(joined.arrival, kind="stable")
-            self.parts = [Kept(joined.rows.take(order), joined.arrival[order])]
+            self._hold([Kept(joined.rows.take(order), joined.arrival[order])])
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
@@ -126,7 +137,7 @@ class People:
         made = cls(sparse=data["sparse"])
         made.n_seen = data["n_seen"]
         if data["rows"]:
-            made.parts = [Kept(Rows.from_dict(data["rows"]), data["arrival"])]
+            made._hold([Kept(Rows.from_dict(data["rows"]), data["arrival"])])
         return made
 
 

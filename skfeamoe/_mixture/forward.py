@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
+from skfeamoe._logistic import sigmoid
 from skfeamoe._mixture.experts import Cache, kind_of
 from skfeamoe._mixture.layout import Layout
 
@@ -153,17 +154,31 @@ def proba(
     shift: Shift | None = None,
 ) -> NDArray:
     """f(x) alone, (n_samples, n_classes), at half the cost of a full forward pass."""
-    scores, _ = score(Z, params, layout, prior, shift)
-    n, k = len(scores), layout.n_experts
-    gate = scores[:, :k]
-    gate = np.exp(gate - gate.max(axis=1, keepdims=True))
-    gate /= gate.sum(axis=1, keepdims=True)
-    logit = scores[:, k:]
     if layout.n_classes == 2:
-        planes = [np.einsum("nk,nk->n", gate, expit(signed)) for signed in (-logit, logit)]
-        return np.stack(planes, axis=1)
-    _, experts = _log_softmax_and_softmax(logit.reshape(n, k, layout.n_outputs))
-    return np.einsum("nk,nkc->nc", gate, experts)
+        gate, log_odds = gate_and_log_odds(Z, params, layout, prior, shift)
+        found = np.empty((len(gate), 2))
+        for c in (0, 1):
+            np.negative(log_odds, out=log_odds)
+            np.einsum("nk,nk->n", gate, sigmoid(log_odds), out=found[:, c])
+        return found
+    fwd = forward(Z, params, layout, prior, shift)
+    return mixture_proba(fwd)
+
+
+def gate_and_log_odds(
+    Z,
+    params: NDArray,
+    layout: Layout,
+    prior: NDArray | None = None,
+    shift: Shift | None = None,
+) -> tuple[NDArray, NDArray]:
+    """Of two classes, gate probabilities and every expert's log-odds of the second."""
+    scores, _ = score(Z, params, layout, prior, shift)
+    k = layout.n_experts
+    gate = scores[:, :k] - scores[:, :k].max(axis=1, keepdims=True)
+    np.exp(gate, out=gate)
+    gate /= gate.sum(axis=1, keepdims=True)
+    return gate, scores[:, k:].copy()
 
 
 def mixture_log_proba(fwd: Forward) -> NDArray:

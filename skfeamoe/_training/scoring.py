@@ -11,13 +11,15 @@ from skfeamoe._fairness.cases import Scored
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
 from skfeamoe._fairness.local import LocalOffset, values_of
-from skfeamoe._fairness.margins import flip_margin_of
+from skfeamoe._fairness.margins import flip_margin, flip_margin_of
+from skfeamoe._logistic import sigmoid
 from skfeamoe._mixture.forward import (
     Forward,
     Shift,
     by_shift,
     favorable_gradient,
     forward,
+    gate_and_log_odds,
     input_gradient,
     mixture_proba,
     score_gradient,
@@ -73,17 +75,25 @@ def scored(model: Model, asked: Fairness, X, offset: NDArray, local: LocalOffset
     """What the model would decide on rows of X with any offset."""
     params, layout = model.ensemble.average, model.ensemble.layout
     favorable, Z = asked.favorable, model.terms.transform(X)
-    fwd = forward(Z, params, layout, model.prior)
-    proba = mixture_proba(fwd)
-    margin = flip_margin_of(fwd.gate_proba, fwd.log_expert_proba, favorable)
-    cost = np.delete(proba, favorable, axis=1).max(axis=1) - proba[:, favorable]
+    if layout.n_classes == 2:
+        gate, log_odds = gate_and_log_odds(Z, params, layout, model.prior)
+        log_odds *= 1.0 if favorable == 1 else -1.0
+        margin = flip_margin(gate, log_odds)
+        q = np.einsum("nk,nk->n", gate, sigmoid(log_odds))
+        cost, decided = 1.0 - 2.0 * q, np.where(q > 0.5, favorable, 1 - favorable)
+    else:
+        fwd = forward(Z, params, layout, model.prior)
+        proba = mixture_proba(fwd)
+        margin = flip_margin_of(fwd.gate_proba, fwd.log_expert_proba, favorable)
+        cost = np.delete(proba, favorable, axis=1).max(axis=1) - proba[:, favorable]
+        decided = proba.argmax(axis=1)
     distance = None
     if asked.slots.uses_distance:
         shift = Shift(offset, favorable, local.placed(model.terms))
         shifted = forward(Z, params, layout, model.prior, shift)
         distance = boundary_distance(shifted, Z, params, favorable, layout, model.terms, shift)
     values = values_of(model.terms, Z, asked.local_columns)
-    return Scored(Z, margin, cost, proba.argmax(axis=1), distance, values)
+    return Scored(Z, margin, cost, decided, distance, values)
 
 
 def settle(
