@@ -24,6 +24,7 @@ from skfeamoe._mixture.optimizers import OPTIMIZERS
 from skfeamoe._rows import Rows
 from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms, Terms
 from skfeamoe._training.settings import (
+    BULK_BATCH,
     EARLY_BATCH,
     STREAM_BATCH,
     Defaults,
@@ -360,12 +361,15 @@ def class_weights(estimator, y: NDArray | None) -> NDArray:
 def _learning(estimator, defaults: Defaults, y: NDArray | None) -> Learning:
     """How parameters are learned."""
     batch_size = _or_auto(estimator.batch_size, defaults.batch_size)
+    optimizer = OPTIMIZERS[estimator.solver](estimator.learning_rate)
+    bulk = BULK_BATCH if optimizer.takes_bulk and EXPERTS[estimator.expert].is_linear else 0
     return Learning(
         loss=LOSSES[estimator.loss](),
-        optimizer=OPTIMIZERS[estimator.solver](estimator.learning_rate),
+        optimizer=optimizer,
         alpha=estimator.alpha,
         batch_size=batch_size or STREAM_BATCH,
         early_batch_size=batch_size or EARLY_BATCH,
+        bulk_batch_size=batch_size or bulk or STREAM_BATCH,
         average_rate=defaults.pace.average_rate,
         memory_span=defaults.pace.memory_span,
         max_experts=estimator.max_experts,

@@ -198,9 +198,14 @@ class BoundMonitor:
             self.shares = self.shares * 0.5 ** (n_known / asked.half_life) + counted
             self.known_at = self.people.n_seen
 
+    @property
+    def n_waiting(self) -> int:
+        """Rows since the bounds were settled."""
+        return self.people.n_seen - self.solved_at
+
     def is_due(self) -> bool:
         """Whether so many, or such other, people have come that it is time to `settle`."""
-        n_new = self.people.n_seen - self.solved_at
+        n_new = self.n_waiting
         if n_new >= max(len(self.people) / RESCORES, LEAST_ROWS):
             return True
         if self.people.n_seen - self.looked_at < LOOK_ROWS:

@@ -65,6 +65,24 @@ class Kind(Protocol):
         """Columns of the parameters that the L2 penalty holds small."""
 
 
+def linear_gradients(Z: NDArray, params: NDArray, d_scores: NDArray, size: int) -> NDArray:
+    """Gradients of linear scores by parts of ``size`` rows, (n_parts, *params.shape).
+
+    The rows of dense Z behind the last whole part are one more.
+    """
+    n, whole = len(d_scores), len(d_scores) // size
+    gradients = np.empty((-(-n // size), *params.shape))
+    d_parts = d_scores[: whole * size].reshape(whole, size, -1)
+    parts = Z[: whole * size].reshape(whole, size, -1)
+    np.matmul(d_parts.transpose(0, 2, 1), parts, out=gradients[:whole, :, :-1])
+    gradients[:whole, :, -1] = d_parts.sum(axis=1)
+    if whole < len(gradients):
+        d_rest = d_scores[whole * size :]
+        gradients[whole, :, :-1] = d_rest.T @ Z[whole * size :]
+        gradients[whole, :, -1] = d_rest.sum(axis=0)
+    return gradients
+
+
 class LogisticExperts:
     """Logistic regressions: all scores are linear, so parameters are one matrix.
 

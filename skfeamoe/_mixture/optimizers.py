@@ -1,7 +1,8 @@
 r"""Optimizers: they see parameters and their gradient, and nothing else.
 
 An optimizer is a class with ``init(shape)``, the state of parameters of that shape, and
-``step(params, gradient, state)``, which changes params and state in place. The state has
+``step(params, gradient, state)``, which changes params and state in place; of a large batch it
+also gets the sum of the squared gradients of its parts. The state has
 the shape of the parameters and is zero for parameters that have not learned yet, so that a new
 expert starts with rows of zeros. Register a new optimizer in `OPTIMIZERS`.
 """
@@ -25,12 +26,24 @@ class Optimizer(Protocol):
 
     def __init__(self, learning_rate: float) -> None: ...
 
-    def step(self, params: NDArray, gradient: NDArray, state: NDArray) -> None:
+    takes_bulk: bool  # whether one step on many rows learns what many steps do
+
+    def step(
+        self,
+        params: NDArray,
+        gradient: NDArray,
+        state: NDArray,
+        squares: NDArray | None = None,
+    ) -> None:
         """One descent step, in place."""
 
 
 class Adagrad:
     r"""Steps :math:`-\eta\,g/\sqrt{\sum g^2}`, elementwise.
+
+    Of a large batch ``squares`` is the sum of the squared gradients of its parts. The square of
+    their sum would hold many times as much of what the parts have in common, so that after a
+    change of the world large batches would learn more slowly than small ones.
 
     References
     ----------
@@ -41,11 +54,19 @@ class Adagrad:
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
 
-    def step(self, params: NDArray, gradient: NDArray, state: NDArray) -> None:
+    takes_bulk = True
+
+    def step(
+        self,
+        params: NDArray,
+        gradient: NDArray,
+        state: NDArray,
+        squares: NDArray | None = None,
+    ) -> None:
         """One descent step, in place."""
-        squared = gradient * gradient
-        state += squared
-        denominator = np.sqrt(state, out=squared)
+        squares = gradient * gradient if squares is None else squares
+        state += squares
+        denominator = np.sqrt(state, out=squares)
         denominator += ADAGRAD_EPS
         move = np.divide(gradient, denominator, out=denominator)
         move *= self.learning_rate
@@ -55,10 +76,18 @@ class Adagrad:
 class SGD:
     r"""Plain steps :math:`-\eta\,g`; the state stays zero."""
 
+    takes_bulk = False
+
     def __init__(self, learning_rate: float) -> None:
         self.learning_rate = learning_rate
 
-    def step(self, params: NDArray, gradient: NDArray, state: NDArray) -> None:
+    def step(
+        self,
+        params: NDArray,
+        gradient: NDArray,
+        state: NDArray,
+        squares: NDArray | None = None,
+    ) -> None:
         """One descent step, in place."""
         params -= self.learning_rate * gradient
 

@@ -120,11 +120,17 @@ class Ensemble:
 
     # ------------------------------------------------------------------ learning
 
-    def step(self, gradient: NDArray, optimizer: Optimizer, keep: float) -> None:
+    def step(
+        self,
+        gradient: NDArray,
+        optimizer: Optimizer,
+        keep: float,
+        squares: NDArray | None = None,
+    ) -> None:
         """One step of descent; ``keep`` is the part of its state the optimizer keeps."""
         if keep < 1.0:
             self.optimizer_state *= keep
-        optimizer.step(self.params, gradient, self.optimizer_state)
+        optimizer.step(self.params, gradient, self.optimizer_state, squares)
 
     def hold_signs(self, signs: NDArray) -> None:
         """Let the experts' weights of features have the given signs, see `hold_signs`."""

@@ -19,6 +19,10 @@ STREAM_BATCH = 32
 EARLY_BATCH = 8
 """Rows per step in a stream, and while it is young and every row tells something new."""
 
+BULK_BATCH = 256
+"""Rows per step where so many come at once: batches of 256 learn what those of 32 do, up to
+three parts in ten thousand of the loss (docs/decisions/speed.md)."""
+
 MOST_FIT_BATCH = 256
 STEPS_PER_PASS = 160
 """`fit` takes about this many steps per pass, with batches of 32 to 256 rows."""
@@ -46,6 +50,7 @@ class Learning:
     alpha: float  # strength of the L2 penalty
     batch_size: int
     early_batch_size: int  # while a stream is young
+    bulk_batch_size: int  # where so many rows come at once
     average_rate: float  # rate of the moving average that predicts
     memory_span: float  # rows after which the optimizer has forgotten 63 % of a gradient
     max_experts: int

@@ -4,12 +4,13 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._fairness.distance import log_odds_gradient_norm
 from skfeamoe._fairness.schedule import Observation, ScheduleMonitor
-from skfeamoe._mixture.experts import kind_of
+from skfeamoe._mixture.experts import Cache, kind_of, linear_gradients
 from skfeamoe._mixture.forward import (
     Forward,
     favorable_gradient,
@@ -68,7 +69,7 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     if generations:
         generation = ensemble.generation
         d_gate[...] = within_generations(d_gate, gate_proba, generation, len(posterior))
-    gradient = parameter_gradient(rows.X, ensemble.params, ensemble.layout, d_scores, cache)
+    gradient, squares = _gradient(model, rows, d_scores, cache)
     if len(learning.counterfactual_columns):
         fwd = from_scores(scores, ensemble.layout, cache) if fwd is None else fwd
         share = share_of_labels(rows, weight)
@@ -77,7 +78,10 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     part = n_known / REFERENCE_ROWS
     shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
     gradient[:, shrunk] += (learning.alpha * part) * ensemble.params[:, shrunk]
-    ensemble.step(gradient, learning.optimizer, np.exp(-n_known / learning.memory_span))
+    if squares is not None:  # at least what equal parts would have: penalties have no parts
+        squares = np.maximum(squares, gradient * gradient / part)
+    keep = np.exp(-n_known / learning.memory_span)
+    ensemble.step(gradient, learning.optimizer, keep, squares)
     if model.terms.signs is not None:
         ensemble.hold_signs(model.terms.signs)
     if generations:
@@ -89,6 +93,20 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     ensemble.count_load(gate_proba, rate)
     model.clock.update(loss[known], rate)
     return outcome
+
+
+def _gradient(
+    model: Model, rows: Rows, d_scores: NDArray, cache: Cache
+) -> tuple[NDArray, NDArray | None]:
+    """Gradient of the loss, and of a large batch the sum of its parts' squared gradients."""
+    params, layout = model.ensemble.params, model.ensemble.layout
+    size = int(REFERENCE_ROWS)
+    if len(rows) < 2 * size or issparse(rows.X) or not kind_of(layout).is_linear:
+        return parameter_gradient(rows.X, params, layout, d_scores, cache), None
+    gradients = linear_gradients(rows.X, params, d_scores, size)
+    gradient = gradients.sum(axis=0)
+    np.square(gradients, out=gradients)
+    return gradient, gradients.sum(axis=0)
 
 
 def _known(rows: Rows) -> tuple[NDArray | slice, int]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+from scipy.sparse import issparse
 
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._rows import Rows
@@ -13,11 +14,14 @@ from skfeamoe._training.drift.replay import replay
 from skfeamoe._training.growth import Act, NoGrowth
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import score, settle
-from skfeamoe._training.settings import Settings, passes_for
+from skfeamoe._training.settings import Learning, Settings, passes_for
 from skfeamoe._training.step import train_batch
 
 EARLY_ROWS = 12_000
 """A stream is young for this many rows, and again after an alarm."""
+
+WAITING_ROWS = 8192
+"""Rows of one call after which bounds wait no longer."""
 
 AUDIT_ROWS = 20_000
 """Most rows that a finished schedule is measured on: a standard error of half a point."""
@@ -28,27 +32,38 @@ SETTLE_ROWS = 30_000
 
 def train_stream(model: Model, settings: Settings, rows: Rows) -> None:
     """Train on rows of X in their order, batch by batch."""
-    learning, start = settings.learning, 0
+    start = 0
     model.background.update(rows.X, rows.weight)
     while start < len(rows):
-        early = model.clock.n_samples_seen - model.clock.young_since < EARLY_ROWS
-        size = learning.early_batch_size if early else learning.batch_size
+        size = _batch_size(model, settings.learning, rows)
         whole = start == 0 and size >= len(rows)
         batch = rows if whole else rows.take(slice(start, start + size))
         start += size
         model.learn_terms(batch.X, batch.weight)
-        _advance(model, settings, batch)
+        _advance(model, settings, batch, is_last=start >= len(rows))
 
 
-def _advance(model: Model, settings: Settings, rows: Rows) -> None:
-    """Grow if it is time, learn a batch of a stream, keep bounds, and keep the record."""
+def _batch_size(model: Model, learning: Learning, rows: Rows) -> int:
+    """Rows of the next step: few while the stream is young, many where many come at once."""
+    if model.clock.n_samples_seen - model.clock.young_since < EARLY_ROWS:
+        return learning.early_batch_size
+    return learning.batch_size if issparse(rows.X) else learning.bulk_batch_size
+
+
+def _advance(model: Model, settings: Settings, rows: Rows, *, is_last: bool) -> None:
+    """Grow if it is time, learn a batch of a stream, keep bounds, and keep the record.
+
+    Within a call nobody is decided on but by a policy that watches, so that bounds wait for
+    the last batch.
+    """
     _grow(model, settings)
     batch = rows.with_columns(model.terms.transform(rows.X))
     _learn(model, settings, rows, batch)
     monitor, asked = model.monitor, settings.fairness
     if isinstance(monitor, BoundMonitor) and monitor.is_active:
         monitor.learn(asked, batch.X, rows)
-        if monitor.is_due():
+        at_once = is_last or settings.growth.watches or monitor.n_waiting >= WAITING_ROWS
+        if at_once and monitor.is_due():
             changes = settle(model, asked)
             settings.growth.people_changed(model, asked, changes)
     if model.history.is_due(model.clock.n_samples_seen):
