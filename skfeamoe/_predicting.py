@@ -10,7 +10,7 @@ from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._groups import encode_groups
 from skfeamoe._mixture.experts import kind_of, moved
-from skfeamoe._mixture.forward import Shift, forward, mixture_log_proba, mixture_proba
+from skfeamoe._mixture.forward import Shift, forward, mixture_log_proba, proba
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._shapes import shape_tables
 from skfeamoe._terms import ColumnTerms
@@ -19,8 +19,8 @@ from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import boundary_distance
 from skfeamoe._validation import check_features, feature_columns, snapshot
 
-PREDICT_ROWS = 8192
-"""Rows that a prediction works on at a time, so that memory stays bounded."""
+PREDICT_ROWS = 1024
+"""Rows that a prediction works on at a time: they stay in the cache, and memory is bounded."""
 
 
 class MixtureClassifier(GatedClassifier):
@@ -49,7 +49,7 @@ class MixtureClassifier(GatedClassifier):
         proba : ndarray of shape (n_samples, n_classes)
             Probabilities in the order of `classes_`.
         """
-        return self._map(X, lambda fwd, _: mixture_proba(fwd))
+        return self._map(X, proba)
 
     def predict_log_proba(self, X):
         """Logarithms of the class probabilities, accurate where these underflow.
@@ -64,7 +64,7 @@ class MixtureClassifier(GatedClassifier):
         log_proba : ndarray of shape (n_samples, n_classes)
             In the order of `classes_`.
         """
-        return self._map(X, lambda fwd, _: mixture_log_proba(fwd))
+        return self._map(X, lambda *given: mixture_log_proba(forward(*given)))
 
     def gate_proba(self, X):
         """Weight of every expert for every row, g_k(x).
@@ -79,7 +79,7 @@ class MixtureClassifier(GatedClassifier):
         gate_proba : ndarray of shape (n_samples, n_experts)
             Rows sum to 1.
         """
-        return self._map(X, lambda fwd, _: fwd.gate_proba)
+        return self._map(X, lambda *given: forward(*given).gate_proba)
 
     def expert_proba(self, X):
         """Class probabilities of every expert, o_k(x).
@@ -94,7 +94,7 @@ class MixtureClassifier(GatedClassifier):
         expert_proba : ndarray of shape (n_samples, n_experts, n_classes)
             The last axis sums to 1.
         """
-        return self._map(X, lambda fwd, _: fwd.expert_proba)
+        return self._map(X, lambda *given: forward(*given).expert_proba)
 
     def distance_to_boundary(self, X):
         """Distance to the decision boundary of the favorable class.
@@ -123,8 +123,8 @@ class MixtureClassifier(GatedClassifier):
         params, layout = model.ensemble.average, model.ensemble.layout
         return now._map(
             X,
-            lambda fwd, Z: boundary_distance(
-                fwd, Z, params, favorable, layout, model.terms, model.shift
+            lambda Z, *given: boundary_distance(
+                forward(Z, *given), Z, params, favorable, layout, model.terms, model.shift
             ),
         )
 
@@ -164,7 +164,10 @@ class MixtureClassifier(GatedClassifier):
         return np.array([*labels, None], dtype=object)[codes]
 
     def _map(self, X, read):
-        """Apply ``read`` to passes over X and its terms, a bounded number of rows at a time."""
+        """Apply ``read`` to X, a bounded number of rows at a time.
+
+        It gets rows, parameters in their units, layout, prior and shift, as `forward` does.
+        """
         check_is_fitted(self)
         now = snapshot(self)
         X, _ = check_features(now, X, reset=False, sensitive_columns=now.sensitive_columns)
@@ -173,7 +176,7 @@ class MixtureClassifier(GatedClassifier):
         shift, parts = _folded_shift(model), []
         for start in range(0, X.shape[0], PREDICT_ROWS):
             Z = model.terms.published(X[start : start + PREDICT_ROWS])
-            parts.append(read(forward(Z, params, layout, shift=shift), Z))
+            parts.append(read(Z, params, layout, None, shift))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _forward_pass(self):

@@ -188,7 +188,7 @@ def _encoded(estimator, table: Table, numbers: Sequence[int], reset: bool, learn
 
 def has_holes(X) -> bool:
     """Whether a value of dense X is missing."""
-    return not issparse(X) and bool(np.isnan(X).any())
+    return not issparse(X) and bool(np.isnan(np.vdot(X, X)))
 
 
 def check_monotonic(estimator) -> NDArray:

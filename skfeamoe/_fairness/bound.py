@@ -186,7 +186,8 @@ class BoundMonitor:
         """One step of the directions, by rows of known group."""
         events = self.directions.events
         members = members_of(events, rows.y, asked.favorable)
-        self.directions.update(Z, rows.groups, members, weights_of(events, rows))
+        weight = rows.weight if rows.is_plain else weights_of(events, rows)
+        self.directions.update(Z, rows.groups, members, weight)
 
     def keep(self, asked: Fairness, rows: Rows) -> None:
         """Keep the people of a batch, and count the groups."""

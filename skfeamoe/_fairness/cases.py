@@ -234,6 +234,8 @@ def label_events(slots: Slots) -> tuple[str, ...]:
 
 def members_of(events, y: NDArray, favorable: int) -> NDArray:
     """Rows of each event as far as labels tell, (n_events, n_samples) bool."""
+    if tuple(events) == ("all",):
+        return np.ones((1, len(y)), dtype=bool)
     favored, nobody = y == favorable, np.zeros(len(y), dtype=bool)
     outcome = Outcome(favored, (y >= 0) & ~favored, nobody, nobody, nobody)
     return np.array([EVENTS[event](outcome) for event in events]).reshape(-1, len(y))

@@ -121,7 +121,7 @@ class Arrivals:
 
     def copy(self) -> Self:
         """The same; updates replace arrays, so they are shared."""
-        other = type(self)()
+        other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         return other
 

@@ -80,7 +80,7 @@ class Directions:
         scores -= scores.max(axis=2, keepdims=True)
         residual = np.exp(scores, out=scores)  # scipy's softmax takes longer than the step
         residual /= residual.sum(axis=2, keepdims=True)
-        residual[known, :, groups[known]] -= 1.0
+        residual -= (groups[:, None] == np.arange(n_groups))[:, None, :]
         counted = (members * (known * weight / ROWS_PER_STEP)).T
         residual *= counted[:, :, None]
         slopes = residual.reshape(len(groups), -1)
@@ -128,7 +128,9 @@ class Directions:
 
     def copy(self) -> "Directions":
         """The same directions; updates replace arrays, so they are shared."""
-        return self._with(self.weight, self.squares)
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        return other
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""

@@ -96,7 +96,7 @@ class People:
 
     def copy(self) -> Self:
         """The same people; what is kept is shared."""
-        other = type(self)(sparse=self.sparse)
+        other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         return other
 

@@ -17,6 +17,9 @@ from skfeamoe._logistic import sigmoid
 from skfeamoe._mixture.experts import Cache, kind_of
 from skfeamoe._mixture.layout import Layout
 
+SAFE_SCORE = 300.0
+"""Exponentials of scores within this, and sums and products of two, do not overflow."""
+
 
 class Forward(NamedTuple):
     """What one forward pass knows about a batch."""
@@ -156,11 +159,9 @@ def proba(
     """f(x) alone, (n_samples, n_classes), at half the cost of a full forward pass."""
     if layout.n_classes == 2:
         gate, log_odds = gate_and_log_odds(Z, params, layout, prior, shift)
-        found = np.empty((len(gate), 2))
-        for c in (0, 1):
-            np.negative(log_odds, out=log_odds)
-            np.einsum("nk,nk->n", gate, sigmoid(log_odds), out=found[:, c])
-        return found
+        second = np.einsum("nk,nk->n", gate, sigmoid(log_odds))
+        second /= gate @ np.ones(layout.n_experts)
+        return np.stack([1.0 - second, second], axis=1)
     fwd = forward(Z, params, layout, prior, shift)
     return mixture_proba(fwd)
 
@@ -172,13 +173,16 @@ def gate_and_log_odds(
     prior: NDArray | None = None,
     shift: Shift | None = None,
 ) -> tuple[NDArray, NDArray]:
-    """Of two classes, gate probabilities and every expert's log-odds of the second."""
+    """Of two classes, weights of the gate and every expert's log-odds of the second.
+
+    The gate's probabilities are the weights divided by their sum. Largest scores are taken out
+    only where their exponentials could overflow, as row by row it takes long to find them.
+    """
     scores, _ = score(Z, params, layout, prior, shift)
-    k = layout.n_experts
-    gate = scores[:, :k] - scores[:, :k].max(axis=1, keepdims=True)
-    np.exp(gate, out=gate)
-    gate /= gate.sum(axis=1, keepdims=True)
-    return gate, scores[:, k:].copy()
+    gate, log_odds = scores[:, : layout.n_experts], scores[:, layout.n_experts :]
+    if max(gate.max(initial=0.0), -gate.min(initial=0.0)) > SAFE_SCORE:
+        gate = gate - gate.max(axis=1, keepdims=True)
+    return np.exp(gate), log_odds
 
 
 def mixture_log_proba(fwd: Forward) -> NDArray:

@@ -58,6 +58,7 @@ class LinearTerms:
         self.n_rows = 0.0  # seen, by weight
         self.low = np.full(n_features, np.inf)  # smallest and largest value so far
         self.high = np.full(n_features, -np.inf)
+        self._bounds: tuple[NDArray, NDArray] | None = None  # until low or high changes
         self.n_far = np.zeros(n_features, dtype=np.int64)
         self.farthest = np.full(n_features, np.nan)
 
@@ -87,6 +88,7 @@ class LinearTerms:
         if total > 0.0:
             if self.centered:
                 X = self._watched(X.toarray() if issparse(X) else X, weight)
+                self.n_rows += total
             with np.errstate(over="ignore", under="ignore"):
                 self._take(total, *_batch_moments(X, weight, total))
 
@@ -94,6 +96,8 @@ class LinearTerms:
         """X within the bounds; values far beyond them are counted."""
         used = X if weight.all() else X[weight > 0]
         lowest, highest = used.min(axis=0), used.max(axis=0)
+        if not ((lowest < self.low) | (highest > self.high)).any():
+            return X
         low, high = self.bounds
         if (lowest < low).any() or (highest > high).any():
             reach = (FAR - 1.0) * (self.high - self.low)
@@ -108,8 +112,8 @@ class LinearTerms:
                 self.farthest = np.where(columns, value, self.farthest)
             X = np.clip(X, low, high)
             lowest, highest = np.maximum(lowest, low), np.minimum(highest, high)
-        self.n_rows += float(weight.sum())
         self.low, self.high = np.minimum(self.low, lowest), np.maximum(self.high, highest)
+        self._bounds = None
         return X
 
     @property
@@ -122,9 +126,11 @@ class LinearTerms:
         if self.n_rows < SETTLED_ROWS:
             unbounded = np.full(self.n_inputs, np.inf)
             return -unbounded, unbounded
-        width = self.high - self.low
-        width = np.where(width > 0.0, width, np.inf)
-        return self.low - width, self.high + width
+        if self._bounds is None:
+            width = self.high - self.low
+            width = np.where(width > 0.0, width, np.inf)
+            self._bounds = self.low - width, self.high + width
+        return self._bounds
 
     def merge(self, other: Self) -> None:
         """Take in the moments of other rows; exact and associative up to rounding."""
@@ -140,6 +146,7 @@ class LinearTerms:
         self.n_rows += other.n_rows
         self.low = np.minimum(self.low, other.low)
         self.high = np.maximum(self.high, other.high)
+        self._bounds = None
         self.n_far = self.n_far + other.n_far
         self.farthest = np.where(np.isnan(other.farthest), self.farthest, other.farthest)
 
@@ -163,9 +170,9 @@ class LinearTerms:
         scale = np.sqrt(self.variance)
         if not self.centered:
             return _nonzero(np.hypot(scale, self.mean))
-        rounding = CONSTANT_TOL * np.abs(self.mean)
-        scale[scale <= rounding] = 1.0
-        return _nonzero(scale)
+        smallest = np.maximum(CONSTANT_TOL * np.abs(self.mean), SMALLEST_SCALE)
+        scale[scale <= smallest] = 1.0
+        return scale
 
     def transform(self, X) -> Any:
         """X in units of standard deviations, (n_samples, n_features); dense or CSR."""
@@ -203,7 +210,7 @@ class LinearTerms:
         X = X.toarray() if issparse(X) else X
         if self.centered and self.n_rows >= SETTLED_ROWS:
             X = np.clip(X, *self.bounds)
-        if not np.isnan(X).any():
+        if not np.isnan(np.vdot(X, X)):
             return X
         return np.where(np.isnan(X), self.mean if self.centered else 0.0, X)
 
@@ -233,13 +240,15 @@ class LinearTerms:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
-        return {"kind": self.kind, **vars(self)}
+        own = {name: value for name, value in vars(self).items() if name != "_bounds"}
+        return {"kind": self.kind, **own}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The terms that `to_dict` has written."""
         made = cls.__new__(cls)
-        vars(made).update({name: value for name, value in data.items() if name != "kind"})
+        own = {name: value for name, value in data.items() if name != "kind"}
+        vars(made).update({**own, "_bounds": None})
         return made
 
 
@@ -341,7 +350,7 @@ def _batch_moments(X, weight: NDArray, total: float) -> tuple[NDArray, NDArray]:
     mean = share @ X
     centered = X - mean
     centered *= centered
-    return mean, share @ np.minimum(centered, MAX_VARIANCE)
+    return mean, share @ centered
 
 
 def _nonzero(scale: NDArray) -> NDArray:

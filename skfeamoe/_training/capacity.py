@@ -85,6 +85,8 @@ def _promising(gate: NDArray, experts: NDArray, generation: NDArray) -> list[tup
     v, w = np.triu_indices(len(generation), 1)
     same = generation[v] == generation[w]
     v, w = v[same], w[same]
+    if experts.shape[2] == 2:  # both classes move alike
+        experts = experts[:, :, 1:]
     a = common_part(gate.mean(axis=0), v, w)[:, None]
     mean = a * experts[:, v] + (1.0 - a) * experts[:, w]
     moved = gate[:, v, None] * (mean - experts[:, v])

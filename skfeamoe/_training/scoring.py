@@ -77,7 +77,8 @@ def scored(model: Model, asked: Fairness, X, offset: NDArray, local: LocalOffset
     favorable, Z = asked.favorable, model.terms.transform(X)
     if layout.n_classes == 2:
         gate, log_odds = gate_and_log_odds(Z, params, layout, model.prior)
-        log_odds *= 1.0 if favorable == 1 else -1.0
+        gate /= gate.sum(axis=1, keepdims=True)
+        log_odds = log_odds if favorable == 1 else -log_odds
         margin = flip_margin(gate, log_odds)
         q = np.einsum("nk,nk->n", gate, sigmoid(log_odds))
         cost, decided = 1.0 - 2.0 * q, np.where(q > 0.5, favorable, 1 - favorable)

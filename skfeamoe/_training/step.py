@@ -69,7 +69,7 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     if generations:
         generation = ensemble.generation
         d_gate[...] = within_generations(d_gate, gate_proba, generation, len(posterior))
-    gradient, squares = _gradient(model, rows, d_scores, cache)
+    gradient, squares = _gradient(model, learning, rows, d_scores, cache)
     if len(learning.counterfactual_columns):
         fwd = from_scores(scores, ensemble.layout, cache) if fwd is None else fwd
         share = share_of_labels(rows, weight)
@@ -78,8 +78,9 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     part = n_known / REFERENCE_ROWS
     shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
     gradient[:, shrunk] += (learning.alpha * part) * ensemble.params[:, shrunk]
-    if squares is not None:  # at least what equal parts would have: penalties have no parts
-        squares = np.maximum(squares, gradient * gradient / part)
+    if squares is not None:  # at least those of equal parts: penalties have no parts
+        n_parts = len(rows) / learning.batch_size
+        squares = np.maximum(squares, gradient * gradient / n_parts)
     keep = np.exp(-n_known / learning.memory_span)
     ensemble.step(gradient, learning.optimizer, keep, squares)
     if model.terms.signs is not None:
@@ -96,12 +97,11 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
 
 
 def _gradient(
-    model: Model, rows: Rows, d_scores: NDArray, cache: Cache
+    model: Model, learning: Learning, rows: Rows, d_scores: NDArray, cache: Cache
 ) -> tuple[NDArray, NDArray | None]:
-    """Gradient of the loss, and of a large batch the sum of its parts' squared gradients."""
-    params, layout = model.ensemble.params, model.ensemble.layout
-    size = int(REFERENCE_ROWS)
-    if len(rows) < 2 * size or issparse(rows.X) or not kind_of(layout).is_linear:
+    """Gradient of the loss, and of many rows the sum of their batches' squared gradients."""
+    params, layout, size = model.ensemble.params, model.ensemble.layout, learning.batch_size
+    if len(rows) <= size or issparse(rows.X) or not kind_of(layout).is_linear:
         return parameter_gradient(rows.X, params, layout, d_scores, cache), None
     gradients = linear_gradients(rows.X, params, d_scores, size)
     gradient = gradients.sum(axis=0)

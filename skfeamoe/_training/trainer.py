@@ -21,7 +21,7 @@ EARLY_ROWS = 12_000
 """A stream is young for this many rows, and again after an alarm."""
 
 WAITING_ROWS = 8192
-"""Rows of one call after which bounds wait no longer."""
+"""Rows in bulk after which bounds wait no longer."""
 
 AUDIT_ROWS = 20_000
 """Most rows that a finished schedule is measured on: a standard error of half a point."""
@@ -53,8 +53,8 @@ def _batch_size(model: Model, learning: Learning, rows: Rows) -> int:
 def _advance(model: Model, settings: Settings, rows: Rows, *, is_last: bool) -> None:
     """Grow if it is time, learn a batch of a stream, keep bounds, and keep the record.
 
-    Within a call nobody is decided on but by a policy that watches, so that bounds wait for
-    the last batch.
+    Where rows come in bulk nobody is decided on before the last of them but by a policy that
+    watches, so that bounds wait.
     """
     _grow(model, settings)
     batch = rows.with_columns(model.terms.transform(rows.X))
@@ -62,8 +62,9 @@ def _advance(model: Model, settings: Settings, rows: Rows, *, is_last: bool) -> 
     monitor, asked = model.monitor, settings.fairness
     if isinstance(monitor, BoundMonitor) and monitor.is_active:
         monitor.learn(asked, batch.X, rows)
-        at_once = is_last or settings.growth.watches or monitor.n_waiting >= WAITING_ROWS
-        if at_once and monitor.is_due():
+        is_bulk = len(rows) > settings.learning.batch_size and not settings.growth.watches
+        waits = is_bulk and not is_last and monitor.n_waiting < WAITING_ROWS
+        if not waits and monitor.is_due():
             changes = settle(model, asked)
             settings.growth.people_changed(model, asked, changes)
     if model.history.is_due(model.clock.n_samples_seen):
