@@ -17,6 +17,7 @@ Arrays end in the axis of pairs, so that inner loops are contiguous.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -89,15 +90,22 @@ def join_weights(m: int) -> np.ndarray:
     return np.array([1 / (m * comb(m - 1, s)) for s in range(m)] + [0.0])
 
 
+@lru_cache(maxsize=MAX_EXACT_PLAYERS + 1)
+def _weights_of_coalitions(m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return c_|S| of every coalition, and c_{|S|-1} + c_|S|."""
+    outside = join_weights(m)
+    inside = np.concatenate([[0.0], outside[:-1]])
+    sizes = coalition_sizes(m)
+    return outside[sizes], (inside + outside)[sizes]
+
+
 def fold(values: np.ndarray) -> np.ndarray:
     """Return Shapley values (n_outputs, m, P) of values (n_outputs, 2^m, P)."""
     n_outputs, n_subsets, n_pairs = values.shape
     m = n_subsets.bit_length() - 1
-    outside = join_weights(m)
-    inside = np.concatenate([[0.0], outside[:-1]])
-    sizes = coalition_sizes(m)
-    offset = outside[sizes] @ values
-    y = values * (inside + outside)[sizes][:, None]
+    outside, either = _weights_of_coalitions(m)
+    offset = outside @ values
+    y = values * either[:, None]
     phi = np.empty((n_outputs, m, n_pairs))
     for j in reversed(range(m)):
         lower, upper = y[:, : 2**j], y[:, 2**j : 2 ** (j + 1)]

@@ -88,7 +88,7 @@ class MixtureGame:
         scores = contributions(background, owner, self.weights)
         self.background_weight, scores = _merge_equal_rows(weight, scores)
         self.center_of_player = scores @ self.background_weight
-        self.scores = scores - self.center_of_player[:, :, None]
+        self.scores = np.ascontiguousarray(scores - self.center_of_player[:, :, None])
         self.center = self._recentered(intercept + self.center_of_player.sum(axis=1))
         self.offset = self.center[:, None] + self.scores.sum(axis=1)
         self.reach = np.abs(self.scores).sum(axis=1)
