@@ -24,7 +24,7 @@ from scipy.sparse import csr_array, issparse
 from skfeamoe._fairness.slots import Slot, extremes, measured_means, push_margins
 from skfeamoe._logistic import sigmoid
 
-NEWTON_STEPS = 8
+NEWTON_STEPS = 12
 """Most Newton steps of a round."""
 
 LONGEST = 1.0
