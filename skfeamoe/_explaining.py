@@ -2,7 +2,7 @@
 
 from sklearn.utils.validation import check_is_fitted
 
-from skfeamoe._explanation import explain_estimator
+from skfeamoe._explanation import Explainer, explain_estimator
 
 
 class ExplainingMixin:
@@ -147,4 +147,66 @@ default="interventional"
             decompose=decompose,
             engine=engine,
             random_state=random_state,
+        )
+
+    def explainer(
+        self,
+        *,
+        game="interventional",
+        output="probability",
+        method="auto",
+        background=None,
+        feature_groups=None,
+        max_evals=None,
+        tol=None,
+        decompose=False,
+        engine="numpy",
+    ):
+        """Prepare explanations of the model as it is now, for many calls.
+
+        A service that explains people one by one checks background, players and options only
+        once. ``explainer(X)`` is what `explain` returns, and ``explainer.shap_values(X)``
+        its values alone.
+
+        Parameters
+        ----------
+        game, output, method, background, feature_groups, max_evals, tol, decompose, engine
+            As in `explain`.
+
+        Returns
+        -------
+        explainer : Explainer
+            Called with rows and, where orders are sampled, a ``random_state``.
+
+        Raises
+        ------
+        ValueError
+            If an argument is invalid.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skfeamoe import FEAMOEClassifier
+        >>> from skfeamoe.datasets import make_credit_stream
+        >>> stream = make_credit_stream(2_000, drift=None, random_state=0)
+        >>> model = FEAMOEClassifier(constraints=None, random_state=0)
+        >>> model = model.fit(stream.data, stream.target)
+        >>> explainer = model.explainer(background=stream.data[:100])
+        >>> values = explainer.shap_values(stream.data[:1])
+        >>> at_once = model.explain(stream.data[:1], background=stream.data[:100])
+        >>> bool(np.allclose(values, at_once.values))
+        True
+        """
+        check_is_fitted(self)
+        return Explainer(
+            self,
+            game=game,
+            output=output,
+            method=method,
+            background=background,
+            feature_groups=feature_groups,
+            max_evals=max_evals,
+            tol=tol,
+            decompose=decompose,
+            engine=engine,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 
@@ -21,7 +21,7 @@ from skfeamoe._shapley import (
     OUTPUTS,
     Attribution,
     Mixture,
-    mixture_shapley,
+    PreparedMixture,
     model_shapley,
 )
 from skfeamoe._terms.table import NUMBER
@@ -44,45 +44,95 @@ def explain_estimator(
     estimator, X, *, background, feature_groups, random_state, **options
 ) -> Explanation:
     """Shapley values of a fitted estimator's mixture; `options` are those of the core."""
-    started, estimator = time.perf_counter(), snapshot(estimator)
-    X = _checked(estimator, X)
-    rows, weight = _background(estimator, background)
-    kept, names, known = feature_columns(estimator)
-    linear = hasattr(estimator, "expert_coef_") and estimator._model.loose_shift is None
-    active: Any = slice(None)
-    if linear and feature_groups is None and _is_wide(estimator, X, rows):
-        active = _active_columns(estimator, X, rows)
-        X, rows, names = X[:, active], rows[:, active], [names[j] for j in active]
-    players = resolve_players(feature_groups, names, known, kept, rows)
-    play = _linear_game(estimator, active) if linear else _game(estimator)
-    if linear and isinstance(active, slice):
-        play = _on_terms(play, estimator)
-    if not isinstance(random_state, np.random.Generator):
-        random_state = int(check_random_state(random_state).randint(2**31 - 1))
-    attribution = play(
-        X,
-        rows,
-        players=players.columns,
-        background_weight=weight,
-        random_state=random_state,
-        **options,
+    explainer = Explainer(
+        estimator, background=background, feature_groups=feature_groups, **options
     )
-    codes, shown = player_data(X, players, names)
-    shown = _in_words(estimator._table, players, codes, shown)
-    return _as_explanation(
-        attribution,
-        players.names,
-        codes,
-        shown,
-        [str(label) for label in estimator.classes_],
-        time.perf_counter() - started,
-    )
+    return explainer(X, random_state=random_state)
 
 
-def _is_wide(estimator, X, rows) -> bool:
+class Explainer:
+    """A model, its background and its players, checked and prepared for many calls.
+
+    `explainer` makes it; it has the face of shap's explainers, and explains the model as it
+    was then, whatever that learns later.
+
+    Examples
+    --------
+    >>> from skfeamoe import FEAMOEClassifier
+    >>> from skfeamoe.datasets import make_credit_stream
+    >>> stream = make_credit_stream(2_000, drift=None, random_state=0)
+    >>> model = FEAMOEClassifier(constraints=None, random_state=0)
+    >>> explainer = model.fit(stream.data, stream.target).explainer()
+    >>> explainer(stream.data[:1]).values.shape
+    (1, 8)
+    """
+
+    def __init__(self, estimator, *, background, feature_groups, **options) -> None:
+        self._estimator = snapshot(estimator)
+        self._rows, self._weight = _background(self._estimator, background)
+        self._groups, self._options = feature_groups, options
+        self._is_linear = (
+            hasattr(self._estimator, "expert_coef_")
+            and self._estimator._model.loose_shift is None
+        )
+        self._is_wide = (
+            self._is_linear and feature_groups is None and _is_wide(self._estimator, self._rows)
+        )
+        if not self._is_wide:
+            self._names = feature_columns(self._estimator)[1]
+            self._players, self._play = self._prepared(self._rows, slice(None))
+
+    def _prepared(self, rows, active):
+        """Players of some columns, and a function of rows and a random state."""
+        kept, names, known = feature_columns(self._estimator)
+        names = names if isinstance(active, slice) else [names[j] for j in active]
+        players = resolve_players(self._groups, names, known, kept, rows)
+        game = _linear_game if self._is_linear else _game
+        given = {"players": players.columns, "background_weight": self._weight}
+        return players, game(self._estimator, active, rows, **given, **self._options)
+
+    def __call__(self, X, *, random_state=None) -> Explanation:
+        """Explain rows; parameters and result are those of `explain`."""
+        started = time.perf_counter()
+        X, names, players, attribution = self._attribution(X, random_state)
+        codes, shown = player_data(X, players, names)
+        shown = _in_words(self._estimator._table, players, codes, shown)
+        return _as_explanation(
+            attribution,
+            players.names,
+            codes,
+            shown,
+            [str(label) for label in self._estimator.classes_],
+            time.perf_counter() - started,
+        )
+
+    def shap_values(self, X, *, random_state=None) -> NDArray:
+        """The values alone, (n_samples, n_players), or with one more axis for many classes.
+
+        Without names and texts for pictures a row takes less than half the time.
+        """
+        values = self._attribution(X, random_state)[-1].values
+        return values[:, :, 0] if values.shape[2] == 1 else values
+
+    def _attribution(self, X, random_state):
+        """Checked rows, names of their columns, players, and the values."""
+        X = _checked(self._estimator, X)
+        if not isinstance(random_state, np.random.Generator):
+            random_state = int(check_random_state(random_state).randint(2**31 - 1))
+        if not self._is_wide:
+            return X, self._names, self._players, self._play(X, random_state)
+        X = csr_array(X)
+        active = _active_columns(self._estimator, X, self._rows)
+        names = feature_columns(self._estimator)[1]
+        players, play = self._prepared(self._rows[:, active], active)
+        X = X[:, active]
+        return X, [names[j] for j in active], players, play(X, random_state)
+
+
+def _is_wide(estimator, rows) -> bool:
     """Whether there are so many columns, nearly all of them 0, that only some are looked at."""
-    sparse = issparse(X) and issparse(rows) and not getattr(estimator._terms, "centered", False)
-    return sparse and X.shape[1] > WIDE
+    sparse = issparse(rows) and not getattr(estimator._terms, "centered", False)
+    return sparse and rows.shape[1] > WIDE
 
 
 def _active_columns(estimator, X, rows) -> NDArray:
@@ -99,7 +149,7 @@ def _active_columns(estimator, X, rows) -> NDArray:
     return active
 
 
-def _linear_game(estimator, active=slice(None)):
+def _linear_game(estimator, active, rows, *, players, **options):
     """The games of linear experts, which have closed forms and fast chains."""
     mixture = Mixture(
         gate_coef=estimator.gate_coef_[:, active],
@@ -107,18 +157,12 @@ def _linear_game(estimator, active=slice(None)):
         expert_coef=estimator.expert_coef_[:, :, active],
         expert_intercept=estimator.expert_intercept_,
     )
-    return partial(mixture_shapley, mixture)
-
-
-def _on_terms(play, estimator):
-    """A game of experts that are linear in columns, each of which is one feature's."""
+    if not isinstance(active, slice):
+        return PreparedMixture(mixture, rows, players=players, **options)
     columns_of, owner = estimator._terms.published, estimator._terms.owner
-
-    def play_on_terms(X, rows, *, players, **options):
-        columns = [np.flatnonzero(np.isin(owner, player)) for player in players]
-        return play(columns_of(X), columns_of(rows), players=columns, **options)
-
-    return play_on_terms
+    columns = [np.flatnonzero(np.isin(owner, player)) for player in players]
+    play = PreparedMixture(mixture, columns_of(rows), players=columns, **options)
+    return lambda X, random_state: play(columns_of(X), random_state)
 
 
 def _in_words(table, players: Players, codes: NDArray, shown: NDArray | None):
@@ -132,9 +176,12 @@ def _in_words(table, players: Players, codes: NDArray, shown: NDArray | None):
     return shown
 
 
-def _game(estimator):
+def _game(estimator, active, rows, **options):
     """The games of all other experts, which call the model."""
-    return partial(_play_by_calls, estimator._forward_pass())
+    forward = estimator._forward_pass()
+    return lambda X, random_state: _play_by_calls(
+        forward, X, rows, random_state=random_state, **options
+    )
 
 
 def _play_by_calls(forward, X, background, *, game, output, decompose, engine, **options):

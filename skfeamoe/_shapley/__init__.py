@@ -14,7 +14,7 @@ game                         v(S) for one row x
 `mixture_shapley` plays all three, `model_shapley` plays the first for any callable.
 """
 
-from ._api import mixture_shapley, model_shapley
+from ._api import PreparedMixture, mixture_shapley, model_shapley
 from ._exact import MAX_EXACT_PLAYERS
 from ._game import ENGINES, GAMES, OUTPUTS, Mixture
 from ._result import Attribution
@@ -30,6 +30,7 @@ __all__ = [
     "OUTPUTS",
     "Attribution",
     "Mixture",
+    "PreparedMixture",
     "mixture_shapley",
     "model_shapley",
 ]

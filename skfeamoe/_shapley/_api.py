@@ -114,33 +114,76 @@ def mixture_shapley(
     >>> float(round(result.base_values[0, 0], 3))
     0.5
     """
-    _check_choices(game=(game, GAMES), output=(output, OUTPUTS), method=(method, METHODS))
-    _check_choices(engine=(engine, ENGINES))
-    _check_budget(max_evals, tol, memory_budget)
-    if decompose and game != "interventional":
-        raise ValueError(
-            f"decompose=True needs game='interventional', got {game!r}; "
-            "a frozen gate has no routing part"
-        )
-    mixture = Mixture(*(np.asarray(part, dtype=float) for part in mixture))
-    X, background = _as_matrix(X, "X"), _as_matrix(background, "background")
-    n_features = mixture.gate_coef.shape[1]
-    _check_width(n_features, X=X, background=background)
-    owner = player_of_column(players, n_features)
-    background, weight = _weighted(background, background_weight)
-    if game == "gate_frozen_margin":
-        return _margin(mixture, X, background, weight, owner, memory_budget)
-    frozen = game == "gate_frozen_probability"
-    played = MixtureGame(mixture, background, weight, owner, frozen, output, decompose, engine)
-    return attribute(
-        played,
-        X,
+    play = PreparedMixture(
+        mixture,
+        background,
+        game=game,
+        output=output,
         method=method,
+        players=players,
+        background_weight=background_weight,
         max_evals=max_evals,
         tol=tol,
-        key=_key(random_state),
+        decompose=decompose,
         memory_budget=memory_budget,
+        engine=engine,
     )
+    return play(X, random_state)
+
+
+class PreparedMixture:
+    """A mixture, a background and options, checked and prepared once for many calls.
+
+    Parameters are those of `mixture_shapley`; a call takes rows and a random state.
+    """
+
+    def __init__(
+        self,
+        mixture: Mixture,
+        background,
+        *,
+        game: str = "interventional",
+        output: str = "probability",
+        method: str = "auto",
+        players=None,
+        background_weight=None,
+        max_evals: int | None = None,
+        tol: float | None = None,
+        decompose: bool = False,
+        memory_budget: int = MEMORY_BUDGET,
+        engine: str = "numpy",
+    ):
+        _check_choices(game=(game, GAMES), output=(output, OUTPUTS), method=(method, METHODS))
+        _check_choices(engine=(engine, ENGINES))
+        _check_budget(max_evals, tol, memory_budget)
+        if decompose and game != "interventional":
+            raise ValueError(
+                f"decompose=True needs game='interventional', got {game!r}; "
+                "a frozen gate has no routing part"
+            )
+        self.mixture = Mixture(*(np.asarray(part, dtype=float) for part in mixture))
+        background = _as_matrix(background, "background")
+        self.n_features = self.mixture.gate_coef.shape[1]
+        _check_width(self.n_features, background=background)
+        self.owner = player_of_column(players, self.n_features)
+        self.background, self.weight = _weighted(background, background_weight)
+        self.budget = {"method": method, "max_evals": max_evals, "tol": tol}
+        self.memory_budget = memory_budget
+        self.game = None
+        if game != "gate_frozen_margin":
+            frozen = game == "gate_frozen_probability"
+            given = (self.mixture, self.background, self.weight, self.owner)
+            self.game = MixtureGame(*given, frozen, output, decompose, engine)
+
+    def __call__(self, X, random_state=None) -> Attribution:
+        """Shapley values of the rows of X."""
+        X = _as_matrix(X, "X")
+        _check_width(self.n_features, X=X)
+        if self.game is None:
+            given = (self.mixture, X, self.background, self.weight, self.owner)
+            return _margin(*given, self.memory_budget)
+        key, budget = _key(random_state), self.memory_budget
+        return attribute(self.game, X, key=key, memory_budget=budget, **self.budget)
 
 
 def model_shapley(
