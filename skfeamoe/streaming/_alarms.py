@@ -1,16 +1,16 @@
 """Drift alarms for accuracy and for every gap between groups, from decisions alone.
 
-A watch is plain data: the change detectors of `skfeamoe._training.drift.detector` by what
-they watch. Errors are watched row by row. For a gap every group's decisions are contrasted
-with those of all other groups, in the rows of the gap's event (all rows, favorable truths,
-unfavorable truths). With constant shares of the groups the largest gap cannot change unless
-one of these contrasts does. With two groups, one contrast says it all.
+A `Watch` has the change detectors of `skfeamoe._training.drift.detector` by what they watch;
+saved it is plain data. Errors are watched row by row. For a gap every group's decisions are
+contrasted with those of all other groups, in the rows of the gap's event (all rows, favorable
+truths, unfavorable truths). With constant shares of the groups the largest gap cannot change
+unless one of these contrasts does. With two groups, one contrast says it all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,105 +35,94 @@ MAX_ALARMS = 1000
 """Alarms that are remembered, the newest ones."""
 
 
-class Watch(TypedDict):
-    """All detectors of one stream of decisions."""
+class Watch:
+    """All detectors of one stream of decisions, which live as long as it does."""
 
-    detector: str
-    params: dict[str, Any]
-    causes: list[str]
-    detectors: dict[str, dict[str, Any]]  # by cause, with the group's code for gaps
-    contrasts: dict[str, Any]
-    rows: dict[str, NDArray]  # stream rows of each detector's last values
-    alarms: list[dict[str, Any]]
-    n_alarms: int
+    def __init__(self, detector: str, params: Mapping[str, Any], measures) -> None:
+        causes = [cause for name in EVENTS_OF if name in measures for cause in EVENTS_OF[name]]
+        Detector(detector, **params)  # says what is wrong with them
+        self.detector = detector
+        self.params = dict(params)
+        self.causes = list(dict.fromkeys(causes))
+        self.detectors: dict[str, Detector] = {}  # by cause, with the group's code for gaps
+        self.contrasts: dict[str, Contrast] = {}
+        self.rows: dict[str, NDArray] = {}  # stream rows of each detector's last values
+        self.alarms: list[dict[str, Any]] = []
+        self.n_alarms = 0
 
+    def update(
+        self,
+        rows: Mapping[str, NDArray],
+        favorable: int,
+        n_groups: int,
+        first_row: int,
+        time: NDArray | None,
+    ) -> None:
+        """Feed some consecutive rows (codes of ``true``, ``predicted`` and ``group``)."""
+        alarms: list[dict[str, Any]] = []
+        true, predicted, group = rows["true"], rows["predicted"], rows["group"]
+        if ACCURACY in self.causes:
+            wrong = (true != predicted).astype(float)
+            alarms += self._feed(ACCURACY, wrong, np.arange(len(true)), first_row)
+        selected = (predicted == favorable).astype(float)
+        events = (np.ones(len(true), dtype=bool), true == favorable, true != favorable)
+        for cause, event in zip(GAP_EVENTS, events, strict=True):
+            if cause not in self.causes:
+                continue
+            place = np.flatnonzero(event & (group >= 0))
+            for code in range(n_groups) if n_groups > 2 else range(1, n_groups):
+                key, inside = f"{cause}:{code}", group[place] == code
+                alarms += self._feed_gap(key, inside, selected[place], place, first_row)
+        alarms.sort(key=lambda alarm: alarm["row"])
+        for alarm in alarms:
+            alarm["time"] = None if time is None else time[alarm["row"] - first_row]
+        self.alarms = [*self.alarms, *alarms][-MAX_ALARMS:]
+        self.n_alarms += len(alarms)
 
-def new_watch(detector: str, params: Mapping[str, Any], measures) -> Watch:
-    """A watch over the measures that a run computes."""
-    causes = [cause for name in EVENTS_OF if name in measures for cause in EVENTS_OF[name]]
-    Detector(detector, **params)
-    return {
-        "detector": detector,
-        "params": dict(params),
-        "causes": list(dict.fromkeys(causes)),
-        "detectors": {},
-        "contrasts": {},
-        "rows": {},
-        "alarms": [],
-        "n_alarms": 0,
-    }
+    def _feed_gap(
+        self, key: str, inside: NDArray, selected: NDArray, place: NDArray, first_row: int
+    ) -> list[dict[str, Any]]:
+        """Feed the contrast of one group in one event."""
+        contrast = self.contrasts.get(key, Contrast())
+        self.contrasts[key], values, last = update_contrast(contrast, inside, selected)
+        return self._feed(key, values, place[last], first_row)
 
+    def _feed(
+        self, key: str, values: NDArray, place: NDArray, first_row: int
+    ) -> list[dict[str, Any]]:
+        """Feed one detector; return its alarms."""
+        if key not in self.detectors:
+            self.detectors[key] = Detector(self.detector, **self.params)
+        detector = self.detectors[key]
+        rows = np.append(self.rows.get(key, np.empty(0, dtype=np.intp)), place + first_row)
+        n_before = len(rows) - len(values)
+        found, start = [], 0
+        while start < len(values):
+            counted = detector.n
+            alarm = detector.update(values[start:])
+            if alarm is None:
+                break
+            n_old = counted + alarm + 1 - detector.n_after
+            start += alarm + 1
+            end = n_before + start
+            since = rows[max(end - detector.n_after, 0)]
+            found.append(_alarm(key, detector, int(rows[end - 1]), int(since), n_old))
+        self.rows[key] = rows[-RECENT:]
+        return found
 
-def watch_rows(
-    watch: Watch,
-    rows: Mapping[str, NDArray],
-    favorable: int,
-    n_groups: int,
-    first_row: int,
-    time: NDArray | None,
-) -> None:
-    """Feed some consecutive rows (codes of ``true``, ``predicted`` and ``group``)."""
-    alarms: list[dict[str, Any]] = []
-    true, predicted, group = rows["true"], rows["predicted"], rows["group"]
-    if ACCURACY in watch["causes"]:
-        wrong = (true != predicted).astype(float)
-        alarms += _feed(watch, ACCURACY, wrong, np.arange(len(true)), first_row)
-    selected = (predicted == favorable).astype(float)
-    events = (np.ones(len(true), dtype=bool), true == favorable, true != favorable)
-    for cause, event in zip(GAP_EVENTS, events, strict=True):
-        if cause not in watch["causes"]:
-            continue
-        place = np.flatnonzero(event & (group >= 0))
-        for code in range(n_groups) if n_groups > 2 else range(1, n_groups):
-            alarms += _feed_gap(watch, cause, code, group, selected, place, first_row)
-    alarms.sort(key=lambda alarm: alarm["row"])
-    for alarm in alarms:
-        alarm["time"] = None if time is None else time[alarm["row"] - first_row]
-    watch["alarms"] = [*watch["alarms"], *alarms][-MAX_ALARMS:]
-    watch["n_alarms"] += len(alarms)
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything as plain data: river's objects are frozen here."""
+        return {
+            **vars(self),
+            "detectors": {key: d.to_dict() for key, d in self.detectors.items()},
+            "contrasts": {key: c._asdict() for key, c in self.contrasts.items()},
+        }
 
-
-def _feed_gap(
-    watch: Watch,
-    cause: str,
-    code: int,
-    group: NDArray,
-    selected: NDArray,
-    place: NDArray,
-    first_row: int,
-) -> list[dict[str, Any]]:
-    """Feed the contrast of one group in one event."""
-    key = f"{cause}:{code}"
-    contrast = Contrast(**watch["contrasts"].get(key, {}))
-    contrast, values, last = update_contrast(contrast, group[place] == code, selected[place])
-    watch["contrasts"][key] = contrast._asdict()
-    return _feed(watch, key, values, place[last], first_row)
-
-
-def _feed(
-    watch: Watch, key: str, values: NDArray, place: NDArray, first_row: int
-) -> list[dict[str, Any]]:
-    """Feed one detector; return its alarms."""
-    if key in watch["detectors"]:
-        detector = Detector.from_dict(watch["detectors"][key])
-    else:
-        detector = Detector(watch["detector"], **watch["params"])
-    rows = np.append(watch["rows"].get(key, np.empty(0, dtype=np.intp)), place + first_row)
-    n_before = len(rows) - len(values)
-    found, start = [], 0
-    while start < len(values):
-        counted = detector.n
-        alarm = detector.update(values[start:])
-        if alarm is None:
-            break
-        n_old = counted + alarm + 1 - detector.n_after
-        start += alarm + 1
-        end = n_before + start
-        since = rows[max(end - detector.n_after, 0)]
-        found.append(_alarm(key, detector, int(rows[end - 1]), int(since), n_old))
-    watch["detectors"][key] = detector.to_dict()
-    watch["rows"][key] = rows[-RECENT:]
-    return found
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What `__getstate__` has written."""
+        detectors = {k: Detector.from_dict(d) for k, d in state["detectors"].items()}
+        contrasts = {k: Contrast(**c) for k, c in state["contrasts"].items()}
+        vars(self).update({**state, "detectors": detectors, "contrasts": contrasts})
 
 
 def _alarm(key: str, detector: Detector, row: int, since: int, n_before: int) -> dict[str, Any]:

@@ -158,7 +158,7 @@ class PrequentialEvaluator:
         check_train_names(train, self.estimators_)
         if detector is not None:
             for model in self._models.values():
-                model["watch"] = _alarms.new_watch(
+                model["watch"] = _alarms.Watch(
                     detector, dict(detector_params or {}), self.measures.named
                 )
         self.classes = classes
@@ -285,7 +285,7 @@ class PrequentialEvaluator:
             },
             inputs=self.inputs_,
             alarm_records={
-                name: [dict(alarm) for alarm in model["watch"]["alarms"]]
+                name: [dict(alarm) for alarm in model["watch"].alarms]
                 for name, model in self._models.items()
                 if "watch" in model
             },
@@ -457,8 +457,7 @@ class PrequentialEvaluator:
                 model["usage"], predicted["gate"], rows["group"], len(self._groups)
             )
         if "watch" in model:
-            _alarms.watch_rows(
-                model["watch"],
+            model["watch"].update(
                 rows,
                 self._favorable,
                 len(self._groups),

@@ -226,13 +226,13 @@ default=None
             if part is not None and len(part) != len(batch.y):
                 raise ValueError(f"{name} has {len(part)} rows, but y_pred has {len(batch.y)}")
         watch = self._evaluator.watch_of(DECISIONS)
-        before = watch["n_alarms"]
+        before = watch.n_alarms
         self._evaluator.update(batch)
-        new = watch["n_alarms"] - before
+        new = watch.n_alarms - before
         names = self._evaluator.group_names_
         return [
             {**alarm, "group": None if alarm["group"] is None else names[alarm["group"]]}
-            for alarm in (watch["alarms"][-new:] if new else [])
+            for alarm in (watch.alarms[-new:] if new else [])
         ]
 
     @property
