@@ -425,9 +425,11 @@ class BoundMonitor:
 
     # ----------------------------------------------------------------- the whole
 
-    def take_measures(self, measured: Measured) -> None:
-        """Report what was measured elsewhere."""
+    def take_measures(self, measured: Measured, bounds: NDArray | None = None) -> None:
+        """Report what was measured elsewhere, under other bounds than were aimed at last."""
         self.measured = measured
+        if bounds is not None:
+            self.bounds = bounds
 
     def without_offset(self) -> Self:
         """A copy that adds nothing to the scores until it is settled."""

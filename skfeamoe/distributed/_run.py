@@ -249,7 +249,8 @@ class Run:
                 break
             limits = np.maximum(aimed.limits - np.maximum(over, 0.0), 0.1 * asked.limits)
             aimed = _with_limits(aimed, limits)
-        monitor.take_measures(replace(monitor.measured, solved=not np.any(over > 0.0)))
+        solved = not np.any(over > 0.0)
+        monitor.take_measures(replace(monitor.measured, solved=solved), asked.limits)
 
     def _measure(self, model: Model, monitor: BoundMonitor):
         """Cells of the present model on all people of all shards."""
