@@ -143,6 +143,8 @@ CASES = [
     Case("negative delay", STREAM + " --delay=-3", "delay must be rows, such as 500"),
     Case("unknown unit of delay", STREAM + " --delay 3y", "or a time, such as 30d"),
     Case("delay in days without times", STREAM + " --delay 30d", "needs --time COL"),
+    Case("labels of others", STREAM + " --labels some", "invalid choice: 'some'"),
+    Case("exploration of all", STREAM + " --exploration 1", "from 0 to less than 1, got 1"),
     Case("unknown measure", STREAM + " --metrics accurasy", "close to 'accuracy'"),
     Case("explain in words", STREAM + " --explain all", "at least 0, got all"),
     Case("sort without times", STREAM + " --sort", "--sort needs --time COL"),

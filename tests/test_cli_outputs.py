@@ -356,6 +356,19 @@ def test_explain_says_why_a_row_was_refused(folder, capsys):
     assert "--row 400 is not in 'loans.csv', which has 400 rows" in err
 
 
+def test_stream_of_the_granted_tells_what_they_show_and_what_is_true(folder, capsys):
+    more = ("--no-plot", "--labels", "granted")
+    code, out, _ = run(capsys, "stream", "loans.csv", *OPTIONS, *more, "--exploration", "0.2")
+    told = " ".join(out.split())
+    assert code == 0
+    assert "of the outcomes. On these its accuracy was" in told
+    assert "who were granted by lot; on all rows, which only a simulation knows" in told
+    _, out, _ = run(capsys, "stream", "loans.csv", *OPTIONS, *more, "--exploration", "0")
+    assert "corrected" not in out
+    _, out, _ = run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot")
+    assert "simulation" not in out
+
+
 def test_monitor_judges_decisions_with_and_without_truths(folder, capsys):
     options = ("--decision", "granted", "--sensitive", "group", "--no-plot", "--bound", "0.3")
     code, out, _ = run(capsys, "monitor", "loans.csv", *options, "--target", "repaid")

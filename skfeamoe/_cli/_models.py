@@ -50,9 +50,10 @@ class Encoded(ClassifierMixin, BaseEstimator):
         self.model.fit(self.encoder.transform(X), y, **metadata)
         return self
 
-    def partial_fit(self, X, y, classes=None):
+    def partial_fit(self, X, y, classes=None, sample_weight=None):
         """Let the model learn the encoded rows."""
-        self.model.partial_fit(self.encoder.transform(X), y, classes=classes)
+        X = self.encoder.transform(X)
+        self.model.partial_fit(X, y, classes=classes, sample_weight=sample_weight)
         return self
 
     def predict(self, X, **options):

@@ -15,7 +15,17 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from ._errors import ClosedPipeError, InputError, OutputError, Stopped
-from ._values import ConstraintNames, bound, constraint, delay, ratio, rows_of_demo, seed, whole
+from ._values import (
+    ConstraintNames,
+    bound,
+    constraint,
+    delay,
+    ratio,
+    rows_of_demo,
+    seed,
+    share,
+    whole,
+)
 
 DRIFT_NAMES = ("sudden", "gradual", "recurring", "none")
 GROWTH_NAMES = ("drift", "interval", "none")
@@ -209,6 +219,21 @@ def _add_stream(commands) -> None:
         default=(0, "rows"),
         metavar="N|TIME",
         help="labels come after so many rows (500), or after a time (30d, 12h; needs --time)",
+    )
+    stream.add_argument(
+        "--labels",
+        choices=("all", "granted"),
+        default="all",
+        help="whose outcomes are learned from: everybody's, or only those of the people whom "
+        "a model grants, and of a few others by lot (default: %(default)s)",
+    )
+    stream.add_argument(
+        "--exploration",
+        type=share,
+        default=0.05,
+        metavar="X",
+        help="with --labels granted: chance of the others to be granted by lot (default: "
+        "%(default)s)",
     )
     stream.add_argument(
         "--growth",

@@ -214,6 +214,9 @@ def _begin(
         preprocessor=encoding.transformer,
         label_delay=label_delay,
         delay_unit=unit,
+        labels=arguments.labels,
+        exploration=arguments.exploration,
+        random_state=arguments.seed,
         detector="adwin" if wants_report and has_river() else None,
         input_window=window_rows(found.n_rows) if wants_report else None,
     )
@@ -247,8 +250,8 @@ def _run_options(arguments) -> dict[str, Any]:
     """What makes a run what it is, besides the data."""
     names = (
         "target", "sensitive", "time", "ignore", "favorable", "constraint", "bound", "batch",
-        "ratio_bound", "seed", "delay", "growth", "model_only", "sep", "encoding",
-        "categorical", "numeric", "sort", "id",
+        "ratio_bound", "seed", "delay", "labels", "exploration", "growth", "model_only", "sep",
+        "encoding", "categorical", "numeric", "sort", "id",
     )  # fmt: skip
     options = {name: getattr(arguments, name) for name in names}
     return {**options, "report": _wants_report(arguments)}

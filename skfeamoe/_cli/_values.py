@@ -39,6 +39,19 @@ def ratio(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    """Parse a share of the people."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(
+            f"exploration must be from 0 to less than 1, got {text}; 0.05 is one in twenty"
+        )
+    return value
+
+
 class ConstraintNames:
     """Names of all constraints, looked up when they are shown: ``--help`` should be quick."""
 

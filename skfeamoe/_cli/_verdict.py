@@ -100,6 +100,7 @@ def sentences(
         found += [s for s in verdict.sentences if s not in found]
         found += _rivals_sentence(result, verdict)
     found += _accuracy_sentence(result)
+    found += _granted_sentence(result)
     if len(change_points):
         measure = next(iter(bounds))
         found.append(_worlds_sentence(result, measure, change_points, world_names))
@@ -150,6 +151,28 @@ def _accuracy_sentence(result: PrequentialResult) -> list[str]:
     return [
         f"Its accuracy was {own:.3f}{compared}; always saying the most frequent label has "
         f"{views[FEAMOE]['majority_accuracy']:.3f}."
+    ]
+
+
+def _granted_sentence(result: PrequentialResult) -> list[str]:
+    """What somebody measures who sees the outcomes of the granted only, and what is true."""
+    views = result.points[-1].models[FEAMOE].views
+    if "seen" not in views:
+        return []
+    found = [f"{views[v]['accuracy']:.3f}" for v in ("seen", "corrected", "cumulative")]
+    n_seen = views["seen"].n_rows
+    share = n_seen / max(views["cumulative"].n_rows, 1.0)
+    rate = result.settings["exploration"]
+    stands_for = views["corrected"].reliability[0, :, 0].sum()
+    n_lots = (stands_for - n_seen) * rate / (1.0 - rate)  # each stands for 1/rate people
+    corrected = (
+        f", and corrected by their chances {found[1]}, as far as the {n_lots:,.0f} tell who "
+        "were granted by lot"
+    )
+    return [
+        f"FEAMOE saw {share:.0%} of the outcomes. On these its accuracy was {found[0]}"
+        f"{corrected if rate else ''}; on all rows, which only a simulation knows, it was "
+        f"{found[2]}."
     ]
 
 

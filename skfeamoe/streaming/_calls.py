@@ -45,7 +45,7 @@ def accepted_metadata(estimator: Any) -> dict[str, list[str]]:
     return {
         method: [
             name
-            for name in ("sensitive_features", "sample_weight")
+            for name in ("sensitive_features", "sample_weight", "propensity")
             if accepts(estimator, method, name)
         ]
         for method in ("fit", "partial_fit")

@@ -22,11 +22,13 @@ from skfeamoe._groups import group_name
 
 from . import _alarms, _calls, _tally
 from ._batches import StreamBatch, stacked
+from ._granted import VIEWS, Lottery, counted, lesson
 from ._groups import group_labels, sensitive_columns
 from ._inputs import InputMonitor
 from ._measures import checked_measures
 from ._parameters import (
     check_delay,
+    check_labels,
     check_lengths,
     check_numbers,
     check_train_names,
@@ -84,6 +86,12 @@ class PrequentialEvaluator:
         Its parameters.
     input_window : int, default=None
         Rows of the windows in which inputs are watched; None watches none.
+    labels : {"all", "granted"}, default="all"
+        Whose outcomes the models see.
+    exploration : float, default=0.05
+        With ``labels="granted"``, the chance with which anybody else is granted by lot.
+    random_state : int, default=0
+        Seed of the lots.
 
     Attributes
     ----------
@@ -136,6 +144,9 @@ class PrequentialEvaluator:
         detector: str | None = None,
         detector_params: Mapping[str, Any] | None = None,
         input_window: int | None = None,
+        labels: Literal["all", "granted"] = "all",
+        exploration: float = 0.05,
+        random_state: int = 0,
     ):
         check_numbers(
             window,
@@ -145,6 +156,7 @@ class PrequentialEvaluator:
             pretrain_rows,
         )
         check_delay(label_delay, delay_unit)
+        check_labels(labels, exploration, random_state)
         self.measures = checked_measures(metrics)
         self.estimators_ = named_models(estimator)
         self._callers: dict[str, Any] = {
@@ -170,6 +182,8 @@ class PrequentialEvaluator:
         self.pretrain_rows = pretrain_rows
         self.min_group_size = min_group_size
         self.detector = detector
+        self.labels = labels
+        self._lottery = None if labels == "all" else Lottery(float(exploration), random_state)
         self.inputs_ = None if input_window is None else InputMonitor(input_window)
         self.decided_first = True
         self.thin_points = evaluate_every == "auto"
@@ -281,6 +295,8 @@ class PrequentialEvaluator:
                 "delay_unit": self.delay_unit,
                 "pretrain_rows": self.pretrain_rows,
                 "detector": self.detector,
+                "labels": self.labels,
+                "exploration": None if self._lottery is None else self._lottery.exploration,
                 "decided_first": self.decided_first,
             },
             inputs=self.inputs_,
@@ -338,6 +354,8 @@ class PrequentialEvaluator:
             model["cumulative"] = _tally.new_tally(len(classes))
             if self.fading_factor is not None:
                 model["faded"] = _tally.new_tally(len(classes))
+            for view in VIEWS if self._lottery is not None else ():
+                model[view] = _tally.new_tally(len(classes))
             if self.window is not None:
                 model["ring"] = _tally.new_ring(self.window)
 
@@ -381,6 +399,11 @@ class PrequentialEvaluator:
             model["seconds"]["predict"] += clock.perf_counter() - begin
             if hasattr(self._callers[name], "gate_proba"):
                 predictions[name]["gate"] = self._callers[name].gate_proba(X)
+            if self._lottery is not None and self.rows_arrived_ >= self.pretrain_rows:
+                predicted = predictions[name]["predicted"]
+                chances = self._lottery.chances(predicted, self._favorable)
+                predictions[name]["chances"] = chances
+                predictions[name]["shown"] = self._lottery.seen(chances, self.rows_arrived_)
         weight = batch.sample_weight
         return {
             "X": X,
@@ -450,6 +473,10 @@ class PrequentialEvaluator:
             _tally.decay(model["faded"], self.fading_factor**n)
             age = self.fading_factor ** np.arange(n - 1, -1, -1.0)
             _tally.add_rows(model["faded"], rows, self._favorable, age, bins)
+        if "shown" in predicted:
+            for view, part in counted(rows, predicted["shown"], predicted["chances"]).items():
+                _tally.grow_groups(model[view], len(self._groups))
+                _tally.add_rows(model[view], part, self._favorable, bins=bins)
         if self.window is not None:
             _tally.push_rows(model["ring"], rows)
         if "gate" in predicted:
@@ -471,7 +498,11 @@ class PrequentialEvaluator:
         """Let a model learn from a batch whose labels have arrived."""
         estimator = self._callers[name]
         if model["train"]:
-            extra = _extra(item, model["accepts"]["partial_fit"])
+            takes = model["accepts"]["partial_fit"]
+            item = self._shown(name, item, takes)
+            if not len(item["y"]):
+                return
+            extra = _extra(item, takes)
             if not model["fitted"] and _calls.takes_classes(estimator):
                 extra["classes"] = self.classes_
             estimator.partial_fit(item["X"], item["y"], **extra)
@@ -481,6 +512,13 @@ class PrequentialEvaluator:
             model["waiting"].append({key: item[key] for key in keys})
             if self.rows_labeled_ + len(item["y"]) >= self.pretrain_rows:
                 self._fit_static(name, model)
+
+    def _shown(self, name: str, item: dict[str, Any], takes: list[str]) -> dict[str, Any]:
+        """What a model may learn of a batch: all of it unless only the granted show a label."""
+        predicted = item["predictions"].get(name, {})
+        if "shown" not in predicted:
+            return {**item, "propensity": None}
+        return lesson(item, takes, predicted["shown"], predicted["chances"])
 
     def _fit_static(self, name: str, model: dict[str, Any]) -> None:
         """Fit a static model once on the rows kept for it."""
@@ -514,6 +552,8 @@ class PrequentialEvaluator:
             views["window"] = self._window_view(model)
         if self.fading_factor is not None:
             views["faded"] = self._view(model["faded"], model)
+        for name_of_view in VIEWS if self._lottery is not None else ():
+            views[name_of_view] = self._view(model[name_of_view], model)
         usage, model["usage"] = model["usage"], {}
         ids = getattr(self._callers[name], "expert_ids_", None)
         return ModelPoint(

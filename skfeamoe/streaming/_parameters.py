@@ -114,6 +114,20 @@ def check_delay(label_delay: Any, delay_unit: str) -> None:
         raise ValueError(f"label_delay must be a {what} from 0, got {label_delay!r}{example}")
 
 
+def check_labels(labels: Any, exploration: Any, random_state: Any) -> None:
+    """Whose outcomes are seen, and how many of the refused are granted by lot."""
+    if labels not in ("all", "granted"):
+        raise ValueError(f"labels must be 'all' or 'granted', got {labels!r}")
+    number = isinstance(exploration, (int, float, np.number)) and exploration is not True
+    if not number or not 0 <= exploration < 1:
+        raise ValueError(
+            f"exploration must be in [0, 1), got {exploration!r}; 0.05 grants one in twenty of "
+            "those whom a model refuses"
+        )
+    if not isinstance(random_state, (int, np.integer)) or random_state < 0:
+        raise ValueError(f"random_state must be a whole number from 0, got {random_state!r}")
+
+
 def check_lengths(batch: StreamBatch) -> None:
     """All parts of a batch must have as many rows as `y`."""
     for name in ("X", "sensitive_features", "sample_weight", "time"):

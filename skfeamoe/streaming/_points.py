@@ -72,7 +72,8 @@ class ModelPoint:
     usage : dict
         Sums of gate weights since the last point.
     views : dict of str to View
-        "cumulative", "window" and "faded", as far as asked for.
+        "cumulative", "window" and "faded", as far as asked for; "seen" and "corrected" where
+        only the granted show a label.
 
     Examples
     --------

@@ -37,6 +37,9 @@ def prequential(
     detector: str | None = None,
     detector_params: Mapping[str, Any] | None = None,
     input_window: int | None = None,
+    labels: Literal["all", "granted"] = "all",
+    exploration: float = 0.05,
+    random_state: int = 0,
     progress: bool = False,
     total_rows: int | None = None,
     callback: Callable[[EvaluationPoint], Any] | None = None,
@@ -113,6 +116,19 @@ def prequential(
     input_window : int or None, default=None
         Watch every column of the raw inputs for changes, in windows of so many rows against
         the first of them: ``result.input_drift``, see :class:`InputMonitor`.
+    labels : {"all", "granted"}, default="all"
+        With "granted" a model sees the outcome of a row only if it predicts the favorable
+        label, or grants the row by lot. It learns from these: models that take a `propensity`
+        are shown the others without a label, other models are shown them not at all, and
+        take 1/propensity as weights if they can. Beside the usual views, of all rows, which
+        only a simulation knows, "seen" has the rows whose outcome the model has seen, and
+        "corrected" these rows, each for 1/propensity rows. Rows before `pretrain_rows` and
+        before a model's first prediction show all their labels.
+    exploration : float, default=0.05
+        With ``labels="granted"``, the chance with which anybody else is granted by lot, in
+        [0, 1).
+    random_state : int, default=0
+        Seed of the lots; all models draw the same ones.
     progress : bool, default=False
         Whether to draw a progress bar (needs rich).
     total_rows : int, default=None
@@ -199,6 +215,9 @@ def prequential(
         detector=detector,
         detector_params=detector_params,
         input_window=input_window,
+        labels=labels,
+        exploration=exploration,
+        random_state=random_state,
     )
     if preprocessor is not None and not is_fitted(preprocessor):
         preprocessor, batches = _fitted(preprocessor, batches, preprocessor_rows)

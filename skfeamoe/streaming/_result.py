@@ -124,7 +124,8 @@ class PrequentialResult:
     def table(self) -> pd.DataFrame:
         """One row per model, evaluation point and view.
 
-        Columns: ``model``, ``view`` ("cumulative", "window" or "faded"), ``rows_seen``
+        Columns: ``model``, ``view`` ("cumulative", "window", "faded"; with
+        ``labels="granted"`` also "seen" and "corrected"), ``rows_seen``
         (rows of the stream whose labels have come), ``rows_scored`` (those among them that
         the model predicted), ``time`` (of the last such row), ``n_rows`` (rows in the
         view), the measures, ``n_experts``, and ``selection_rate[g]`` for each group g. What

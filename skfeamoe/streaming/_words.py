@@ -113,6 +113,9 @@ def facts_of_settings(result) -> list[tuple[str, str]]:
         ),
         ("Change detector", settings.get("detector") or "none"),
     ]
+    if settings.get("labels") == "granted":
+        lots = f"the granted, and {percent(settings['exploration'])} of the others by lot"
+        facts.append(("Outcomes that were learned from", lots))
     times = [point.time for point in result.points if point.time is not None]
     if times:
         facts.insert(0, ("Period", f"{when(times[0])} to {when(times[-1])}"))
