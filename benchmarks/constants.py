@@ -44,7 +44,6 @@ CONSTANTS = (
     "_fairness.offset.PENALTY",
     "_fairness.offset.NEARNESS",
     "_fairness.offset.ROUNDS",
-    "_fairness.offset.STEPS_PER_ROUND",
     "_fairness.offset.ATTEMPTS",
     "_fairness.offset.TIGHTER",
     "_fairness.offset.CUTS",

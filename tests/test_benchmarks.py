@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
 from scipy.optimize import check_grad
 
-from benchmarks import drift_report, pages, results
+from benchmarks import constants, drift_report, pages, results
 from benchmarks.data import load, split
 from benchmarks.measures import FARTHEST, Outcome, measured, scores
 from benchmarks.models import decisions, online_sgd
@@ -346,3 +347,25 @@ def test_who_dominates_whom():
 def test_the_papers_years_get_the_papers_plan():
     assert worlds.plan_for(range(2007, 2018)) == worlds.PAPER
     assert worlds.plan_for([2014, 2015, 2016, 2017, 2022, 2023, 2024]) == worlds.OURS
+
+
+@pytest.mark.parametrize("name", constants.CONSTANTS)
+def test_a_constant_is_altered_wherever_it_is_used_and_put_back(name):
+    path = f"skfeamoe.{name.partition('.STREAM_DEFAULTS')[0]}".split(".")
+    if "STREAM_DEFAULTS" in name:
+        path = ["skfeamoe", "_training", "settings", "STREAM_DEFAULTS"]
+    home, constant = import_module(".".join(path[:-1])), path[-1]
+    before = getattr(home, constant)
+    with constants.altered(name, 2.0):
+        changed = getattr(home, constant)
+        assert changed != before
+        assert name.rpartition(".")[2] not in constants.PARTS or before < changed < 1.0
+    assert getattr(home, constant) == before
+
+
+def test_a_constant_is_altered_where_it_was_imported_to():
+    from skfeamoe._training.drift import recent, replay
+
+    with constants.altered("_training.drift.recent.RECENT_ROWS", 0.5):
+        assert replay.RECENT_ROWS == recent.RECENT_ROWS == 512
+    assert replay.RECENT_ROWS == recent.RECENT_ROWS == 1024
