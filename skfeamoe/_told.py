@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from skfeamoe._fairness.bound import BoundMonitor
+from skfeamoe._fairness.cases import MIN_CELL_ROWS
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._parameters import constraint_names
 from skfeamoe._terms import ColumnTerms, LinearTerms
@@ -93,7 +94,21 @@ def _why_inactive(estimator, model: Model) -> str:
             f'control="schedule" starts with the first added expert, and growth='
             f'{estimator.growth!r} has added none. Use growth="interval" or control="bound"'
         )
-    return ""
+    return _nobody_to_compare(model)
+
+
+def _nobody_to_compare(model: Model) -> str:
+    """Where the groups of all constraints are too small to be compared."""
+    monitor = model.monitor
+    if not isinstance(monitor, BoundMonitor) or monitor.measured.is_comparable():
+        return ""
+    counted = np.bincount(monitor.people.groups(), minlength=len(model.groups))
+    largest = np.argsort(-counted, kind="stable")[:3]
+    shown = ", ".join(f"{model.groups[a]!r} {counted[a]}" for a in largest)
+    return (
+        f"a gap needs two groups of {MIN_CELL_ROWS} people of its event, and the largest have "
+        f"{shown}. Learn from more people, merge groups"
+    )
 
 
 def warn_of_far_values(told: Told, estimator, model: Model, known: list[int]) -> list[int]:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lending import assert_same_state, make_lending, stream
 
-from skfeamoe import FEAMOEClassifier
+from skfeamoe import FairnessWarning, FEAMOEClassifier
 from skfeamoe._groups import encode_groups
 
 NAN = float("nan")
@@ -304,3 +304,12 @@ def test_a_value_for_everybody_is_refused_with_the_remedy(learn):
     with pytest.raises(ValueError, match=r"sensitive_bins"):
         model.partial_fit(X, y, sensitive_features=np.arange(600))
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize(("n_rows", "n_groups"), [(20, 2), (60, 20), (200, 30)])
+def test_groups_that_are_too_small_to_compare_are_told(n_rows, n_groups):
+    X, y, _ = make_lending(n_rows)
+    with pytest.warns(FairnessWarning, match=r"the largest have '0' \d+, '1' \d+"):
+        FEAMOEClassifier(random_state=0).fit(
+            X, y, sensitive_features=np.arange(n_rows) % n_groups
+        )

@@ -244,7 +244,8 @@ def test_hundreds_of_small_groups(names):
     X, y, _ = make_lending(2000, noise=0.5)
     group = np.random.default_rng(0).integers(300, size=2000)
     model = FEAMOEClassifier(names, difference_bound=0.5, random_state=0)
-    still_learns(model, X, y, group)
+    with pytest.warns(FairnessWarning, match="are inactive: a gap needs two groups of 20"):
+        still_learns(model, X, y, group)
     assert_finite(model, X)
     assert len(model.groups_) > 250
 

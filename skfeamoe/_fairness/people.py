@@ -68,6 +68,10 @@ class People:
             self.parts = [parts[0], _join(parts[1:])] if many else parts
         self.n_seen += len(rows)
 
+    def groups(self) -> NDArray:
+        """Group codes of all rows."""
+        return np.concatenate([np.empty(0, np.intp), *(p.rows.groups for p in self.parts)])
+
     def gather(self, n_groups: int) -> Kept | None:
         """All rows in the order of the stream, no more of a group than its part."""
         if not self.parts:
