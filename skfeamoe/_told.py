@@ -98,15 +98,17 @@ def _why_inactive(estimator, model: Model) -> str:
 
 
 def _nobody_to_compare(model: Model) -> str:
-    """Where the groups of all constraints are too small to be compared."""
+    """Where fewer than two groups have enough people to be compared."""
     monitor = model.monitor
     if not isinstance(monitor, BoundMonitor) or monitor.measured.is_comparable():
         return ""
     counted = np.bincount(monitor.people.groups(), minlength=len(model.groups))
+    if np.count_nonzero(counted >= MIN_CELL_ROWS) > 1:  # but few of them are of its event
+        return ""
     largest = np.argsort(-counted, kind="stable")[:3]
     shown = ", ".join(f"{model.groups[a]!r} {counted[a]}" for a in largest)
     return (
-        f"a gap needs two groups of {MIN_CELL_ROWS} people of its event, and the largest have "
+        f"a gap needs two groups of {MIN_CELL_ROWS} people, and the largest have "
         f"{shown}. Learn from more people, merge groups"
     )
 
