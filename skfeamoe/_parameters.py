@@ -362,14 +362,16 @@ def _learning(estimator, defaults: Defaults, y: NDArray | None) -> Learning:
     """How parameters are learned."""
     batch_size = _or_auto(estimator.batch_size, defaults.batch_size)
     optimizer = OPTIMIZERS[estimator.solver](estimator.learning_rate)
-    bulk = BULK_BATCH if optimizer.takes_bulk and EXPERTS[estimator.expert].is_linear else 0
+    takes_bulk = optimizer.takes_bulk and EXPERTS[estimator.expert].is_linear
+    if estimator.batch_size != "auto" or 2 * (batch_size or STREAM_BATCH) > BULK_BATCH:
+        takes_bulk = False
     return Learning(
         loss=LOSSES[estimator.loss](),
         optimizer=optimizer,
         alpha=estimator.alpha,
         batch_size=batch_size or STREAM_BATCH,
         early_batch_size=batch_size or EARLY_BATCH,
-        bulk_batch_size=batch_size or bulk or STREAM_BATCH,
+        bulk_batch_size=BULK_BATCH if takes_bulk else batch_size or STREAM_BATCH,
         average_rate=defaults.pace.average_rate,
         memory_span=defaults.pace.memory_span,
         max_experts=estimator.max_experts,

@@ -76,8 +76,8 @@ def linear_gradients(Z: NDArray, params: NDArray, d_scores: NDArray, size: int) 
     """
     n, whole = len(d_scores), len(d_scores) // size
     gradients = np.empty((-(-n // size), *params.shape))
-    d_parts = d_scores[: whole * size].reshape(whole, size, -1)
-    parts = Z[: whole * size].reshape(whole, size, -1)
+    d_parts = d_scores[: whole * size].reshape(whole, size, d_scores.shape[1])
+    parts = Z[: whole * size].reshape(whole, size, Z.shape[1])
     np.matmul(d_parts.transpose(0, 2, 1), parts, out=gradients[:whole, :, :-1])
     gradients[:whole, :, -1] = d_parts.sum(axis=1)
     if whole < len(gradients):

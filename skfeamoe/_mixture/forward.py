@@ -161,6 +161,7 @@ def proba(
         gate, log_odds = gate_and_log_odds(Z, params, layout, prior, shift)
         second = np.einsum("nk,nk->n", gate, sigmoid(log_odds))
         second /= gate @ np.ones(layout.n_experts)
+        np.minimum(second, 1.0, out=second)  # a mean of ones may round to more
         return np.stack([1.0 - second, second], axis=1)
     fwd = forward(Z, params, layout, prior, shift)
     return mixture_proba(fwd)

@@ -26,6 +26,10 @@ from skfeamoe._mixture.layout import Layout
 FARTHEST_SCORE = 500.0
 """An expert's score counts as at most so far on the wrong side."""
 
+SAFE_SCORE = 100.0
+"""Gate scores within this need no largest one taken out: products with likelihoods stay above
+the smallest float."""
+
 LEAST_LIKELIHOOD = float(np.exp(-FARTHEST_SCORE))
 """The likelihood at such a score."""
 
@@ -107,11 +111,12 @@ def _gate(
     scores: NDArray, likelihood: NDArray, layout: Layout
 ) -> tuple[NDArray, NDArray, NDArray, NDArray]:
     """Loss, d_scores with its part of the gate filled in, responsibilities, gate_proba."""
-    k = layout.n_experts
-    gate = scores[:, :k] - scores[:, :k].max(axis=1, keepdims=True)
-    np.exp(gate, out=gate)
+    k, gate = layout.n_experts, scores[:, : layout.n_experts]
+    if max(gate.max(initial=0.0), -gate.min(initial=0.0)) > SAFE_SCORE:
+        gate = gate - gate.max(axis=1, keepdims=True)
+    gate, ones = np.exp(gate), np.ones((k, 1))
     joint = gate * likelihood
-    total, joint_total = gate.sum(axis=1, keepdims=True), joint.sum(axis=1, keepdims=True)
+    total, joint_total = gate @ ones, joint @ ones
     gate /= total
     joint /= joint_total
     d_scores = np.empty_like(scores)

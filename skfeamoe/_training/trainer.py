@@ -150,7 +150,8 @@ class Passes:
 
     def _batches(self, n_made: int) -> Iterator[Rows]:
         """The rows of one pass in the order of a draw."""
-        rows, size = self.rows, self.settings.learning.batch_size
+        rows, learning = self.rows, self.settings.learning
+        size = learning.batch_size if issparse(rows.X) else learning.bulk_batch_size
         known = np.flatnonzero(rows.y >= 0)
         rng = self.model.generator(Draws.SHUFFLE)
         order = known[rng.permutation(len(known))]
