@@ -6,6 +6,7 @@ Over 400 lines, because each parameter has one short function here, and they cal
 import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -63,11 +64,11 @@ def fingerprint(estimator) -> list[tuple[str, Any, Any]]:
 
 def is_unchanged(estimator, known: list[tuple[str, Any, Any]]) -> bool:
     """Whether no parameter has changed since its `fingerprint`, also inside of an array."""
-    values = vars(estimator)
-    return all(
-        values[name] is value and (frozen is None or _frozen(value) == frozen)
-        for name, value, frozen in known
-    )
+    names, values, copies = zip(*known, strict=True)
+    if not all(map(is_, map(vars(estimator).__getitem__, names), values)):
+        return False
+    pairs = zip(values, copies, strict=True)
+    return all(frozen is None or _frozen(value) == frozen for value, frozen in pairs)
 
 
 def _is_plain(value) -> bool:
