@@ -25,7 +25,7 @@ from skfeamoe._shapley import (
     model_shapley,
 )
 from skfeamoe._terms.table import NUMBER
-from skfeamoe._validation import check_features, feature_columns, snapshot
+from skfeamoe._validation import check_features, feature_columns, rounding_to_zero, snapshot
 
 if TYPE_CHECKING:
     from shap import Explanation
@@ -67,6 +67,7 @@ class Explainer:
     (1, 8)
     """
 
+    @rounding_to_zero()
     def __init__(self, estimator, *, background, feature_groups, **options) -> None:
         self._estimator = snapshot(estimator)
         self._rows, self._weight = _background(self._estimator, background)
@@ -114,6 +115,7 @@ class Explainer:
         values = self._attribution(X, random_state)[-1].values
         return values[:, :, 0] if values.shape[2] == 1 else values
 
+    @rounding_to_zero()
     def _attribution(self, X, random_state):
         """Checked rows, names of their columns, players, and the values."""
         X = _checked(self._estimator, X)

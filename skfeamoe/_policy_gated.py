@@ -36,6 +36,8 @@ from skfeamoe._validation import (
     check_weight,
     drafted,
     encode_target,
+    rounding_to_zero,
+    snapshot,
 )
 from skfeamoe.exceptions import FairnessWarning
 
@@ -548,12 +550,14 @@ default=None
     def _map(self, X, read):
         """Apply ``read`` to the mixture and scaled rows, a bounded number at a time."""
         check_is_fitted(self)
-        X, _ = check_features(self, X, reset=False, sensitive_columns=None)
-        mixture = self._mixture()
-        parts = [
-            read(mixture, self._scaled(X[start : start + PREDICT_ROWS]))
-            for start in range(0, X.shape[0], PREDICT_ROWS)
-        ]
+        now = snapshot(self)
+        with rounding_to_zero():
+            X, _ = check_features(now, X, reset=False, sensitive_columns=None)
+            mixture = now._mixture()
+            parts = [
+                read(mixture, now._scaled(X[start : start + PREDICT_ROWS]))
+                for start in range(0, X.shape[0], PREDICT_ROWS)
+            ]
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _scaled(self, X):

@@ -17,7 +17,7 @@ from skfeamoe._terms import ColumnTerms
 from skfeamoe._terms.table import TableEncoder
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import boundary_distance
-from skfeamoe._validation import check_features, feature_columns, snapshot
+from skfeamoe._validation import check_features, feature_columns, rounding_to_zero, snapshot
 
 PREDICT_ROWS = 1024
 """Rows that a prediction works on at a time: they stay in the cache, and memory is bounded."""
@@ -170,13 +170,14 @@ class MixtureClassifier(GatedClassifier):
         """
         check_is_fitted(self)
         now = snapshot(self)
-        X, _ = check_features(now, X, reset=False, sensitive_columns=now.sensitive_columns)
-        model = now._model
-        params, layout = _folded(model)
-        shift, parts = _folded_shift(model), []
-        for start in range(0, X.shape[0], PREDICT_ROWS):
-            Z = model.terms.published(X[start : start + PREDICT_ROWS])
-            parts.append(read(Z, params, layout, None, shift))
+        model, parts = now._model, []
+        with rounding_to_zero():
+            X, _ = check_features(now, X, reset=False, sensitive_columns=now.sensitive_columns)
+            params, layout = _folded(model)
+            shift = _folded_shift(model)
+            for start in range(0, X.shape[0], PREDICT_ROWS):
+                Z = model.terms.published(X[start : start + PREDICT_ROWS])
+                parts.append(read(Z, params, layout, None, shift))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _forward_pass(self):

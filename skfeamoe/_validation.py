@@ -56,7 +56,7 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
         ready = None if reset else _ready(estimator, X)
         if ready is not None:
             return ready, None
-        refuse_lazy(X, "X")
+        _refuse_what_is_no_table(X)
         X = _with_objects(X) if _takes_tables(estimator) else decoded(X)
         X = _narrow(X)
         table = _table_of(estimator, X, reset)
@@ -68,7 +68,7 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
             _check_feature_names(estimator, X, reset=reset)
             _check_n_features(estimator, X, reset=reset)
         return _encoded(estimator, table, range(len(table.columns)), reset, learn), None
-    refuse_lazy(X, "X")
+    _refuse_what_is_no_table(X)
     X = X if _takes_tables(estimator) else decoded(X)
     names = _get_feature_names(X)
     if not reset and _lacks_sensitive_columns(estimator, X, names):
@@ -99,6 +99,17 @@ def _has_known_names(estimator, table: Table) -> bool:
     known = getattr(estimator, "feature_names_in_", None)
     names = [column.name for column in table.columns]
     return table.has_names and known is not None and names == known.tolist()
+
+
+def _refuse_what_is_no_table(X) -> None:
+    """Refuse rows that are not there yet, and dates, which would become numbers unasked."""
+    refuse_lazy(X, "X")
+    kind = getattr(X, "dtype", None)
+    if isinstance(kind, np.dtype) and kind.kind in "mM":
+        raise ValueError(
+            f"X must not hold dates or times ({kind}); give numbers, such as the days since a "
+            "fixed date"
+        )
 
 
 def _options(allow_nan: bool) -> dict:
@@ -229,7 +240,10 @@ def _in_range(X):
 
 def _narrow(X):
     """A CSR array with 32-bit indices, which scikit-learn asks for, where these suffice."""
-    if not issparse(X) or X.format != "csr" or X.indices.dtype == np.int32:
+    if not issparse(X):
+        return X
+    X = X.tocsr()
+    if X.indices.dtype == np.int32:
         return X
     if max(X.nnz, *X.shape) > np.iinfo(np.int32).max:
         return X
@@ -495,6 +509,11 @@ def validate_parameters(estimator) -> None:
         estimator._validate_params()
 
 
+def rounding_to_zero():
+    """Numbers too small to be told from 0 are 0 here, whatever `np.seterr` says elsewhere."""
+    return np.errstate(under="ignore")
+
+
 def snapshot(estimator):
     """Another object with the attributes of now, for who reads more than one of them."""
     copy = object.__new__(type(estimator))
@@ -514,7 +533,8 @@ def drafted(estimator):
     given = vars(draft).get("random_state")
     drawn = given.get_state() if isinstance(given, np.random.RandomState) else None
     try:
-        yield draft
+        with rounding_to_zero():
+            yield draft
         now = vars(estimator)
         callbacks = {name: now[name] for name in CALLBACK_ATTRIBUTES if name in now}
         learned = vars(draft) | callbacks

@@ -22,6 +22,9 @@ HALF_WIDTH = 0.5
 SMALLEST_PROBA = 1e-12
 """Probabilities stop here before their logarithm or power is taken."""
 
+NO_ATTENTION = 1e-100
+"""Mass of the attention of a group whose rows have none: small beside 1, with an inverse."""
+
 
 def group_shares(
     groups: NDArray, weight: NDArray, n_groups: int, selected: NDArray | None = None
@@ -86,7 +89,7 @@ def divergence(shares: NDArray, attention: NDArray) -> tuple[float, NDArray]:
     if len(shares) < 2:
         return 0.0, np.zeros_like(attention)
     means = shares @ attention
-    mass = means.sum(axis=1, keepdims=True) + np.finfo(float).tiny
+    mass = means.sum(axis=1, keepdims=True) + NO_ATTENTION
     normal = means / mass
     middle = normal.mean(axis=0)
     ratio = np.divide(normal, middle, out=np.ones_like(normal), where=normal > 0)

@@ -12,6 +12,8 @@ import numpy as np
 from fairlearn.metrics import MetricFrame
 from sklearn.utils import check_consistent_length
 
+from skfeamoe.metrics._checks import as_labels
+
 
 def coverage(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> float:
     """Share of rows that are decided.
@@ -38,8 +40,9 @@ def coverage(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> 
     >>> coverage([0, 1, 1, 0], [0, -1, 1, 0])
     0.75
     """
-    check_consistent_length(y_true, y_pred, sample_weight)
-    return float(np.average(np.asarray(y_pred) != abstain_label, weights=sample_weight))
+    decided = as_labels("y_pred", y_pred, mark=abstain_label) != abstain_label
+    check_consistent_length(y_true, decided, sample_weight)
+    return float(np.average(decided, weights=sample_weight))
 
 
 def selective_accuracy(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> float:
@@ -67,7 +70,8 @@ def selective_accuracy(y_true, y_pred, *, abstain_label: Any = -1, sample_weight
     >>> selective_accuracy([0, 1, 1, 1], [0, -1, 1, 0])
     0.6666666666666666
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    y_true = as_labels("y_true", y_true)
+    y_pred = as_labels("y_pred", y_pred, mark=abstain_label)
     check_consistent_length(y_true, y_pred, sample_weight)
     weight = np.ones(len(y_pred)) if sample_weight is None else np.asarray(sample_weight, float)
     weight = weight * (y_pred != abstain_label)

@@ -23,6 +23,8 @@ import numpy as np
 from fairlearn.metrics import MetricFrame
 from sklearn.utils import check_consistent_length
 
+from skfeamoe.metrics._checks import as_labels, as_numbers
+
 
 def infra_marginality(
     y_true, y_pred, *, risk, threshold: float = 0.5, sample_weight=None, pos_label: Any = 1
@@ -252,7 +254,7 @@ def _favored_by_one_threshold(risk: np.ndarray, n_favored: int) -> np.ndarray:
 
 def _checked(y_true, y_pred, risk, sample_weight):
     """Decisions and risks as arrays of one length."""
-    y_pred, risk = np.asarray(y_pred), np.asarray(risk, dtype=np.float64)
+    y_pred, risk = as_labels("y_pred", y_pred), as_numbers("risk", risk, finite=False)
     check_consistent_length(y_true, y_pred, risk, sample_weight)
     bad = ~((risk >= 0.0) & (risk <= 1.0))
     if bad.any():

@@ -24,6 +24,7 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from skfeamoe._frames import columns_of, values_of
+from skfeamoe.metrics._checks import as_labels, as_numbers
 
 __all__ = [
     "burden",
@@ -88,8 +89,8 @@ def burden(
     >>> burden([0, 1, 1], [0, 0, 1], distance=[2.0, 1.0, 5.0])
     1.5
     """
-    y_pred = np.asarray(y_pred)
-    distance = np.asarray(distance, dtype=float)
+    y_pred = as_labels("y_pred", y_pred)
+    distance = as_numbers("distance", distance, finite=False)
     check_consistent_length(y_true, y_pred, distance, sample_weight)
     _check_pos_label(y_pred, pos_label)
     refused = y_pred != pos_label
@@ -192,6 +193,8 @@ def burden_difference(
             zero_division=zero_division,
         )
 
+    y_pred = as_labels("y_pred", y_pred)
+    distance = as_numbers("distance", distance, finite=False)
     check_consistent_length(y_true, y_pred, distance, sample_weight)
     unknown = int(_as_pandas(sensitive_features).isna().any(axis=1).sum())
     if unknown:
@@ -267,8 +270,8 @@ def individual_unfairness(
     >>> individual_unfairness(y_pred, y_pred, y_pred_counterfactual=[1, 1, 1, 0])
     0.25
     """
-    y_pred = np.asarray(y_pred)
-    other = np.asarray(y_pred_counterfactual)
+    y_pred = as_labels("y_pred", y_pred)
+    other = as_labels("y_pred_counterfactual", y_pred_counterfactual, many=True)
     check_consistent_length(y_true, y_pred, other, sample_weight)
     flips = (other.reshape(len(y_pred), -1) != y_pred.reshape(-1, 1)).any(axis=1)
     weight = np.ones(len(y_pred)) if sample_weight is None else np.asarray(sample_weight)

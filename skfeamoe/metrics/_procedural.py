@@ -24,6 +24,7 @@ from sklearn.utils import check_array, check_consistent_length
 
 from skfeamoe._groups import encode_groups
 from skfeamoe._policy import score
+from skfeamoe.metrics._checks import as_labels, as_numbers, no_dates
 
 
 def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any = 1) -> float:
@@ -60,7 +61,9 @@ def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any
     >>> utility_score([0, 1, 1, 0], [0, 1, 1, 0], [0.1, 0.8, 0.7, 0.4])
     1.0
     """
-    y_true, y_pred, y_score = np.asarray(y_true), np.asarray(y_pred), np.asarray(y_score)
+    y_true, y_pred = as_labels("y_true", y_true), as_labels("y_pred", y_pred)
+    no_dates("y_score", y_score := np.asarray(y_score))
+    as_numbers("y_score", y_score.ravel())
     check_consistent_length(y_true, y_pred, y_score, sample_weight)
     if len(np.unique(y_true)) < 2:
         raise ValueError("y_true must have at least two classes, got one: AUC is undefined")
@@ -111,7 +114,7 @@ def result_unfairness(
     >>> result_unfairness([0, 1, 1, 0], [0, 1, 0, 0], sensitive_features=["f", "f", "m", "m"])
     0.75
     """
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    y_true, y_pred = as_labels("y_true", y_true), as_labels("y_pred", y_pred)
     groups, weight = _groups(sensitive_features, sample_weight, y_true, y_pred)
     favorable = (y_true == pos_label).astype(np.intp)
     decided = (y_pred == pos_label).astype(np.intp)
@@ -158,7 +161,9 @@ def explanation_quality(estimator, X, attributions, *, baseline) -> np.ndarray:
     >>> bool((quality > 0).all())
     True
     """
+    no_dates("X", X)
     frame, X = X, check_array(X, dtype=np.float64, input_name="X")
+    no_dates("attributions", attributions)
     attributions = check_array(attributions, dtype=np.float64, input_name="attributions")
     baseline = np.asarray(baseline, dtype=np.float64)
     if attributions.shape != X.shape or baseline.shape != X.shape[1:]:
@@ -201,7 +206,7 @@ def value_explanation_difference(quality, *, sensitive_features, sample_weight=N
     >>> value_explanation_difference([0.5, 0.25, 0.0], sensitive_features=["f", "f", "m"])
     0.375
     """
-    quality = np.asarray(quality, dtype=np.float64)
+    quality = as_numbers("quality", quality)
     groups, weight = _groups(sensitive_features, sample_weight, quality)
     return score.value_gap(quality, groups, weight)
 
@@ -240,7 +245,7 @@ def ratio_explanation_difference(
     >>> ratio_explanation_difference([0.5, 0.25, 0.0], sensitive_features=["f", "f", "m"])
     0.5
     """
-    quality = np.asarray(quality, dtype=np.float64)
+    quality = as_numbers("quality", quality)
     groups, weight = _groups(sensitive_features, sample_weight, quality)
     return score.ratio_gap(quality, groups, weight, quantile)
 
@@ -276,6 +281,7 @@ def attention_divergence(attributions, *, sensitive_features, sample_weight=None
     >>> round(attention_divergence([[1, 0], [0, 3]], sensitive_features=["f", "m"]), 4)
     0.6931
     """
+    no_dates("attributions", attributions)
     attributions = check_array(attributions, dtype=np.float64, input_name="attributions")
     groups, weight = _groups(sensitive_features, sample_weight, attributions)
     return score.attention_gap(attributions, groups, weight)

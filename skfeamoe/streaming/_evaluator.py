@@ -235,6 +235,8 @@ class PrequentialEvaluator:
         """
         if not isinstance(batch, StreamBatch):
             batch = StreamBatch(*batch)
+        if not hasattr(batch.y, "__len__"):
+            raise ValueError(f"y must have one label per row, got {batch.y!r}")
         if not len(batch):
             return None
         check_lengths(batch)

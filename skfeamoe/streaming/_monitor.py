@@ -14,6 +14,7 @@ from skfeamoe._fairness.constraints import gaps_of_rates, ratio_of
 
 from ._batches import StreamBatch
 from ._evaluator import PrequentialEvaluator
+from ._parameters import check_labels
 from ._result import PrequentialResult
 from ._tally import events_of
 
@@ -206,13 +207,13 @@ default=None
                 raise ValueError(
                     f"{name} must be given to a monitor with {option}, and to no other"
                 )
-        decisions = np.asarray(y_pred)
+        decisions = check_labels("y_pred", y_pred)
         scores = None if y_score is None else np.asarray(y_score, dtype=float)
         if scores is not None and not ((scores >= 0) & (scores <= 1)).all():
             raise ValueError("y_score must be probabilities between 0 and 1")
         batch = StreamBatch(
             X=_Rows(decisions, scores, X),
-            y=decisions if y_true is None else np.asarray(y_true),
+            y=decisions if y_true is None else check_labels("y_true", y_true),
             sensitive_features=sensitive_features,
             sample_weight=sample_weight,
             time=None if time is None else np.asarray(time),
@@ -364,8 +365,8 @@ default=None
     >>> sorted(set(result.alarms["cause"]))
     ['accuracy', 'selection_rate_gap', 'true_positive_rate_gap']
     """
-    y_pred = np.asarray(y_pred)
-    y_true = None if y_true is None else np.asarray(y_true)
+    y_pred = check_labels("y_pred", y_pred)
+    y_true = None if y_true is None else check_labels("y_true", y_true)
     n = len(y_pred)
     if (y_true is not None and len(y_true) != n) or not n:
         raise ValueError(
@@ -380,8 +381,12 @@ default=None
         "X": X,
     }
     for name, part in parts.items():
-        if part is not None and len(part) != n:
-            raise ValueError(f"{name} has {len(part)} rows, but y_true has {n}")
+        if part is None:
+            continue
+        n_rows = len(part) if hasattr(part, "__len__") else None
+        if n_rows != n:
+            found = f"{n_rows} rows" if n_rows is not None else repr(part)
+            raise ValueError(f"{name} has {found}, but y_true has {n} rows")
     labels = np.unique(y_pred) if y_true is None else np.union1d(y_true, y_pred)
     watch = StreamMonitor(
         classes=labels.tolist(),

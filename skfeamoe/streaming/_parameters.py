@@ -129,12 +129,38 @@ def check_labels(labels: Any, exploration: Any, random_state: Any) -> None:
 
 
 def check_lengths(batch: StreamBatch) -> None:
-    """All parts of a batch must have as many rows as `y`."""
+    """All parts of a batch must have as many rows as `y`, and weights be weights."""
     for name in ("X", "sensitive_features", "sample_weight", "time"):
         part = getattr(batch, name)
         if part is None:
             continue
         refuse_lazy(part, name)
+        if not hasattr(part, "shape") and not hasattr(part, "__len__"):
+            raise ValueError(f"{name} must have one entry per row, got {part!r}")
         rows = part.shape[0] if hasattr(part, "shape") else len(part)
         if rows != len(batch):
             raise ValueError(f"{name} has {rows} rows, but y has {len(batch)}")
+    check_weights(batch.sample_weight)
+
+
+def check_labels(name: str, labels: Any) -> np.ndarray:
+    """Labels of rows, none of them infinite or complex."""
+    found = np.asarray(labels)
+    if found.ndim != 1 or found.dtype.kind == "c":
+        raise ValueError(
+            f"{name} must have one label per row, got {found.dtype} of shape {found.shape}"
+        )
+    if found.dtype.kind == "f" and np.isinf(found).any():
+        raise ValueError(f"{name} holds infinity, which is no label")
+    return found
+
+
+def check_weights(sample_weight: Any) -> None:
+    """Weights must be finite numbers from 0 on."""
+    if sample_weight is None:
+        return
+    found = np.asarray(sample_weight)
+    if found.dtype.kind not in "biufO" or not np.isfinite(weight := found.astype(float)).all():
+        raise ValueError("sample_weight must be finite numbers, one per row")
+    if (weight < 0).any():
+        raise ValueError(f"sample_weight must not be negative, got {weight.min()}")

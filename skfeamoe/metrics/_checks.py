@@ -1,0 +1,57 @@
+"""Rows that measures are given: labels and numbers, or an error that names what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+
+def as_labels(name: str, values: Any, *, mark: Any = 0, many: bool = False) -> NDArray:
+    """Labels of rows, (n_samples,), or with ``many`` (n_samples, n_columns), without holes.
+
+    ``mark`` is a label that stands for none; None and NaN are labels if it is one of them.
+    """
+    found = np.asarray(values)
+    if found.ndim == 2 and found.shape[1] == 1 and not many:
+        found = found[:, 0]
+    if found.ndim != 1 and not (many and found.ndim == 2):
+        raise ValueError(f"{name} must have one label per row, got an array of {found.shape}")
+    if found.dtype.kind not in "biufOUST":
+        raise ValueError(
+            f"{name} must hold labels, numbers or text, got {found.dtype}; decode them first"
+        )
+    if found.dtype.kind in "fO" and not pd.isna(mark):
+        bad = pd.isna(found) if found.dtype.kind == "O" else ~np.isfinite(found)
+        if np.any(bad):
+            row = int(np.argwhere(bad)[0][0])
+            raise ValueError(
+                f"{name} must have a label in every row, got {found[row]!r} in row {row}; "
+                "leave out rows without one"
+            )
+    return found
+
+
+def no_dates(name: str, values: Any) -> None:
+    """Refuse dates, which would become numbers unasked."""
+    kind = getattr(values, "dtype", None)
+    if isinstance(kind, np.dtype) and kind.kind in "mM":
+        raise ValueError(f"{name} must hold numbers, got dates or times ({kind})")
+
+
+def as_numbers(name: str, values: Any, *, finite: bool = True) -> NDArray:
+    """Numbers of rows, (n_samples,)."""
+    found = np.asarray(values)
+    if found.dtype.kind in "cMmUS" or found.ndim != 1:
+        raise ValueError(
+            f"{name} must have one number per row, got {found.dtype} of shape {found.shape}"
+        )
+    numbers = found.astype(np.float64)
+    if finite and not np.isfinite(numbers).all():
+        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise ValueError(
+            f"{name} must be finite, got {numbers[row]} in row {row}; leave such rows out"
+        )
+    return numbers
