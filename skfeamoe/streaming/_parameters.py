@@ -143,7 +143,7 @@ def check_lengths(batch: StreamBatch) -> None:
     check_weights(batch.sample_weight)
 
 
-def check_labels(name: str, labels: Any) -> np.ndarray:
+def labels_of_rows(name: str, labels: Any) -> np.ndarray:
     """Labels of rows, none of them infinite or complex."""
     found = np.asarray(labels)
     if found.ndim != 1 or found.dtype.kind == "c":
