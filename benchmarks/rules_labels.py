@@ -29,7 +29,7 @@ from skfeamoe.streaming import StreamBatch, prequential
 PAGE = "guide/labels.md"
 FEEDBACK_DATA = ("adult", "gss", "hmda", "credit", "credit, sudden drift")
 UNLABELED_DATA = ("adult", "gss", "hmda", "compas")
-ROWS, QUICK_ROWS, FIRST, BATCH = 30_000, 1_200, 2_000, 100
+ROWS, QUICK_ROWS, FIRST, BATCH = 16_000, 1_200, 2_000, 100
 EXPLORATION = 0.05
 SHARES = (0.05, 0.02)
 

@@ -75,13 +75,16 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
         share = share_of_labels(rows, weight)
         penalized = _individual_gradient(model, learning, fairness, fwd, rows, share)
         gradient += penalized / REFERENCE_ROWS
-    part = n_known / REFERENCE_ROWS
+    n_people = people_behind(rows, weight, n_known)
+    part = n_people / REFERENCE_ROWS
     shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
     gradient[:, shrunk] += (learning.alpha * part) * ensemble.params[:, shrunk]
     if squares is not None:  # at least those of equal parts: penalties have no parts
         n_parts = len(rows) / learning.batch_size
         squares = np.maximum(squares, gradient * gradient / n_parts)
-    keep = np.exp(-n_known / learning.memory_span)
+    if n_people != n_known:  # those of as many rows as the labels stand for
+        squares = (gradient * gradient if squares is None else squares) * (n_known / n_people)
+    keep = np.exp(-n_people / learning.memory_span)
     ensemble.step(gradient, learning.optimizer, keep, squares)
     if model.terms.signs is not None:
         ensemble.hold_signs(model.terms.signs)
@@ -123,6 +126,18 @@ def weight_in_loss(rows: Rows, cap: float) -> NDArray:
         return rows.label_weight
     person = np.where(rows.weight > 0.0, rows.weight, 1.0)  # who came before has none here
     return np.minimum(rows.label_weight, cap * person)
+
+
+def people_behind(rows: Rows, weight: NDArray, n_known: int) -> float:
+    """How many people the labels of a batch stand for: the pace is that of so many rows.
+
+    Without it a label of weight w would add w^2 squares to Adagrad's memory where w people add
+    w, and the rarer labels are, the slower all would be learned.
+    """
+    if rows.is_plain or not n_known:
+        return n_known
+    person = np.where(rows.weight > 0.0, rows.weight, 1.0)
+    return float((weight / person).sum())
 
 
 def share_of_labels(rows: Rows, weight: NDArray) -> float:

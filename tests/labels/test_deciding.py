@@ -28,16 +28,31 @@ def begun(**parameters):
 
 
 def test_a_propensity_is_a_weight_of_the_label():
+    """Without what depends on the pace: plain gradient descent, one expert, no penalty."""
     rng = np.random.default_rng(0)
     p = 1.0 / rng.integers(1, 5, len(Y))
-    options = {**PLAIN, "growth_interval": 500, "batch_size": 30}
+    options = {**PLAIN, "solver": "sgd", "alpha": 0.0, "growth": None, "batch_size": 30}
     by_chance, weighted = FEAMOEClassifier(**options), FEAMOEClassifier(**options)
     for start in range(0, len(Y), 30):
         rows = slice(start, start + 30)
         by_chance.partial_fit(X[rows], Y[rows], classes=[0, 1], propensity=p[rows])
         weighted.partial_fit(X[rows], Y[rows], classes=[0, 1], sample_weight=1.0 / p[rows])
-    assert by_chance.n_experts_ > 1
-    assert_same_state(experts_of(by_chance), experts_of(weighted))
+    params = [model._model.ensemble.params for model in (by_chance, weighted)]
+    assert np.abs(params[0]).max() > 0.1
+    np.testing.assert_array_equal(*params)
+
+
+def test_a_label_that_stands_for_four_is_learned_at_the_pace_of_four():
+    """To first order in the step: memory, average and penalty are those of four rows."""
+    options = {**PLAIN, "learning_rate": 1e-6, "batch_size": 1}
+    once = FEAMOEClassifier(**options).partial_fit(X[:1], Y[:1], [0, 1], propensity=[0.25])
+    four = FEAMOEClassifier(**options)
+    four.partial_fit(np.tile(X[:1], (4, 1)), np.tile(Y[:1], 4), [0, 1])
+    single = FEAMOEClassifier(**options).partial_fit(X[:1], Y[:1], [0, 1])
+    one, many, alone = (model._model.ensemble for model in (once, four, single))
+    assert many.optimizer_state.max() > 3.9 * alone.optimizer_state.max() > 0.0
+    np.testing.assert_allclose(one.optimizer_state, many.optimizer_state, rtol=1e-3)
+    np.testing.assert_allclose(one.load, many.load, rtol=1e-6)
 
 
 def test_a_propensity_leaves_people_as_they_are():
@@ -53,15 +68,14 @@ def test_a_propensity_leaves_people_as_they_are():
     assert_same_state(made[0].monitor.directions, made[1].monitor.directions)
 
 
-def test_the_weight_of_a_label_is_capped():
-    p = np.full(len(Y), 1e-6)
-    capped = FEAMOEClassifier(**PLAIN, max_propensity_weight=3.0).partial_fit(
-        X, Y, classes=[0, 1], propensity=p
+def test_the_weight_of_a_label_is_capped_in_the_loss():
+    rare, third = (
+        FEAMOEClassifier(**PLAIN, max_propensity_weight=3.0).partial_fit(
+            X, Y, classes=[0, 1], propensity=np.full(len(Y), p)
+        )
+        for p in (1e-6, 1.0 / 3.0)
     )
-    thrice = FEAMOEClassifier(**PLAIN).partial_fit(
-        X, Y, classes=[0, 1], sample_weight=np.full(len(Y), 3.0)
-    )
-    assert_same_state(experts_of(capped), experts_of(thrice))
+    assert_same_state(experts_of(rare), experts_of(third))
 
 
 def test_rates_among_labels_are_those_of_all_people():
