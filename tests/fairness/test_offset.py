@@ -237,3 +237,14 @@ def test_the_ridge_holds_an_offset_that_nothing_asks_for():
     idle = np.column_stack([problem.directions, np.random.default_rng(9).normal(size=4000)])
     solution = solve_offset(problem._replace(directions=idle))
     assert abs(solution.coef[1]) < 0.2 * abs(solution.coef[0])
+
+
+def test_the_outermost_constants_refuse_or_grant_everybody():
+    scaled = module._Scaled(two_groups())
+    begun = np.array([0.3, -0.1])
+    for points in np.array_split(np.array(scaled.constants(begun), dtype=object), 2):
+        granted = [(scaled.margin(numbers) > 0.0).mean() for numbers in points[:, 0]]
+        assert granted[0] == 1.0
+        assert granted[-1] == 0.0
+        assert granted == sorted(granted, reverse=True)
+        assert len(set(granted)) > module.CUTS // 2

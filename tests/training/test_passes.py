@@ -1,0 +1,48 @@
+"""Which rows a pass of `fit` visits, and what rows without a label are counted for."""
+
+import numpy as np
+import pytest
+
+from skfeamoe import FEAMOEClassifier
+from skfeamoe._parameters import build_settings
+from skfeamoe._rows import Rows
+from skfeamoe._training.settings import fit_defaults, passes_for
+from skfeamoe._training.trainer import Passes
+
+
+def passes(n=1000, n_unlabeled=300):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(n, 2)), rng.integers(0, 2, n)
+    estimator = FEAMOEClassifier(None, random_state=0).fit(X, y)
+    y[rng.permutation(n)[:n_unlabeled]] = -1
+    number = np.column_stack([np.arange(n), np.zeros(n)])
+    rows = Rows(number, y, np.full(n, -1), np.ones(n))
+    settings = build_settings(estimator, fit_defaults(n), [], np.maximum(y, 0))
+    return Passes(estimator._model, settings, rows, passes_for(n)), y
+
+
+@pytest.mark.parametrize("n_unlabeled", [0, 300])
+def test_a_pass_visits_every_row_once_and_deals_out_those_without_a_label(n_unlabeled):
+    made, y = passes(n_unlabeled=n_unlabeled)
+    batches = list(made._batches(1))
+    visited = np.concatenate([batch.X[:, 0] for batch in batches]).astype(int)
+    assert np.array_equal(np.sort(visited), np.arange(len(y)))
+    known = [int((batch.y >= 0).sum()) for batch in batches]
+    assert set(known[:-1]) == {made.settings.learning.batch_size}
+    others = [int((batch.y < 0).sum()) for batch in batches]
+    assert max(others) - min(others) <= 1
+
+
+def test_passes_that_labels_alone_ask_for_leave_people_out():
+    made, y = passes()
+    batches = list(made._batches(passes_for(len(y)) + 1))
+    visited = np.concatenate([batch.X[:, 0] for batch in batches]).astype(int)
+    assert np.array_equal(np.sort(visited), np.flatnonzero(y >= 0))
+
+
+def test_the_clock_counts_rows_with_a_label():
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(400, 2)), rng.integers(0, 2, 400).astype(float)
+    y[::4] = np.nan
+    model = FEAMOEClassifier(None, random_state=0).partial_fit(X, y, classes=[0, 1])
+    assert model._model.clock.n_samples_seen == 300
