@@ -87,6 +87,7 @@ def test_windows_of_a_steady_gap_are_no_more_outside_than_noise_says(seed):
     assert abs(1 - windows.share_within - windows.share_noise) < 4 * error + 0.02
 
 
+@pytest.mark.slow
 def test_windows_of_a_gap_within_its_bound_hardly_ever_raise_an_alarm():
     """At the bound itself, one run in twenty at most may be called not kept by its windows."""
     wrong = 0
