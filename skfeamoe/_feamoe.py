@@ -128,7 +128,8 @@ class FEAMOEClassifier(CallbackSupportMixin, ExplainingMixin, LearningClassifier
     n_knots : int or "auto", default="auto"
         Knots of every number's function with ``expert="additive"``. "auto": the cube root of
         the rows seen, 4 to 64. Values that hold more than one part in `n_knots` of the rows
-        are set apart.
+        are set apart, and those of what is left likewise. Networks (``expert="mlp"``) stand on
+        such functions if a number is given, and on straight lines with "auto".
 
     categorical_features : array-like of {bool, int, str}, "from_dtype" or None, \
 default="from_dtype"

@@ -128,14 +128,16 @@ def first_layout(estimator, n_features: int) -> Layout:
 
 def first_terms(estimator, X) -> Terms:
     """Terms that have seen nothing, for what the first rows and the parameters ask for."""
-    n, bends, signs = X.shape[1], estimator.expert == "additive", monotone_signs(estimator)
+    n, signs = X.shape[1], monotone_signs(estimator)
+    is_network, chosen = not EXPERTS[estimator.expert].is_linear, estimator.n_knots != "auto"
+    bends = estimator.expert == "additive" or (is_network and chosen)
     if issparse(X):
         if signs.any():
             raise ValueError("monotonic_cst needs dense X, got a sparse matrix; use .toarray()")
         if bends:
             warnings.warn(
-                'expert="additive" has straight lines only where X is sparse, like '
-                'expert="logistic"; pass a dense X for functions that bend',
+                f'expert="{estimator.expert}" has straight lines only where X is sparse; pass '
+                "a dense X for functions that bend",
                 UserWarning,
                 stacklevel=4,
             )

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from lending import assert_same_state, frozen, make_lending, stream
 from raw_tables import JOBS, make_table, stream_table
 from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
 
 from skfeamoe import FEAMOEClassifier
 
@@ -330,12 +331,46 @@ def test_categories_by_number_name_and_mask_are_the_same():
         ({"monotonic_cst": {"age": 1}, "expert": "mlp"}, 'needs expert="additive"'),
         ({"n_knots": 1}, "n_knots"),
         ({"counterfactual_columns": "job"}, "two categories"),
+        (
+            {"initial_experts": [LogisticRegression()], "expert": "additive"},
+            "initial_experts need .* encode categories and holes first, or leave",
+        ),
     ],
 )
 def test_parameters_that_do_not_fit_the_table(parameters, words):
     model = FEAMOEClassifier(None, **parameters)
     with pytest.raises(ValueError, match=words):
         model.fit(FRAME, Y)
+
+
+def test_networks_stand_on_functions_that_bend_if_knots_are_asked_for():
+    plain, bent = fitted("mlp", None), fitted("mlp", None, n_knots=8)
+    terms = bent._model.terms
+    assert terms.n_outputs > plain._model.terms.n_outputs
+    assert all(len(knots.knots) <= 8 for knots in terms.numbers.knots)
+    assert "age~" in " ".join(bent.get_feature_names_out())
+    later = pickle.loads(pickle.dumps(streamed("mlp", None, n_knots=8)))
+    again = streamed("mlp", None, n_knots=8)
+    for model in (later, again):
+        stream_table(model, FRAME, Y, GROUP, stop=400)
+    np.testing.assert_array_equal(later.predict_proba(FRAME), again.predict_proba(FRAME))
+
+
+@pytest.mark.parametrize("expert", ["additive", "mlp"])
+def test_whoever_is_born_begins_with_knots_where_the_last_rows_are(expert):
+    frame, y, groups = make_table(3050, seed=1)
+    crowd = np.linspace(30.0, 32.0, 1000)
+    frame.loc[2000:2999, "age"] = crowd
+    knots = {}
+    for growth in ("interval", None):
+        options = {"growth": growth, "growth_interval": 3000, "random_state": 0, "n_knots": 8}
+        model = FEAMOEClassifier(None, expert=expert, **options)
+        stream_table(model, frame, y, groups)
+        assert model.n_experts_ == (2 if growth else 1)
+        knots[growth] = model._model.terms.numbers.knots[0].knots
+    assert set(knots[None]) < set(knots["interval"])
+    among = [((k > 30.0) & (k < 32.0)).sum() for k in (knots[None], knots["interval"])]
+    assert among[1] >= among[0] + 2
 
 
 def test_sparse_rows_have_straight_lines_and_it_is_said():

@@ -49,6 +49,9 @@ class Terms(Protocol):
         ones has to be moved by it.
         """
 
+    def renew(self) -> Carry | None:
+        """Look at the last rows again, since something has changed; a carry as `update`."""
+
     def transform(self, X) -> Any:
         """Z of the rows of X, (n_samples, n_outputs), dense or CSR."""
 

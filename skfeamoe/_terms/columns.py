@@ -231,6 +231,16 @@ class ColumnTerms:
             self.categories.update(X[:, self.category], weight) if len(self.category) else None,
             self.missing.update(X, weight) if np.isnan(X).any() else None,
         ]
+        return self._joined(before, carries)
+
+    def renew(self) -> Carry | None:
+        """Place the knots of numbers where the last rows crowd; a carry if that is done."""
+        before = self.copy()
+        self._own_parts()
+        return self._joined(before, [self.numbers.renew(), None, None])
+
+    def _joined(self, before: Self, carries: list[Carry | None]) -> Carry | None:
+        """One carry from those of the parts."""
         if all(carry is None for carry in carries):
             return None
         parts = (before.numbers, before.categories, before.missing)

@@ -9,7 +9,7 @@ knots are quantiles of the rest. A column with no more values than knots has a k
 them.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,23 @@ class Knots(NamedTuple):
         """Outermost knots, or atoms where there are no knots."""
         ends = self.knots if len(self.knots) else self.atoms
         return float(ends[0]), float(ends[-1])
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Smallest and largest of knots and atoms."""
+        both = np.concatenate([self.knots, self.atoms])
+        return float(both.min()), float(both.max())
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether the column has more than two values."""
+        return len(self.knots) > 0 or len(self.atoms) > 2
+
+    def without_atoms(self) -> Self:
+        """Atoms made knots, where a function must not jump down after one."""
+        if not len(self.atoms) or not self.is_bent:
+            return self
+        return self._replace(knots=np.union1d(self.knots, self.atoms), atoms=np.empty(0))
 
 
 def number_of_knots(n_rows: float) -> int:
@@ -129,3 +146,16 @@ def is_crowded(old: Knots, values: NDArray, mass: NDArray, n_knots: int) -> bool
     low, high = old.bounds
     beyond = mass[((values < low) | (values > high)) & ~np.isin(values, old.atoms)].sum()
     return bool(beyond * n_knots > 2 * OVERFULL * mass.sum())
+
+
+def moments(
+    knots: Knots, bounds: tuple[float, float], values: NDArray, mass: NDArray
+) -> tuple[float, float]:
+    """Location and scale of one column, values held within its bounds."""
+    low, high = bounds
+    if not knots.is_bent:
+        return low, high - low if high > low else 1.0
+    held = np.clip(values, low, high)
+    mean = float(np.average(held, weights=mass))
+    spread = float(np.sqrt(np.average((held - mean) ** 2, weights=mass)))
+    return mean, spread if spread > 0.0 else 1.0

@@ -92,6 +92,9 @@ class LinearTerms:
             with np.errstate(over="ignore", under="ignore"):
                 self._take(total, *_batch_moments(X, weight, total))
 
+    def renew(self) -> None:
+        """Nothing: moments are of all rows."""
+
     def _watched(self, X: NDArray, weight: NDArray) -> NDArray:
         """X within the bounds; values far beyond them are counted."""
         used = X if weight.all() else X[weight > 0]
@@ -282,6 +285,9 @@ class RawTerms:
         return None
 
     def update(self, X, weight: NDArray) -> None:
+        """Nothing is learned."""
+
+    def renew(self) -> None:
         """Nothing is learned."""
 
     def merge(self, other: Self) -> None:

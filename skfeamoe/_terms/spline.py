@@ -17,12 +17,9 @@ A column whose function must not fall has ramps in place of hats,
 :math:`r_i = H \cdot (x - k_i)/(k_{i+1} - k_i)` held within 0 and H: it rises wherever all its
 weights do.
 
-Knots are placed with the first rows and again whenever the rows seen have doubled, or too
-many rows lie beyond the outermost knot. A `Carry` then moves the weights: exactly where old
-knots are kept, by interpolation elsewhere.
-
-Over 400 lines, because the knots, the weights on them and what is carried between them change
-together.
+Knots are placed with the first rows, again whenever the rows seen have doubled or too many
+rows lie beyond the outermost knot, and on demand (`renew`). A `Carry` then moves the weights:
+exactly where old knots are kept, by interpolation elsewhere.
 
 References
 ----------
@@ -35,18 +32,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._terms.carry import Carry, side_by_side
+from skfeamoe._terms.carry import Carry
+from skfeamoe._terms.hats import HEIGHT, carry_between, hats_of
 from skfeamoe._terms.knots import (
     Knots,
     distinct,
     is_crowded,
+    moments,
     number_of_knots,
     place,
     refine,
 )
-
-HEIGHT = 0.7
-"""H: how far a hat rises, which sets how fast its weight learns beside the plain column."""
 
 RECENT_ROWS = 2048
 """Rows that are kept to place knots by; from so many on, old knots stay."""
@@ -151,7 +147,7 @@ class SplineTerms:
 
     def points(self, j: int) -> tuple[NDArray, NDArray]:
         """Where the function of column j bends, or ends, and its atoms."""
-        bent = self.bends and _is_bent(self.knots[j])
+        bent = self.bends and self.knots[j].is_bent
         if bent and len(self.knots[j].knots):
             return self.knots[j]
         if bent:
@@ -217,9 +213,9 @@ class SplineTerms:
 
     def _compile(self) -> None:
         """Lay out knots and atoms of all columns side by side."""
-        bent = [_is_bent(k) and self.bends for k in self.knots]
+        bent = [k.is_bent and self.bends for k in self.knots]
         hats = [
-            _hats(k.knots if b else np.empty(0), bool(m))
+            hats_of(k.knots if b else np.empty(0), bool(m))
             for k, b, m in zip(self.knots, bent, self.monotone, strict=True)
         ]
         counts = [len(center) for center, *_ in hats]
@@ -237,10 +233,10 @@ class SplineTerms:
         self._is_ramp = self.monotone[self._hat_column] != 0
         bounds = np.array([k.bounds for k in self.knots]).reshape(-1, 2)
         if not self.bends:
-            bounds = np.array([_reach(k) for k in self.knots]).reshape(-1, 2)
+            bounds = np.array([k.reach for k in self.knots]).reshape(-1, 2)
         self._low, self._high = bounds[:, 0], bounds[:, 1]
         if not self.bends:
-            margin = MARGIN * (self._high - self._low) * [_is_bent(k) for k in self.knots]
+            margin = MARGIN * (self._high - self._low) * [k.is_bent for k in self.knots]
             self._low, self._high = self._low - margin, self._high + margin
 
     # ------------------------------------------------------------------ learning
@@ -267,6 +263,16 @@ class SplineTerms:
             if crowded:
                 return self._place(*rows, crowded, young=False)
         return None
+
+    def renew(self) -> Carry | None:
+        """Place knots where the last rows crowd, out of turn, and soon again.
+
+        None while all rows are young, and placed anew so often that nothing is gained.
+        """
+        if not self.bends or self.count < RECENT_ROWS:
+            return None
+        self.next_placement = min(self.next_placement, self.count + RECENT_ROWS)
+        return self._place(*self._recent_rows(), range(self.n_inputs), young=False)
 
     def _remember(self, X: NDArray, weight: NDArray) -> None:
         """Keep the last rows; chunks are joined now and then."""
@@ -318,24 +324,12 @@ class SplineTerms:
             old = self.knots[j]
             new = place(values, mass, n_knots) if young else refine(old, values, mass, n_knots)
             if self.monotone[j]:
-                new = _without_atoms(new)
+                new = new.without_atoms()
             self.knots[j] = new
-            held = new.bounds if self.bends else _reach(new)
-            self.location[j], self.scale[j] = _moments(new, held, values, mass)
+            held = new.bounds if self.bends else new.reach
+            self.location[j], self.scale[j] = moments(new, held, values, mass)
         self._compile()
-        return before._carry_to(self)
-
-    def _carry_to(self, new: Self) -> Carry:
-        """The present terms by those with other knots."""
-        blocks = [_column_carry(self, new, j) for j in range(self.n_inputs)]
-        joined = side_by_side(blocks)
-        rows, columns = _by_column(self), _by_column(new)
-        matrix, memory = np.empty_like(joined.matrix), np.empty_like(joined.memory)
-        matrix[np.ix_(rows, columns)] = joined.matrix
-        memory[np.ix_(rows, columns)] = joined.memory
-        offset = np.empty_like(joined.offset)
-        offset[rows] = joined.offset
-        return Carry(matrix, offset, memory)
+        return carry_between(before, self)
 
     # ------------------------------------------------------------------ state
 
@@ -398,92 +392,3 @@ class SplineTerms:
         vars(made).update(own)
         made._compile()
         return made
-
-
-def _is_bent(knots: Knots) -> bool:
-    """Whether a column has more than two values."""
-    return len(knots.knots) > 0 or len(knots.atoms) > 2
-
-
-def _reach(knots: Knots) -> tuple[float, float]:
-    """Smallest and largest of knots and atoms."""
-    both = np.concatenate([knots.knots, knots.atoms])
-    return float(both.min()), float(both.max())
-
-
-def _hats(knots: NDArray, ramps: bool) -> tuple[NDArray, ...]:
-    """Centers, feet and slopes of the hats, or ramps, of one column."""
-    if len(knots) < 2:
-        return (np.empty(0),) * 5
-    step = 1.0 / np.diff(knots)
-    infinite, one = np.array([np.inf]), np.ones(1)
-    if ramps:
-        n = len(step)
-        return knots[1:], knots[:-1], np.full(n, np.inf), step, np.ones(n)
-    return (
-        knots,
-        np.concatenate([-infinite, knots[:-1]]),
-        np.concatenate([knots[1:], infinite]),
-        np.concatenate([one, step]),
-        np.concatenate([step, one]),
-    )
-
-
-def _without_atoms(knots: Knots) -> Knots:
-    """Atoms made knots, where a function must not jump down after one."""
-    if not len(knots.atoms) or not _is_bent(knots):
-        return knots
-    return Knots(np.union1d(knots.knots, knots.atoms), np.empty(0))
-
-
-def _moments(
-    knots: Knots, bounds: tuple[float, float], values: NDArray, mass: NDArray
-) -> tuple[float, float]:
-    """Location and scale of one column, values held within its bounds."""
-    low, high = bounds
-    if not _is_bent(knots):
-        return low, high - low if high > low else 1.0
-    held = np.clip(values, low, high)
-    mean = float(np.average(held, weights=mass))
-    spread = float(np.sqrt(np.average((held - mean) ** 2, weights=mass)))
-    return mean, spread if spread > 0.0 else 1.0
-
-
-def _by_column(terms: SplineTerms) -> NDArray:
-    """Numbers of the columns of Z, those of one column of X after another."""
-    return np.argsort(terms.owner, kind="stable")
-
-
-def _column_carry(old: SplineTerms, new: SplineTerms, j: int) -> Carry:
-    """The terms of column j by those with other knots."""
-    a, b = old.alone(j), new.alone(j)
-    if old.knots[j] is new.knots[j] and (old.scale[j], old.location[j]) == (
-        new.scale[j],
-        new.location[j],
-    ):
-        return Carry.nothing(a.n_outputs)
-    n_hats = len(new.knots[j].knots)
-    points = np.concatenate([new.knots[j].knots, new.knots[j].atoms])[:, None]
-    if len(points) < 2:
-        points = np.repeat(points, 2, axis=0)
-    here, there = a.transform(points), b.transform(points)
-    matrix = np.zeros((a.n_outputs, b.n_outputs))
-    memory = np.zeros_like(matrix)
-    memory[0, 0] = 1.0
-    if not new.bends:
-        slope = new.scale[j] / old.scale[j]
-        shift = (new.location[j] - old.location[j]) / old.scale[j]
-        return Carry(np.full((1, 1), slope), np.full(1, shift), memory)
-    if b.n_outputs == 1:
-        rise = there[-1, 0] - there[0, 0]
-        matrix[:, 0] = (here[-1] - here[0]) / (rise if rise else 1.0)
-        return Carry(matrix, here[0] - matrix @ there[0], memory)
-    matrix[0, 0] = new.scale[j] / old.scale[j]
-    rest = here - there[:, :1] * matrix[:, 0]
-    if new.monotone[j]:
-        matrix[:, 1:] = np.diff(rest[:n_hats], axis=0).T / HEIGHT
-        memory[1:, 1:] = np.abs(matrix[1:, 1:])
-        return Carry(matrix, rest[0], memory)
-    matrix[:, 1:] = rest.T / HEIGHT
-    memory[1:, 1:] = here[:, 1:].T / HEIGHT
-    return Carry(matrix, np.zeros(a.n_outputs), memory)

@@ -19,7 +19,7 @@ from skfeamoe._fairness.monitors import Monitor, monitor_from_dict, monitor_to_d
 from skfeamoe._mixture.experts import kind_of, with_shift
 from skfeamoe._mixture.forward import Shift
 from skfeamoe._mixture.layout import Layout
-from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms, Terms, terms_from_dict
+from skfeamoe._terms import Carry, ColumnTerms, LinearTerms, RawTerms, Terms, terms_from_dict
 from skfeamoe._training.draws import Draws, generator
 from skfeamoe._training.drift.monitor import DriftMonitor
 from skfeamoe._training.ensemble import FITTED_ROWS, Ensemble
@@ -180,7 +180,14 @@ class Model:
 
     def learn_terms(self, X, weight: NDArray) -> None:
         """Let the terms learn from rows of X; what rests on them moves with them."""
-        carry = self.terms.update(X, weight)
+        self._move(self.terms.update(X, weight))
+
+    def renew_terms(self) -> None:
+        """Let the terms look at the last rows again."""
+        self._move(self.terms.renew())
+
+    def _move(self, carry: Carry | None) -> None:
+        """Say the same of terms that have changed; experts that know nothing start anew."""
         if carry is None:
             return
         if self.clock.n_samples_seen == 0:

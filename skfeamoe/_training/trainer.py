@@ -1,6 +1,6 @@
 """Passes over data: a stream in its own order, or several shuffled epochs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -54,9 +54,12 @@ def _advance(model: Model, settings: Settings, rows: Rows, *, is_last: bool) -> 
     """Grow if it is time, learn a batch of a stream, keep bounds, and keep the record.
 
     Where rows come in bulk nobody is decided on before the last of them but by a policy that
-    watches, so that bounds wait.
+    watches, so that bounds wait. Whoever is born begins with knots where the last rows are.
     """
-    _grow(model, settings)
+    acts = settings.growth.before(model)
+    if acts:
+        model.renew_terms()
+    _carry_out(model, settings, acts)
     batch = rows.with_columns(model.terms.transform(rows.X))
     _learn(model, settings, rows, batch)
     monitor, asked = model.monitor, settings.fairness
@@ -69,12 +72,6 @@ def _advance(model: Model, settings: Settings, rows: Rows, *, is_last: bool) -> 
             settings.growth.people_changed(model, asked, changes)
     if model.history.is_due(model.clock.n_samples_seen):
         _record(model, settings)
-
-
-def _grow(model: Model, settings: Settings) -> None:
-    """Do what the growth policy asks for before a batch."""
-    for act in settings.growth.before(model):
-        _carry_out(model, settings, act)
 
 
 def _learn(model: Model, settings: Settings, rows: Rows, batch: Rows) -> None:
@@ -98,16 +95,17 @@ def _pushes(model: Model, settings: Settings) -> bool:
     return penalized or (model.monitor.pushes and model.monitor.is_active)
 
 
-def _carry_out(model: Model, settings: Settings, act: Act) -> None:
-    """Do what a growth policy asks for."""
+def _carry_out(model: Model, settings: Settings, acts: Sequence[Act]) -> None:
+    """Do what a growth policy asks for before a batch."""
     max_experts = settings.learning.max_experts
-    if act is Act.EXPERT:
-        add_expert(model, max_experts)
-    elif act is Act.GENERATION:
-        model.clock.be_young()
-        add_generation(model, max_experts)
-    else:
-        replay(model, settings)
+    for act in acts:
+        if act is Act.EXPERT:
+            add_expert(model, max_experts)
+        elif act is Act.GENERATION:
+            model.clock.be_young()
+            add_generation(model, max_experts)
+        else:
+            replay(model, settings)
 
 
 def _record(model: Model, settings: Settings) -> None:
@@ -167,7 +165,7 @@ class Passes:
     def _advance(self, settings: Settings, batch: Rows) -> None:
         """Grow if it is time, learn a batch, and keep the record."""
         model = self.model
-        _grow(model, settings)
+        _carry_out(model, settings, settings.growth.before(model))
         rows = batch.with_columns(model.terms.transform(batch.X))
         _learn(model, settings, batch, rows)
         if isinstance(model.monitor, BoundMonitor) and model.monitor.is_active:

@@ -113,6 +113,35 @@ def test_far_values_are_counted():
     assert terms.numbers.farthest[0] == 1e9
 
 
+@kinds
+def test_knots_placed_out_of_turn_follow_the_last_rows_and_move_no_function(options):
+    terms, X = learned(**options)
+    crowd = X[:RECENT_ROWS].copy()
+    crowd[:, 0] = np.linspace(*np.nanquantile(X[:, 0], [0.4, 0.45]), len(crowd))
+    terms.update(crowd, np.ones(len(crowd)))
+    before, Z = terms.copy(), terms.transform(X)
+    carry = terms.renew()
+    if not terms.numbers.bends:
+        assert carry is None
+        return
+    inside = [
+        ((k > crowd[0, 0]) & (k < crowd[-1, 0])).sum()
+        for k in (before.numbers.knots[0].knots, terms.numbers.knots[0].knots)
+    ]
+    assert inside[1] > inside[0] + 2
+    weight, bias = carry.weights(np.random.default_rng(1).normal(size=Z.shape[1]), np.zeros(()))
+    old = Z @ np.random.default_rng(1).normal(size=Z.shape[1])
+    np.testing.assert_allclose(terms.transform(X) @ weight + bias, old, atol=1e-9)
+    assert terms.numbers.next_placement <= terms.numbers.count + RECENT_ROWS
+
+
+def test_young_terms_are_not_placed_out_of_turn():
+    rng = np.random.default_rng(0)
+    terms = ColumnTerms(IS_CATEGORY)
+    terms.update(draw(RECENT_ROWS - 1, rng), np.ones(RECENT_ROWS - 1))
+    assert terms.renew() is None
+
+
 def test_knots_follow_data_that_move_away():
     terms, _ = learned()
     rng = np.random.default_rng(6)
