@@ -6,15 +6,18 @@ The graph computes what `predict_proba` computes, in units of `X` and in double 
 
 in three blocks. `_terms` makes the model's columns z of the columns x that come in: numbers
 held within their bounds, or splines, categories and holes as sums of ramps and flags.
-`_expert_proba` and `_gate_proba` are the experts and the gate on z.
+`_expert_proba` and `_gate_proba` are the experts and the gate on z. The gate of a
+`PolicyGatedMoEClassifier` is a network that reads the experts' probabilities besides
+(`_policy_proba`).
 
 Inside a Pipeline the converter is one of skl2onnx's: `register_converter` tells skl2onnx of it.
 
-Over 400 lines, because one graph is built here, node by node.
+Over 400 lines, because two graphs are built here, node by node.
 """
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -24,9 +27,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._frames import columns_of, refuse_lazy, values_of
-from skfeamoe._mixture.mlp import LEAK
+from skfeamoe._mixture.mlp import LEAK, Layer
 from skfeamoe._optional import optional
+from skfeamoe._policy_gated import PolicyGatedMoEClassifier
 from skfeamoe._terms import LinearTerms
+from skfeamoe._terms.linear import MAX_Z
 from skfeamoe._validation import LARGEST, feature_columns
 
 __all__ = ["OPSET", "register_converter", "to_onnx"]
@@ -37,8 +42,8 @@ OPSET = {"": 18, "ai.onnx.ml": 3}
 INPUT = "X"
 """Name of the input of a graph that takes all columns as one matrix."""
 
-ALIAS = "SkfeamoeFEAMOEClassifier"
-"""Name of the classifier among skl2onnx's operators."""
+EXPORTED = (FEAMOEClassifier, PolicyGatedMoEClassifier)
+"""Classifiers that can be written; "Skfeamoe" before a name makes skl2onnx's operator."""
 
 
 def to_onnx(model, X=None, *, target_opset=None):
@@ -50,7 +55,7 @@ def to_onnx(model, X=None, *, target_opset=None):
 
     Parameters
     ----------
-    model : FEAMOEClassifier or Pipeline
+    model : FEAMOEClassifier, PolicyGatedMoEClassifier or Pipeline
         Fitted. The steps before the classifier must be known to skl2onnx.
 
     X : ndarray or DataFrame of shape (n_samples, n_features), default=None
@@ -74,7 +79,7 @@ def to_onnx(model, X=None, *, target_opset=None):
     NotFittedError
         If the model has not learned yet.
     ValueError
-        If the model is no FEAMOEClassifier or Pipeline with one, if a Pipeline comes
+        If the model is none of these classifiers or Pipeline with one, if a Pipeline comes
         without rows, or if a column of these holds neither numbers nor text.
 
     See Also
@@ -114,10 +119,10 @@ def to_onnx(model, X=None, *, target_opset=None):
     True
     """
     classifier = model[-1] if isinstance(model, Pipeline) else model
-    if not isinstance(classifier, FEAMOEClassifier):
+    if not isinstance(classifier, EXPORTED):
         raise ValueError(
-            "model must be a FEAMOEClassifier or a Pipeline that ends with one, got "
-            f"{type(classifier).__name__}"
+            "model must be a FEAMOEClassifier or a Pipeline that ends with one, or with a "
+            f"PolicyGatedMoEClassifier, got {type(classifier).__name__}"
         )
     skl2onnx = register_converter()
     check_is_fitted(classifier)
@@ -130,14 +135,14 @@ def to_onnx(model, X=None, *, target_opset=None):
         model,
         initial_types=_inputs(model, X),
         target_opset=OPSET if target_opset is None else target_opset,
-        options={FEAMOEClassifier: {"zipmap": False}},
+        options={kind: {"zipmap": False} for kind in EXPORTED},
     )
     _drop_unread_inputs(graph.graph)
     return graph
 
 
 def register_converter() -> Any:
-    """Tell skl2onnx how to convert a FEAMOEClassifier, alone or in any of its estimators.
+    """Tell skl2onnx how to convert the classifiers, alone or in any of its estimators.
 
     Returns
     -------
@@ -157,9 +162,14 @@ def register_converter() -> Any:
     True
     """
     skl2onnx = optional("skl2onnx", extra="onnx", purpose="skfeamoe.export")
-    skl2onnx.update_registered_converter(
-        FEAMOEClassifier, ALIAS, _set_shapes, _convert, options={"zipmap": [True, False]}
-    )
+    for kind in EXPORTED:
+        skl2onnx.update_registered_converter(
+            kind,
+            f"Skfeamoe{kind.__name__}",
+            _set_shapes,
+            _convert,
+            options={"zipmap": [True, False]},
+        )
     return skl2onnx
 
 
@@ -167,7 +177,7 @@ def _inputs(model, X) -> list[tuple[str, Any]]:
     """Names and types of the graph's inputs."""
     types = optional("skl2onnx.common.data_types", extra="onnx", purpose="skfeamoe.export")
     if X is None:
-        kept, _, _ = feature_columns(model)
+        kept = _kept(model)
         return [(INPUT, types.DoubleTensorType([None, len(kept)]))]
     refuse_lazy(X, "X")
     columns = columns_of(X)
@@ -175,12 +185,19 @@ def _inputs(model, X) -> list[tuple[str, Any]]:
         X = np.asarray(X)
         return [(INPUT, _tensor_type(types, X, INPUT)([None, X.shape[1]]))]
     names = list(columns)
-    if isinstance(model, FEAMOEClassifier) and len(names) == model.n_features_in_:
-        names = [names[j] for j in feature_columns(model)[0]]
+    if isinstance(model, EXPORTED) and len(names) == model.n_features_in_:
+        names = [names[j] for j in _kept(model)]
     return [
         (str(name), _tensor_type(types, values_of(columns[name]), name)([None, 1]))
         for name in names
     ]
+
+
+def _kept(model) -> list[int]:
+    """Positions in X of the columns that are features."""
+    if isinstance(model, PolicyGatedMoEClassifier):
+        return list(range(model.n_features_in_))
+    return feature_columns(model)[0]
 
 
 def _drop_unread_inputs(graph) -> None:
@@ -230,8 +247,11 @@ def _set_shapes(operator) -> None:
 def _convert(scope, operator, container) -> None:
     """The nodes of a fitted classifier, for skl2onnx."""
     model, graph = operator.raw_operator, _Graph(scope, container)
-    z = _terms(graph, model, operator.inputs)
-    joint = graph("Mul", _gate_proba(graph, model, z), _expert_proba(graph, model, z))
+    if isinstance(model, PolicyGatedMoEClassifier):
+        joint = graph("Mul", *_policy_proba(graph, model, operator.inputs))
+    else:
+        z = _terms(graph, model, operator.inputs)
+        joint = graph("Mul", _gate_proba(graph, model, z), _expert_proba(graph, model, z))
     proba = graph("ReduceSum", joint, graph.constant(np.array([0])), keepdims=0)
     best = graph("ArgMax", proba, axis=1, keepdims=0)
     label, probabilities = (variable.full_name for variable in operator.outputs)
@@ -241,7 +261,7 @@ def _convert(scope, operator, container) -> None:
 
 def _terms(graph: _Graph, model, inputs) -> str:
     """Columns of the model, (n_samples, n_columns), from the columns that come in."""
-    kept, _, _ = feature_columns(model)
+    kept = _kept(model)
     x = _numbers(graph, model, inputs, kept)
     terms = model._terms
     if not terms.is_linear:
@@ -474,6 +494,59 @@ def _members(graph: _Graph, terms, column, z: str) -> str:
         missing = graph("Gather", z, graph.constant(np.array([place])), axis=1)
         members = graph("Sub", members, graph("Mul", members, missing))
     return members
+
+
+def _policy_proba(graph: _Graph, model, inputs) -> tuple[str, str]:
+    """Weights and class probabilities of the experts under a gate that reads both.
+
+    (n_experts, n_samples, 1) and (n_experts, n_samples, n_classes).
+    """
+    mixture, terms = model._mixture(), LinearTerms.from_dict(model._units)
+    kept = _kept(model)
+    x = _numbers(graph, model, inputs, kept)
+    low, high = (np.clip(bound, -LARGEST, LARGEST) for bound in _bounds(terms, len(kept)))
+    x = graph("Min", graph("Max", x, graph.constant(low[None])), graph.constant(high[None]))
+    x = graph("Sub", x, graph.constant(terms.mean[None]))
+    z = graph("Div", x, graph.constant(terms.scale[None]))
+    limits = (graph.constant(np.array(value)) for value in (-MAX_Z, MAX_Z))
+    z = graph("Clip", z, *limits)
+    scores = _network(graph, z, mixture.experts, mixture.activation)
+    proba = graph("Softmax", scores, axis=2)
+    state = _gate_state(graph, z, proba, len(mixture.experts[1].bias), len(model.classes_))
+    scores = _network(graph, state, mixture.gate, "relu")
+    scores = graph("Div", scores, graph.constant(np.array(mixture.temperature)))
+    weights = graph("Softmax", scores, axis=2)
+    return graph("Transpose", weights, perm=[2, 1, 0]), proba
+
+
+def _network(graph: _Graph, z: str, layers: list[Layer], activation: str) -> str:
+    """Outputs of networks side by side, (n_networks, n_samples, n_outputs)."""
+    for number, (weight, bias) in enumerate(layers):
+        z = _activated(graph, z, activation) if number else z
+        z = graph("MatMul", z, graph.constant(weight.transpose(0, 2, 1)))
+        z = graph("Add", z, graph.constant(bias[:, None, :]))
+    return z
+
+
+def _gate_state(graph: _Graph, z: str, proba: str, n_experts: int, n_classes: int) -> str:
+    """What the gate reads: features, probabilities, confidences and disagreement."""
+    others = graph("Gather", proba, graph.constant(np.arange(1, n_classes)), axis=2)
+    flat = graph("Transpose", others, perm=[1, 0, 2])
+    shape = graph.constant(np.array([-1, n_experts * (n_classes - 1)]))
+    by_class = [
+        graph("Gather", proba, graph.constant(np.array(c)), axis=2) for c in range(n_classes)
+    ]
+    confidence = graph("Transpose", graph("Max", *by_class), perm=[1, 0])
+    pairs = np.array([*combinations(range(n_experts), 2)])
+    first, second = (
+        graph("Gather", proba, graph.constant(side), axis=0) for side in pairs.T.copy()
+    )
+    apart = graph("Abs", graph("Sub", first, second))
+    total = graph("ReduceSum", apart, graph.constant(np.array([0, 2])), keepdims=0)
+    mean = graph("Div", total, graph.constant(np.array(float(len(pairs) * n_classes))))
+    disagreement = graph("Unsqueeze", mean, graph.constant(np.array([1])))
+    parts = (z, graph("Reshape", flat, shape), confidence, disagreement)
+    return graph("Concat", *parts, axis=1)
 
 
 def _linear(graph: _Graph, z: str, weight: NDArray, bias: NDArray) -> str:

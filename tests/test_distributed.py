@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,11 +14,14 @@ from fairlearn.metrics import (
     selection_rate,
 )
 from lending import make_lending
+from raw_tables import make_table
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from skfeamoe import FairnessWarning, FEAMOEClassifier
 from skfeamoe.datasets import make_credit_stream
-from skfeamoe.streaming import StreamMonitor
+from skfeamoe.inspection import FrontierDisplay, explain_gap
+from skfeamoe.streaming import StreamMonitor, fit_experts
 
 pytest.importorskip("distributed", reason="distributed is of the extra distributed")
 
@@ -403,6 +407,48 @@ def test_group_metrics_are_those_of_fairlearn(fitted, n_blocks):
         assert rate == pytest.approx(selection_rate(y[of_group], decided[of_group]))
 
 
+@pytest.mark.parametrize("n_blocks", [1, 4, 20])
+def test_what_drives_the_gap_is_the_same_in_partitions(fitted, n_blocks):
+    model, frame, _, group = fitted
+    rows, size = frame[:200], -(-200 // n_blocks)
+    group = pd.Series(np.where(np.arange(200) % 9 == 0, None, group[:200]))
+    options = {"background": frame[:30], "method": "exact"}
+    expected = explain_gap(model, rows, group, **options)
+    X = dd.from_pandas(rows, chunksize=size, sort=False)
+    groups = dd.from_pandas(group, chunksize=size, sort=False)
+    few = X[X["u"] > -9.0]  # as a filter leaves it
+    found = sd.explain_gap(model, few, groups, **options).compute(**sync)
+    order = [found.groups.index(name) for name in expected.groups]
+    assert found.groups == sorted(expected.groups)
+    for name in ("values", "standard_error", "gap", "gap_standard_error", "base_value"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-8)
+    for name in ("n_samples", "mean_values", "mean_errors", "mean_output"):
+        np.testing.assert_allclose(
+            getattr(found, name)[order], getattr(expected, name), atol=1e-8
+        )
+    assert found.n_unknown == expected.n_unknown == 23
+    pair = sd.explain_gap(model, X, groups, groups=("b", "a"), **options).compute(**sync)
+    assert (pair.groups[pair.highest], pair.groups[pair.lowest]) == ("b", "a")
+    with pytest.raises(ValueError, match="must have the same partitions"):
+        sd.explain_gap(model, X, groups.repartition(npartitions=2 if n_blocks == 1 else 1))
+
+
+def test_raw_tables_are_explained_where_they_are():
+    frame, y, group = make_table(600)
+    model = FEAMOEClassifier(None, expert="additive", max_iter=2, random_state=0).fit(frame, y)
+    rows = dd.from_pandas(frame[:30], npartitions=3)
+    few = rows[rows["age"] > 60]
+    values = sd.explain(model, few, background=frame[:20], max_evals=100, random_state=0)
+    assert list(values.columns) == [*frame.columns, "base_value"]
+    sums = values.compute(**sync).sum(axis=1)
+    kept = frame[:30][frame[:30]["age"] > 60]
+    np.testing.assert_allclose(sums, model.predict_proba(kept)[:, 1])
+    gap = sd.explain_gap(
+        model, rows, dd.from_pandas(pd.Series(group[:30]), npartitions=3), max_evals=100
+    ).compute(**sync)
+    assert gap.values.sum() == pytest.approx(gap.gap)
+
+
 def test_every_partition_is_watched_by_itself():
     pytest.importorskip("river", reason="river is of the extra drift")
     rng = np.random.default_rng(0)
@@ -433,3 +479,25 @@ def test_a_search_runs_on_the_cluster_unchanged(client):
     with client.as_current(), joblib.parallel_config(backend="dask"):
         there = search.fit(X, y, sensitive_features=group).cv_results_["mean_test_score"]
     np.testing.assert_array_equal(here, there)
+
+
+@pytest.mark.slow
+def test_experts_and_frontiers_are_fitted_on_the_cluster_unchanged(client):
+    X, y, group = make_lending(600)
+    base = FEAMOEClassifier(difference_bound=0.5, max_iter=1, random_state=0)
+    shards = [(X[:300], y[:300]), (X[300:], y[300:])]
+
+    def both():
+        experts = fit_experts(shards, LogisticRegression())
+        display = FrontierDisplay.from_sweep(
+            base, X, y, group, bounds=[0.3, 0.6], random_state=0
+        )
+        (table,) = display.tables.values()
+        plt.close("all")
+        return [expert.coef_ for expert in experts], table
+
+    coefs, table = both()
+    with client.as_current(), joblib.parallel_config(backend="dask"):
+        coefs_there, table_there = both()
+    np.testing.assert_allclose(coefs, coefs_there, rtol=1e-10)
+    pd.testing.assert_frame_equal(table, table_there)

@@ -14,7 +14,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from skfeamoe import FEAMOEClassifier
+from skfeamoe import FEAMOEClassifier, PolicyGatedMoEClassifier
 from skfeamoe.datasets import (
     fetch_adult,
     fetch_compas,
@@ -239,6 +239,34 @@ def test_skl2onnx_knows_the_classifier_once_it_is_registered():
     session = onnxruntime.InferenceSession(graph.SerializeToString())
     proba = session.run(None, {"X": X})[1]
     np.testing.assert_allclose(proba, search.predict_proba(X), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("activation", ["leaky_relu", "relu", "tanh"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_gate_that_reads_its_experts_is_one_graph(activation, n_classes):
+    X, y, group = make_lending(900, n_classes=n_classes)
+    X = X * [1.0, 1e4, 1e-3, 1.0, 1.0, 1.0] + [0.0, 1e6, 0.0, 0.0, 0.0, 0.0]
+    model = PolicyGatedMoEClassifier(
+        activation=activation, temperature=0.5, max_iter=60, gate_max_iter=3, random_state=0
+    ).fit(X, y, sensitive_features=group)
+    assert np.ptp(model.gate_proba(X), axis=0).max() > 0.01
+    far = np.concatenate([X, X[:3] * 1e200, -X[:3] * 1e30])
+    label, proba = run(to_onnx(model), far)
+    np.testing.assert_allclose(proba, model.predict_proba(far), rtol=0, atol=1e-10)
+    np.testing.assert_array_equal(label, model.predict(far))
+
+
+def test_a_pipeline_and_a_frame_end_with_such_a_gate():
+    X, y, group = make_lending(600)
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    model = PolicyGatedMoEClassifier(max_iter=40, gate_max_iter=2, random_state=0)
+    model.fit(frame, y, sensitive_features=group)
+    _, proba = run(to_onnx(model, frame), frame)
+    np.testing.assert_allclose(proba, model.predict_proba(frame), rtol=0, atol=1e-10)
+    pipe = make_pipeline(StandardScaler(), model)
+    pipe.fit(X, y, policygatedmoeclassifier__sensitive_features=group)
+    _, proba = run(to_onnx(pipe, X), X)
+    np.testing.assert_allclose(proba, pipe.predict_proba(X), rtol=0, atol=TOLERANCE)
 
 
 def test_the_stated_opset_is_the_one_in_the_graph():

@@ -2,6 +2,16 @@
 
 from ._collections import explain, group_metrics, monitor, predict, predict_proba
 from ._fit import fit
+from ._gap import explain_gap
 from ._merge import merge
 
-__all__ = ["explain", "fit", "group_metrics", "merge", "monitor", "predict", "predict_proba"]
+__all__ = [
+    "explain",
+    "explain_gap",
+    "fit",
+    "group_metrics",
+    "merge",
+    "monitor",
+    "predict",
+    "predict_proba",
+]

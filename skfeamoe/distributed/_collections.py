@@ -151,9 +151,11 @@ def explain(model, X, **options):
         )
     if not _is_frame(X):
         raise ValueError(f"X must be a Dask DataFrame, got {type(X).__name__}")
-    table = partial(_explained, options=options)
-    meta = table(_rows_like(X), model)
-    return X.map_partitions(table, _sent(model), meta=meta)
+    like = optional("dask.dataframe.utils", extra="distributed", purpose=PURPOSE)
+    rows = like.meta_nonempty(X._meta)
+    meta = _explained(rows, model, options=options, columns=[])[:0]
+    table = partial(_explained, options=options, columns=list(meta.columns))
+    return X.map_partitions(table, sent(model), meta=meta)
 
 
 def group_metrics(y_true, y_pred, sensitive_features, *, favorable_label=None):
@@ -195,20 +197,10 @@ def group_metrics(y_true, y_pred, sensitive_features, *, favorable_label=None):
     (0.75, 0.5)
     """
     dask = optional("dask", extra="distributed", purpose=PURPOSE)
-    parts = [
-        _blocks(part, name)
-        for part, name in (
-            (y_true, "y_true"),
-            (y_pred, "y_pred"),
-            (sensitive_features, "sensitive_features"),
-        )
-    ]
-    if len({len(blocks) for blocks in parts}) > 1:
-        raise ValueError(
-            f"y_true, y_pred and sensitive_features must have the same partitions, got "
-            f"{[len(blocks) for blocks in parts]}"
-        )
-    counted = [dask.delayed(_counted)(*row) for row in zip(*parts, strict=True)]
+    rows = partitions_of(
+        {"y_true": y_true, "y_pred": y_pred, "sensitive_features": sensitive_features}
+    )
+    counted = [dask.delayed(_counted)(*row) for row in rows]
     while len(counted) > 1:
         counted = [
             dask.delayed(_added)(counted[start : start + 8])
@@ -281,7 +273,7 @@ def _by_rows(model, X, method: str, columns: list[str] | None, dtype):
     if _is_frame(X):
         table = partial(_frame_of, method=method, columns=columns)
         meta = _framed(np.empty((0, len(columns or "1")), dtype), columns, X._meta.index)
-        return X.map_partitions(table, _sent(model), meta=meta)
+        return X.map_partitions(table, sent(model), meta=meta)
     if hasattr(X, "map_blocks"):
         if X.numblocks[1] != 1:
             raise ValueError(
@@ -291,7 +283,7 @@ def _by_rows(model, X, method: str, columns: list[str] | None, dtype):
         width = {"drop_axis": 1} if columns is None else {"chunks": (X.chunks[0], len(columns))}
         meta = np.empty((0,) if columns is None else (0, 0), dtype)
         return X.map_blocks(
-            _array_of, model=_sent(model), method=method, dtype=dtype, meta=meta, **width
+            _array_of, model=sent(model), method=method, dtype=dtype, meta=meta, **width
         )
     raise ValueError(
         f"X must be a Dask DataFrame or Array, got {type(X).__name__}; the model's own "
@@ -304,7 +296,7 @@ def _is_frame(X) -> bool:
     return hasattr(X, "map_partitions") and hasattr(X, "columns")
 
 
-def _sent(model):
+def sent(model):
     """The model as a task of its own, so that it travels once to every worker."""
     dask = optional("dask", extra="distributed", purpose=PURPOSE)
     return dask.delayed(model, pure=False)
@@ -330,18 +322,27 @@ def _framed(values, columns: list[str] | None, index):
     return pd.DataFrame(values, columns=columns, index=index)
 
 
-def _rows_like(X) -> pd.DataFrame:
-    """A row of zeros with the columns of a Dask DataFrame."""
-    return pd.DataFrame(np.zeros((1, len(X.columns))), columns=list(X.columns))
-
-
-def _explained(X: pd.DataFrame, model, *, options: dict[str, Any]) -> pd.DataFrame:
-    """Values of one partition."""
+def _explained(
+    X: pd.DataFrame, model, *, options: dict[str, Any], columns: list[str]
+) -> pd.DataFrame:
+    """Values of one partition; ``columns`` are those of a partition without rows."""
     if not len(X):
-        return _explained(_rows_like(X), model, options=options)[:0]
+        return pd.DataFrame(np.empty((0, len(columns))), columns=columns, index=X.index)
     explanation = model.explain(X, **options)
     frame = pd.DataFrame(explanation.values, columns=explanation.feature_names, index=X.index)
     return frame.assign(**{BASE: explanation.base_values})
+
+
+def partitions_of(parts: dict[str, Any]) -> list[tuple]:
+    """The partitions of several collections, side by side."""
+    blocks = [_blocks(part, name) for name, part in parts.items()]
+    if len({len(each) for each in blocks}) > 1:
+        *first, last = parts
+        raise ValueError(
+            f"{', '.join(first)} and {last} must have the same partitions, got "
+            f"{[len(each) for each in blocks]}"
+        )
+    return list(zip(*blocks, strict=True))
 
 
 def _blocks(part, name: str) -> list:

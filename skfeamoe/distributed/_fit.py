@@ -100,11 +100,11 @@ def fit(
 
     Notes
     -----
-    What travels: parameters, moments and counts; a sample of rows for the bounds, at most
-    30,000 of all shards together; and `background_size` rows for explanations. Everything
-    else stays on the workers. Tasks are pure functions of a shard and the round's
-    parameters: when a worker is lost, Dask loads its shards again and does its tasks anew,
-    and the result is the same bit for bit.
+    What travels: parameters, moments and counts, of categories with their names; a sample of
+    rows for knots and bounds, at most 30,000 of all shards together; and `background_size`
+    rows for explanations. Everything else stays on the workers. Tasks are pure functions of
+    a shard and the round's parameters: when a worker is lost, Dask loads its shards again
+    and does its tasks anew, and the result is the same bit for bit.
 
     References
     ----------

@@ -8,6 +8,7 @@ Shapley values: the base value cancels, and nothing is left over.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,35 +165,61 @@ def gap_of_view(view: View, sensitive_features, groups=None) -> GapExplanation:
     codes, labels = encode_groups(sensitive_features, len(view.values), [])
     names = [str(label) for label in labels]
     n_samples = np.bincount(codes[codes >= 0], minlength=len(names))
-    if (n_samples >= 2).sum() < 2:
-        raise ValueError(
-            "sensitive_features must have at least two groups of two rows or more, got "
-            f"{dict(zip(names, n_samples.tolist(), strict=True))}"
-        )
     rows = [np.flatnonzero(codes == a) for a in range(len(names))]
     output = view.base_values + view.values.sum(axis=1)
-    mean_output = np.array([output[r].mean() for r in rows])
-    mean_values = np.array([view.values[r].mean(axis=0) for r in rows])
-    mean_errors = np.array([_standard_error(view.values[r]) for r in rows])
-    computation = np.array([np.sqrt((view.error_std[r] ** 2).sum(0)) / len(r) for r in rows])
-    high, low = _pair(groups, names, mean_output, n_samples)
-    spread = [_standard_error(output[rows[a]]) for a in (high, low)]
-    return GapExplanation(
-        feature_names=view.names,
-        values=mean_values[high] - mean_values[low],
-        standard_error=np.hypot(mean_errors[high], mean_errors[low]),
-        computation_error=np.hypot(computation[high], computation[low]),
-        gap=float(mean_output[high] - mean_output[low]),
-        gap_standard_error=float(np.hypot(*spread)),
-        highest=high,
-        lowest=low,
-        groups=names,
-        n_samples=n_samples,
-        mean_values=mean_values,
-        mean_errors=mean_errors,
-        mean_output=mean_output,
+    means = GroupMeans(
+        names,
+        n_samples,
+        values=np.array([view.values[r].mean(axis=0) for r in rows]),
+        value_errors=np.array([_standard_error(view.values[r]) for r in rows]),
+        computation=np.array([np.sqrt((view.error_std[r] ** 2).sum(0)) / len(r) for r in rows]),
+        output=np.array([output[r].mean() for r in rows]),
+        output_errors=np.array([_standard_error(output[r]) for r in rows]),
         base_value=float(view.base_values.mean()),
         n_unknown=int((codes < 0).sum()),
+    )
+    return gap_of_means(view.names, means, groups)
+
+
+class GroupMeans(NamedTuple):
+    """What is known of the explanations of every group; arrays begin with the groups."""
+
+    groups: list[str]
+    n_samples: NDArray
+    values: NDArray  # (n_groups, n_players)
+    value_errors: NDArray
+    computation: NDArray
+    output: NDArray  # (n_groups,)
+    output_errors: NDArray
+    base_value: float
+    n_unknown: int
+
+
+def gap_of_means(names: list[str], means: GroupMeans, groups=None) -> GapExplanation:
+    """The decomposition from the means of all groups."""
+    if (means.n_samples >= 2).sum() < 2:
+        counts = dict(zip(means.groups, means.n_samples.tolist(), strict=True))
+        raise ValueError(
+            "sensitive_features must have at least two groups of two rows or more, got "
+            f"{counts}"
+        )
+    high, low = _pair(groups, means.groups, means.output, means.n_samples)
+    return GapExplanation(
+        feature_names=names,
+        values=means.values[high] - means.values[low],
+        standard_error=np.hypot(means.value_errors[high], means.value_errors[low]),
+        computation_error=np.hypot(means.computation[high], means.computation[low]),
+        gap=float(means.output[high] - means.output[low]),
+        gap_standard_error=float(np.hypot(means.output_errors[high], means.output_errors[low])),
+        highest=high,
+        lowest=low,
+        groups=means.groups,
+        n_samples=means.n_samples,
+        mean_values=means.values,
+        mean_errors=means.value_errors,
+        mean_output=means.output,
+        base_value=means.base_value,
+        n_unknown=means.n_unknown,
     )
 
 
