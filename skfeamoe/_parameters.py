@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,24 +51,27 @@ PLAIN = frozenset((str, int, float, bool, type(None)))
 """Types whose values are compared as they are."""
 
 
-def fingerprint(estimator) -> list[tuple[str, Any, Any]]:
-    """Names and values of all parameters, and a frozen copy of those that can change inside."""
-    values = vars(estimator)
-    return [
-        (name, value, None if _is_plain(value) else _frozen(value))
-        for name in estimator._parameter_constraints
-        if name not in START_ONLY
-        for value in (values[name],)
-    ]
+class Fingerprint(NamedTuple):
+    """All parameters at some time."""
+
+    names: list[str]
+    values: list[Any]
+    changeable: list[tuple[Any, Any]]  # values that can change inside, with frozen copies
 
 
-def is_unchanged(estimator, known: list[tuple[str, Any, Any]]) -> bool:
+def fingerprint(estimator) -> Fingerprint:
+    """All parameters, and frozen copies of those that can change inside."""
+    names = [name for name in estimator._parameter_constraints if name not in START_ONLY]
+    values = [vars(estimator)[name] for name in names]
+    changeable = [(value, _frozen(value)) for value in values if not _is_plain(value)]
+    return Fingerprint(names, values, changeable)
+
+
+def is_unchanged(estimator, known: Fingerprint) -> bool:
     """Whether no parameter has changed since its `fingerprint`, also inside of an array."""
-    names, values, copies = zip(*known, strict=True)
-    if not all(map(is_, map(vars(estimator).__getitem__, names), values)):
+    if not all(map(is_, map(vars(estimator).__getitem__, known.names), known.values)):
         return False
-    pairs = zip(values, copies, strict=True)
-    return all(frozen is None or _frozen(value) == frozen for value, frozen in pairs)
+    return all(_frozen(value) == frozen for value, frozen in known.changeable)
 
 
 def _is_plain(value) -> bool:
