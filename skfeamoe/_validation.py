@@ -252,14 +252,14 @@ def _narrow(X):
 
 
 def _ready(estimator, X) -> NDArray | None:
-    """X if it is a finite float64 array of the right width, with no names to compare.
+    """X if it is a finite array of floats of the right width, with no names to compare.
 
     scikit-learn's checks come to the same verdict in 15 times the time, which is more than
     a whole `partial_fit` on 32 rows. The sum of squares is NaN or too large if any value is.
     """
     plain = (
         type(X) is np.ndarray
-        and X.dtype == np.float64
+        and X.dtype.char in "fd"
         and X.ndim == 2
         and X.shape[0] > 0
         and X.shape[1] == estimator.n_features_in_
@@ -268,7 +268,7 @@ def _ready(estimator, X) -> NDArray | None:
     )
     if not plain:
         return None
-    X = np.ascontiguousarray(X)
+    X = np.ascontiguousarray(X, dtype=np.float64)
     if get_config()["assume_finite"]:
         return X
     values = X.ravel()

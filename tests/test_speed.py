@@ -2,10 +2,14 @@
 
 import numpy as np
 import pytest
+from lending import make_lending, stream
+from sklearn import config_context
 
+from skfeamoe import FEAMOEClassifier
 from skfeamoe._mixture.experts import LOGISTIC, linear_gradients
 from skfeamoe._mixture.forward import forward, mixture_proba, proba
 from skfeamoe._mixture.layout import Layout
+from skfeamoe.datasets import make_credit_stream
 
 
 def mixture(n_experts=5, n_features=7, scale=1.0, seed=0):
@@ -51,3 +55,55 @@ def test_gradients_by_part_are_those_of_the_parts(n):
     parts = [slice(s, s + 32) for s in range(0, n, 32)]
     expected = [LOGISTIC.gradient(Z[:n][p], params, layout, d_scores[p], None) for p in parts]
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_single_precision_is_read_as_the_numbers_it_holds():
+    X, y, group = make_lending(600)
+    X = X.astype(np.float32)
+    models = [
+        stream(FEAMOEClassifier(random_state=0), rows, y, group, rows=100)
+        for rows in (X, X.astype(np.float64))
+    ]
+    found = [model.predict_proba(X) for model in models]
+    np.testing.assert_array_equal(*found)
+    assert found[0].dtype == np.float64
+
+
+def test_scikit_learns_configuration_leaves_checks_out():
+    X, y, group = make_lending(600)
+    model = stream(FEAMOEClassifier(random_state=0), X, y, group, rows=100)
+    X[0, 0] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        model.predict_proba(X)
+    with config_context(assume_finite=True), np.errstate(all="ignore"):
+        assert len(model.predict_proba(X)) == 600
+
+
+def test_bulk_learns_what_small_calls_do():
+    s = make_credit_stream(24_000, drift=None, random_state=0)
+    X, y, group = np.asarray(s.data), s.target, np.asarray(s.sensitive_features)
+    losses = []
+    for rows in (32, 256, 4000):
+        model = FEAMOEClassifier(None, growth=None, random_state=0)
+        stream(model, X[:20_000], y[:20_000], group[:20_000], rows=rows)
+        proba = model.predict_proba(X[20_000:])[np.arange(4000), y[20_000:]]
+        losses.append(-np.log(proba).mean())
+    np.testing.assert_allclose(losses[1:], losses[0], rtol=2e-3)
+
+
+def test_after_a_change_bulk_learns_as_fast():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(20_480, 6))
+    y = (X[:, 0] * np.where(np.arange(20_480) < 16_384, 1.0, -1.0) > 0).astype(int)
+    wrong = []
+    for rows in (32, 256):
+        model = FEAMOEClassifier(None, growth=None, random_state=0)
+        stream(model, X[:16_384], y[:16_384], None, rows=rows)
+        found = []
+        for start in range(16_384, 20_480, 256):
+            found.append(
+                np.mean(model.predict(X[start : start + 256]) != y[start : start + 256])
+            )
+            stream(model, X[start : start + 256], y[start : start + 256], None, rows=rows)
+        wrong.append(np.mean(found))
+    assert wrong[1] < wrong[0] + 0.03

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 from skfeamoe._logistic import sigmoid
 
-FLIP_STEPS, FLIP_DONE = 8, 1e-6
+FLIP_STEPS, FLIP_DONE = 8, 1e-4
 """Most Newton steps to a flip margin, and the last step that is small enough: the next one
 would be its square. From the mean score two or three do on fitted mixtures."""
 
@@ -32,10 +32,11 @@ def flip_margin(gate: NDArray, score: NDArray) -> NDArray:
     h = -np.einsum("nk,nk->n", gate, score)
     if score.shape[1] == 1:
         return -h
+    ones = np.ones(score.shape[1])
     for _ in range(FLIP_STEPS):
         q = sigmoid(score + h[:, None])
         part = gate * q
-        total = part.sum(axis=1)
+        total = part @ ones
         slope = total - np.einsum("nk,nk->n", part, q)
         step = np.clip((total - 0.5) / np.maximum(slope, 1e-9), -2.0, 2.0)
         h -= step

@@ -77,7 +77,7 @@ def scored(model: Model, asked: Fairness, X, offset: NDArray, local: LocalOffset
     favorable, Z = asked.favorable, model.terms.transform(X)
     if layout.n_classes == 2:
         gate, log_odds = gate_and_log_odds(Z, params, layout, model.prior)
-        gate /= gate.sum(axis=1, keepdims=True)
+        gate /= gate @ np.ones((layout.n_experts, 1))
         log_odds = log_odds if favorable == 1 else -log_odds
         margin = flip_margin(gate, log_odds)
         q = np.einsum("nk,nk->n", gate, sigmoid(log_odds))
