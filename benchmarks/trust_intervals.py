@@ -25,7 +25,7 @@ from skfeamoe.metrics import (
 from skfeamoe.streaming import monitor
 
 LEVEL = 0.95
-SAMPLES, BOOTSTRAPS, YEARS, ALARM_YEARS = 2_000, 100, 80, 4
+SAMPLES, BOOTSTRAPS, YEARS, ALARM_YEARS = 2_000, 100, 40, 2
 """Samples of each case and seed, those of the bootstrap, and simulated years."""
 DAYS, PER_DAY = 365, 200
 

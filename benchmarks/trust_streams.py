@@ -2,7 +2,7 @@
 
 The rows are those of `make_credit_stream` without drift, and every world changes which columns
 say what: a permutation of the columns that the labels rest on. ``ROWS`` of each hard stream
-are a hundredth of the ten million of a long life; one stream is ten times as long.
+are few beside the ten million of a long life; one stream is five times as long.
 Accuracy and gaps are those of decisions before a batch is learned, over the second half.
 
 A poisoner puts one row in a hundred. What she may do is in ``POISONS``; what she reaches is
@@ -22,8 +22,8 @@ from benchmarks.registry import Context, Section, Target, target
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.datasets import make_credit_stream
 
-ROWS, LONG, QUICK = 100_000, 1_000_000, 4_000
-WORLD, BATCH, BOUND = 20_000, 32, 0.05
+ROWS, LONG, QUICK = 30_000, 150_000, 4_000
+WORLD, BATCH, BOUND = 10_000, 32, 0.05
 POISON_ROWS, SHARE = 40_000, 0.01
 
 Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -91,7 +91,7 @@ def _scaled(rows: Rows, rng) -> Rows:
 
 STREAMS: dict[str, Callable] = {
     "as it comes": lambda rows, rng: rows,
-    "a new world every 20,000 rows": _worlds,
+    "a new world every 10,000 rows": _worlds,
     "a group vanishes for half of the stream": _vanishing,
     "favorable labels: one in a thousand": _rare,
     "bursts of 40 % wrong labels": _bursts,
@@ -137,7 +137,7 @@ def run_streams(context: Context) -> Iterator[dict]:
         for seed in context.seeds:
             yield _measured(name, change, QUICK if context.quick else ROWS, seed)
     if not context.quick:
-        yield _measured(f"{LONG:,} rows, a new world every 20,000", _worlds, LONG, 0)
+        yield _measured(f"{LONG:,} rows, a new world every 10,000", _worlds, LONG, 0)
 
 
 def _measured(name: str, change: Callable, n_rows: int, seed: int) -> dict:
