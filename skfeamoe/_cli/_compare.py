@@ -290,10 +290,10 @@ def _write(tried: list[Tried], folder: Path) -> None:
 
     import pandas as pd
 
-    from skfeamoe.streaming._files import write_text
+    from skfeamoe.streaming._files import write_csv, write_text
     from skfeamoe.streaming._report import _plain
 
     folder.mkdir(exist_ok=True)
     rows = [asdict(one) for one in tried]
     write_text(folder / "compare.json", json.dumps(_plain(rows), indent=1))
-    write_text(folder / "compare.csv", pd.DataFrame(rows).to_csv(index=False))
+    write_csv(folder / "compare.csv", pd.DataFrame(rows))

@@ -49,6 +49,32 @@ def write_text(path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+def write_csv(path, table) -> None:
+    """Write a data frame as CSV, whole or not at all, in which no text is a formula.
+
+    Names of groups and columns are whatever somebody typed: a spreadsheet would run those that
+    begin like a formula, so these get an apostrophe before them. Numbers stay numbers.
+    """
+    safe = table.rename(columns=_no_formula)
+    for name, dtype in zip(safe.columns, safe.dtypes, strict=True):
+        if dtype.kind not in "biufmMc":
+            safe = safe.assign(**{name: safe[name].map(_no_formula)})
+    write_text(path, safe.to_csv(index=False))
+
+
+def _no_formula(value):
+    """A text that begins like a formula, as a text; one line, so that none begins later."""
+    if not isinstance(value, str):
+        return value
+    line = " ".join(value.splitlines()) if len(value.splitlines()) > 1 else value
+    line = line.replace("\r", " ")
+    return f"'{line}" if value.startswith(FORMULA_STARTS) else line
+
+
 def _rights(target: Path) -> int:
     """Rights of the file that is replaced, or those of a new one."""
     if target.exists():

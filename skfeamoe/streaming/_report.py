@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import _report_parts as parts
-from ._files import write_text
+from ._files import write_csv, write_text
 from ._result_parts import bound_of, chosen_gap, chosen_model
 from ._verdict import Verdict, cautions_of
 from ._words import GAP_MEANING, GAP_WORDS, facts_of_settings
@@ -125,7 +125,7 @@ def write_numbers(report: Report, folder, *, title: str, facts: Mapping[str, Any
     if report.explanation is not None:
         tables["importance"] = parts.importance_frame(report.explanation)
     for name, table in tables.items():
-        write_text(place / f"{name}.csv", table.to_csv(index=False))
+        write_csv(place / f"{name}.csv", table)
     content = {
         "title": title,
         "model": report.model,
