@@ -10,6 +10,7 @@ sampling").
 
 import warnings
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -61,13 +62,15 @@ def read_labels(y, n_samples: int, unlabeled=None, classes: NDArray | None = Non
     found = decoded(y)
     missing = _missing(found, unlabeled if marked else None)
     if missing is None or not missing.any():
+        plain = isinstance(found, np.ndarray) and found.dtype == object and found.ndim == 1
+        y = _numbers(found) if plain else y
         return Labels(_told(check_target(y, n_samples, classes), unlabeled, classes), None)
     if len(missing) != n_samples:
         check_target(np.zeros(len(missing)), n_samples)  # says so
     known = ~missing
     values = np.asarray(values_of(found)).ravel()[known]
     if values.dtype == object:
-        values = np.array(values.tolist())
+        values = _numbers(values)
     if len(values):
         values = check_target(values, len(values), classes)
     return Labels(_told(values, unlabeled, classes), known)
@@ -90,6 +93,15 @@ def _missing(y, mark) -> NDArray | None:
         [is_missing(v) or (isinstance(v, str) == kind and v == mark) for v in listed],
         dtype=bool,
     )
+
+
+def _numbers(values: NDArray) -> NDArray:
+    """Objects as numbers or text, if all of them are; a mixture is for others to refuse."""
+    listed = values.tolist()
+    for kind in (bool, Real, str):
+        if listed and all(isinstance(value, kind) for value in listed):
+            return np.array(listed)
+    return values
 
 
 def _told(values: NDArray, unlabeled, classes: NDArray | None) -> NDArray:

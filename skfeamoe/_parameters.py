@@ -27,6 +27,7 @@ from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms, Terms
 from skfeamoe._training.settings import (
     BULK_BATCH,
     EARLY_BATCH,
+    LEAST_BULKS,
     STREAM_BATCH,
     Defaults,
     Learning,
@@ -369,7 +370,8 @@ def _learning(estimator, defaults: Defaults, y: NDArray | None) -> Learning:
     batch_size = _or_auto(estimator.batch_size, defaults.batch_size)
     optimizer = OPTIMIZERS[estimator.solver](estimator.learning_rate)
     takes_bulk = optimizer.takes_bulk and EXPERTS[estimator.expert].is_linear
-    if estimator.batch_size != "auto" or 2 * (batch_size or STREAM_BATCH) > BULK_BATCH:
+    few = y is not None and len(y) < LEAST_BULKS * BULK_BATCH
+    if few or estimator.batch_size != "auto" or 2 * (batch_size or STREAM_BATCH) > BULK_BATCH:
         takes_bulk = False
     return Learning(
         loss=LOSSES[estimator.loss](),

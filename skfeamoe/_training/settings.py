@@ -23,6 +23,10 @@ BULK_BATCH = 256
 """Rows per step where so many come at once: batches of 256 learn what those of 32 do, up to
 three parts in ten thousand of the loss (docs/decisions/speed.md)."""
 
+LEAST_BULKS = 3
+"""A `fit` on fewer rows than so many of these takes small steps: it has few of them to take.
+With 240 rows of the lending stream large ones cost three points of accuracy."""
+
 MOST_FIT_BATCH = 256
 STEPS_PER_PASS = 160
 """`fit` takes about this many steps per pass, with batches of 32 to 256 rows."""

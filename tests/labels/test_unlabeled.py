@@ -167,6 +167,17 @@ def test_text_labels_may_be_missing():
     assert set(model.predict(X[:50])) <= {"no", "yes"}
 
 
+def test_objects_are_read_by_what_they_hold_whether_or_not_one_is_missing():
+    """A batch of a stream in which, by chance, every label is there."""
+    whole = FEAMOEClassifier(**PLAIN).fit(X, Y.astype(object))
+    assert whole.classes_.dtype.kind == "i"
+    stream(whole, X[:50], Y[:50].astype(object), classes=[0, 1])
+    mixed = np.where(X[:, 0] > 0, Y.astype(object), "text")
+    for y in (mixed, np.where(KNOWN, mixed, None)):
+        with pytest.raises((TypeError, ValueError)):
+            FEAMOEClassifier(**PLAIN).fit(X, y)
+
+
 def test_minus_one_beside_other_classes_is_told_unless_declared():
     y = np.where(KNOWN, Y, -1)
     with pytest.warns(UserWarning, match="unlabeled=-1"):
