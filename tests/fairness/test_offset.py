@@ -240,8 +240,9 @@ def test_the_ridge_holds_an_offset_that_nothing_asks_for():
 
 
 def test_the_outermost_constants_refuse_or_grant_everybody():
-    scaled = module._Scaled(two_groups())
-    begun = np.array([0.3, -0.1])
+    problem = two_groups()
+    problem.margin[:2] = -50.0, 60.0  # nobody is left out for being far from the others
+    scaled, begun = module._Scaled(problem), np.array([0.3, -0.1])
     for points in np.array_split(np.array(scaled.constants(begun), dtype=object), 2):
         granted = [(scaled.margin(numbers) > 0.0).mean() for numbers in points[:, 0]]
         assert granted[0] == 1.0
