@@ -1,6 +1,7 @@
 """X goes down through the rooms: no function of one calls a room above it."""
 
 import configparser
+import re
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -13,6 +14,8 @@ from skfeamoe import FEAMOEClassifier
 from skfeamoe._labels import Labels
 from skfeamoe._rows import Rows
 
+ROOT = Path(__file__).parents[1]
+
 HANDED_DOWN = {
     ("_fairness", "_training"): {"score", "scored"},  # of the model, handed to monitors
     ("_terms", "_training"): {"_other_value"},  # the change that makes a counterfactual
@@ -23,7 +26,7 @@ HANDED_DOWN = {
 def floors():
     """Number of every room's floor, from the contract that imports are held to."""
     contract = configparser.ConfigParser()
-    contract.read(Path(__file__).parents[1] / "setup.cfg")
+    contract.read(ROOT / "setup.cfg")
     layers = contract["importlinter:contract:rooms"]["layers"].split("\n")
     rooms = [[part.strip().split(".")[-1] for part in layer.split("|")] for layer in layers]
     return {room: -number for number, layer in enumerate(rooms) for room in layer if room}
@@ -124,3 +127,14 @@ def test_rows_pass_each_room_once():
     rows, weight = slice(200, 200 + N_ROWS), np.ones(N_ROWS)
     told = {"sensitive_features": group[rows], "sample_weight": weight}
     assert stations_of(lambda: model.partial_fit(X[rows], y[rows], **told)) == STATIONS
+
+
+def test_every_room_is_on_the_map():
+    table = (ROOT / "CONTRIBUTING.md").read_text().split("## The rooms")[1].split("\n\n")[1]
+    named = set(re.findall(r"`([\w/.]+)`", table))
+    rooms = {
+        path.name + "/" * path.is_dir()
+        for path in (ROOT / "skfeamoe").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert rooms - named == {"__init__.py", "__main__.py"}
