@@ -2,7 +2,8 @@
 
 Every row is decided just before it is learned, 100 rows at a time. Additive experts get the
 raw table; logistic ones the columns of `make_preprocessor`, which has seen all rows: an
-advantage that no stream gives.
+advantage that no stream gives. They also get the raw table, so that times are those of the
+same work.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from skfeamoe.datasets import make_credit_stream, make_preprocessor
 
 BATCH, WINDOW, BOUND = 100, 2000, 0.05
 ADDITIVE, LOGISTIC = "additive experts", "logistic experts"
+RAW = "logistic experts, raw table"
+EXPERTS = {ADDITIVE: "additive", LOGISTIC: "logistic", RAW: "logistic"}
 HMDA_ROWS, CREDIT_ROWS = 30_000, 30_000
 OUTLIER_ROW, OUTLIER = 3000, 1e9
 LATE_ROW, LATE_SHARE = 20_000, 0.1
@@ -66,17 +69,15 @@ def inputs(task: Task):
     """The raw table, and its columns encoded."""
     encoder = make_preprocessor(task.X, log_columns=task.log_columns)
     encoded = np.asarray(encoder.fit_transform(task.X), dtype=float)
-    return {ADDITIVE: task.X, LOGISTIC: encoded}
+    return {ADDITIVE: task.X, LOGISTIC: encoded, RAW: task.X}
 
 
 def run_streams(context: Context) -> Iterator[dict]:
     """Prequential accuracy, and the share of windows whose gap is small."""
     for seed in context.seeds:
         for name, task, bounded in streams(context, seed):
-            for (method, X), expert in zip(
-                inputs(task).items(), ("additive", "logistic"), strict=True
-            ):
-                model = make(expert, seed, task, bounded)
+            for method, X in inputs(task).items():
+                model = make(EXPERTS[method], seed, task, bounded)
                 found, seconds = decided(model, X, task.y, task.groups, bounded)
                 y, groups = task.y[BATCH:], task.groups[BATCH:]
                 told = {"accuracy": float((found == y).mean()), "seconds": seconds}
@@ -98,15 +99,13 @@ def _quiet(granted, groups) -> float:
 def stream_targets(frame) -> Iterator[Target]:
     """At or above logistic experts everywhere, above them on Adult."""
     for (name, bound), rows in frame.groupby(["stream", "bound"], sort=False, dropna=False):
-        own, other = (
-            rows[rows["method"] == method].set_index("seed") for method in (ADDITIVE, LOGISTIC)
-        )
+        own, other, raw = (rows[rows["method"] == m].set_index("seed") for m in EXPERTS)
         text = f"{name}{'' if np.isnan(bound) else ', bound .05'}"
         least = 0.005 if name.startswith("adult") else 0.0
         gain = own["accuracy"] - other["accuracy"]
         yield target(f"{text}: accuracy above logistic experts", gain, ">=", least)
-        ratio = own["seconds"] / other["seconds"]
-        yield target(f"{text}: time over that of logistic experts", ratio, "<=", 2.0)
+        ratio = own["seconds"] / raw["seconds"]
+        yield target(f"{text}: time over that of logistic experts, raw table", ratio, "<=", 2.0)
         if name.startswith("adult"):
             wanted = 0.856 if np.isnan(bound) else 0.845
             yield target(f"{text}: accuracy", own["accuracy"], ">=", wanted)
