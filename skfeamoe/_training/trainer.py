@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from skfeamoe._fairness.bound import BoundMonitor
@@ -14,7 +15,7 @@ from skfeamoe._training.drift.replay import replay
 from skfeamoe._training.growth import Act, NoGrowth
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import score, settle
-from skfeamoe._training.settings import Learning, Settings, passes_for
+from skfeamoe._training.settings import MOST_FIT_BATCH, Learning, Settings, passes_for
 from skfeamoe._training.step import train_batch
 
 EARLY_ROWS = 12_000
@@ -28,6 +29,9 @@ AUDIT_ROWS = 20_000
 
 SETTLE_ROWS = 30_000
 """Most rows of a `fit` that the offset is solved on."""
+
+MOST_KEPT = 16_000_000
+"""Most numbers that the terms of all rows of a `fit` may have to be kept: 128 MB."""
 
 
 def train_stream(model: Model, settings: Settings, rows: Rows) -> None:
@@ -126,7 +130,8 @@ class Passes:
 
     Experts are added in the first pass only, as in a stream; later passes refine them. Rows
     without a label are dealt out evenly among the batches of those that have one, in so many
-    passes as visit enough people.
+    passes as visit enough people. Terms are learned from all rows at once and stay as they
+    are, so they are taken once where there is room for them.
     """
 
     def __init__(self, model: Model, settings: Settings, rows: Rows, n_passes: int) -> None:
@@ -140,14 +145,29 @@ class Passes:
         model, settings, rows = self.model, self.settings, self.rows
         model.learn_terms(rows.X, rows.weight)
         model.background.update(rows.X, rows.weight)
+        Z = self._terms_of_all()
         for n_made in range(1, self.n_passes + 1):
-            for batch in self._batches(n_made):
-                self._advance(settings, batch)
+            for index in self._batches(n_made):
+                batch = rows.take(index)
+                terms = model.terms.transform(batch.X) if Z is None else Z[index]
+                self._advance(settings, batch, batch.with_columns(terms))
             settings = settings._replace(growth=NoGrowth())
             yield n_made
 
-    def _batches(self, n_made: int) -> Iterator[Rows]:
-        """The rows of one pass in the order of a draw."""
+    def _terms_of_all(self) -> NDArray | None:
+        """The terms of all rows, piece by piece; None if they are too many, or needed once."""
+        terms, X = self.model.terms, self.rows.X
+        n_terms = terms.n_outputs
+        if self.n_passes == 1 or issparse(X) or len(X) * n_terms > MOST_KEPT:
+            return None
+        Z = np.empty((len(X), n_terms))
+        for start in range(0, len(X), MOST_FIT_BATCH):
+            piece = slice(start, start + MOST_FIT_BATCH)
+            Z[piece] = terms.transform(X[piece])
+        return Z
+
+    def _batches(self, n_made: int) -> Iterator[NDArray]:
+        """Numbers of the rows of one pass, batch by batch, in the order of a draw."""
         rows, learning = self.rows, self.settings.learning
         size = learning.batch_size if issparse(rows.X) else learning.bulk_batch_size
         known = np.flatnonzero(rows.y >= 0)
@@ -160,13 +180,15 @@ class Passes:
         parts = np.array_split(rng.permutation(others), n_batches)
         for start, more in zip(range(0, len(order), size), parts, strict=True):
             index = order[start : start + size]
-            yield rows.take(np.append(index, more) if len(more) else index)
+            yield np.append(index, more) if len(more) else index
 
-    def _advance(self, settings: Settings, batch: Rows) -> None:
-        """Grow if it is time, learn a batch, and keep the record."""
+    def _advance(self, settings: Settings, batch: Rows, rows: Rows) -> None:
+        """Grow if it is time, learn a batch, and keep the record.
+
+        ``batch`` has the columns of X, and ``rows`` those of its terms.
+        """
         model = self.model
         _carry_out(model, settings, settings.growth.before(model))
-        rows = batch.with_columns(model.terms.transform(batch.X))
         _learn(model, settings, batch, rows)
         if isinstance(model.monitor, BoundMonitor) and model.monitor.is_active:
             model.monitor.learn_directions(settings.fairness, rows.X, rows)

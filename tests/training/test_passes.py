@@ -24,7 +24,7 @@ def passes(n=1000, n_unlabeled=300):
 @pytest.mark.parametrize("n_unlabeled", [0, 300])
 def test_a_pass_visits_every_row_once_and_deals_out_those_without_a_label(n_unlabeled):
     made, y = passes(n_unlabeled=n_unlabeled)
-    batches = list(made._batches(1))
+    batches = [made.rows.take(index) for index in made._batches(1)]
     visited = np.concatenate([batch.X[:, 0] for batch in batches]).astype(int)
     assert np.array_equal(np.sort(visited), np.arange(len(y)))
     known = [int((batch.y >= 0).sum()) for batch in batches]
@@ -35,7 +35,7 @@ def test_a_pass_visits_every_row_once_and_deals_out_those_without_a_label(n_unla
 
 def test_passes_that_labels_alone_ask_for_leave_people_out():
     made, y = passes()
-    batches = list(made._batches(passes_for(len(y)) + 1))
+    batches = [made.rows.take(index) for index in made._batches(passes_for(len(y)) + 1)]
     visited = np.concatenate([batch.X[:, 0] for batch in batches]).astype(int)
     assert np.array_equal(np.sort(visited), np.flatnonzero(y >= 0))
 
