@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 import skfeamoe._explanation as explanation
 from skfeamoe import FEAMOEClassifier
+from skfeamoe._rows import linear_scores
 
 N_COLUMNS, WORDS = 2**20, 60
 
@@ -88,3 +89,14 @@ def test_memory_of_a_wide_stream_is_bounded():
     blocks = 3 * 2 * 8 * N_COLUMNS * model.max_experts / 1024  # parameters, kilobytes
     assert peaks[-1] - peaks[0] < 4 * blocks
     assert peaks[-1] - peaks[-10] < blocks
+
+
+@pytest.mark.parametrize("n_samples", [1, 5, 400])
+def test_rows_are_scored_by_their_own_columns(n_samples):
+    rng = np.random.default_rng(0)
+    weight = rng.normal(size=(3, 2000))
+    X = sp.random_array((n_samples, 2000), density=0.01, rng=rng, format="csr")
+    np.testing.assert_array_equal(linear_scores(X, weight), X @ weight.T)
+    np.testing.assert_array_equal(linear_scores(X.toarray(), weight), X.toarray() @ weight.T)
+    nothing = sp.csr_array((n_samples, 2000))
+    np.testing.assert_array_equal(linear_scores(nothing, weight), np.zeros((n_samples, 3)))

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skfeamoe._rows import linear_scores
 from skfeamoe._terms import Carry
 
 RATE = 0.1
@@ -76,7 +77,7 @@ class Directions:
             return
         n_events, n_groups, width = self.weight.shape
         flat = self.weight.reshape(n_events * n_groups, width)
-        scores = (Z @ flat[:, :-1].T + flat[:, -1]).reshape(-1, n_events, n_groups)
+        scores = (linear_scores(Z, flat[:, :-1]) + flat[:, -1]).reshape(-1, n_events, n_groups)
         scores -= scores.max(axis=2, keepdims=True)
         residual = np.exp(scores, out=scores)  # scipy's softmax takes longer than the step
         residual /= residual.sum(axis=2, keepdims=True)
@@ -88,8 +89,13 @@ class Directions:
         gradient[:, :-1] = (Z.T @ slopes).T if issparse(Z) else slopes.T @ Z
         gradient[:, -1] = slopes.sum(axis=0)
         gradient[:, :-1] += (SHRINK * counted.sum() / max(n_events, 1)) * flat[:, :-1]
-        squares = self.squares.reshape(flat.shape) + gradient * gradient
-        moved = flat - RATE * gradient / (np.sqrt(squares) + SMALL)
+        squares = gradient * gradient
+        squares += self.squares.reshape(flat.shape)
+        root = np.sqrt(squares)
+        root += SMALL
+        gradient *= RATE
+        gradient /= root
+        moved = np.subtract(flat, gradient, out=gradient)
         self.squares = squares.reshape(self.squares.shape)
         self.weight = moved.reshape(self.weight.shape)
 

@@ -19,6 +19,7 @@ from scipy.sparse import issparse
 
 from skfeamoe._mixture import mlp
 from skfeamoe._mixture.layout import Layout
+from skfeamoe._rows import linear_scores
 
 FEW_ROWS, BLOCK = 64, 1_000_000
 """Products of more rows go in blocks of so many multiplications: OpenBLAS has kernels for small
@@ -121,11 +122,10 @@ class LogisticExperts:
 
     def scores(self, Z, params: NDArray, layout: Layout) -> tuple[NDArray, Cache]:
         """Scores of all rows, (n_samples, n_scores)."""
-        weight = params[:, :-1].T
         if issparse(Z) or Z.shape[0] <= FEW_ROWS:
-            scores = Z @ weight
+            scores = linear_scores(Z, params[:, :-1])
         else:
-            weight = np.ascontiguousarray(weight)
+            weight = np.ascontiguousarray(params[:, :-1].T)
             scores, size = np.empty((len(Z), weight.shape[1])), max(BLOCK // weight.size, 1)
             for start in range(0, len(Z), size):
                 part = slice(start, start + size)

@@ -179,20 +179,27 @@ class LinearTerms:
 
     def transform(self, X) -> Any:
         """X in units of standard deviations, (n_samples, n_features); dense or CSR."""
-        scale = self.scale
         if issparse(X):
             if self.centered:
                 X = X.toarray()
             else:
-                scaled = X.copy()
-                scaled.data = np.clip(scaled.data / scale[X.indices], -MAX_Z, MAX_Z)
-                return scaled
+                return self._transform_sparse(X)
+        scale = self.scale
         if not self.centered:
             return np.clip(X / scale, -MAX_Z, MAX_Z)
         Z = np.clip(X, *self.bounds) if self.n_rows >= SETTLED_ROWS else X.copy()
         Z -= self.mean
         Z /= scale
         return np.clip(Z, -MAX_Z, MAX_Z, out=Z)
+
+    def _transform_sparse(self, X) -> Any:
+        """The same of CSR rows, by the scale of their own columns: there may be a million."""
+        columns, place = np.unique(X.indices, return_inverse=True)
+        spread, mean = np.sqrt(self.variance[columns]), self.mean[columns]
+        scale = _nonzero(np.hypot(spread, mean))
+        scaled = X.copy()
+        scaled.data = np.clip(scaled.data / scale[place], -MAX_Z, MAX_Z)
+        return scaled
 
     def back(self, Z, slopes: NDArray) -> NDArray:
         """Derivatives by features in units of their scale: the same."""
