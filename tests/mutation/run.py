@@ -7,7 +7,8 @@ the first that fails, in a copy of the tree; ``--again`` has the ones that lived
 
 The mutants by hand (`controls.py`) are six ways to break the control of bounds.
 
-Results are written after every mutant, so a run that was stopped goes on where it was.
+Results are written after every mutant, so a run that was stopped goes on where it was while
+the commit is the same.
 Needs ``pip install cosmic-ray`` and a system with fork.
 """
 
@@ -19,6 +20,7 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -312,6 +314,12 @@ def warm_up() -> None:
             continue
 
 
+def commit() -> str:
+    """The commit that mutants are drawn from."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
 def again(results: list) -> list:
     """Run the mutants that lived on all tests, at the same text of the code as it is now."""
     tree, kept = copy_of_tree(), []
@@ -336,6 +344,8 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="run those that lived on `THEN`")
     arguments = parser.parse_args()
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    if not arguments.again and stored.get("commit") != commit():
+        stored = {"commit": commit()}
     warm_up()
     tree = copy_of_tree()
     state, by, seconds = outcome(tree, (*FIRST, *THEN))
