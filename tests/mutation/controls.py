@@ -6,6 +6,7 @@ What the control does and why: docs/decisions/offset.md.
 BOUND = "skfeamoe/_fairness/bound.py"
 CASES = "skfeamoe/_fairness/cases.py"
 OFFSET = "skfeamoe/_fairness/offset.py"
+SMOOTHED = "skfeamoe/_fairness/smoothed.py"
 PEOPLE = "skfeamoe/_fairness/people.py"
 
 CONTROLS = (
@@ -53,8 +54,8 @@ CONTROLS = (
     ),
     (
         "no correction by hard decisions",
-        OFFSET,
-        "mean - measured_means(slot, smooth, margin)",
+        SMOOTHED,
+        "mean - measured_means(slot, smooth, z)",
         "0.0 * mean",
     ),
     (
@@ -66,8 +67,8 @@ CONTROLS = (
     (
         "a step may go as far as it likes",
         OFFSET,
-        "NEARNESS * float(step @ step)",
-        "0.0 * float(step @ step)",
+        "Price(penalty, RIDGE, NEARNESS)",
+        "Price(penalty, RIDGE, 0.0)",
     ),
     (
         "count wrong people as the accuracy that bounds may cost",

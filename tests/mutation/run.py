@@ -36,6 +36,7 @@ ROOMS = ("_fairness", "_training", "_mixture")
 
 NEAR = {
     "_fairness/offset": ("tests/fairness/test_offset.py",),
+    "_fairness/smoothed": ("tests/fairness/test_offset.py",),
     "_fairness/slots": ("tests/fairness/test_offset.py",),
     "_fairness/margins": ("tests/fairness/test_offset.py",),
     "_fairness/directions": ("tests/fairness/test_directions.py",),
