@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from skfeamoe._fairness.constraints import CONSTRAINTS, Outcome, Slots
 from skfeamoe._fairness.distance import MOST_DISTANCE, log_odds, log_odds_gradient_norm
 from skfeamoe._fairness.schedule import row_slopes
-from skfeamoe._mixture.experts import EXPERTS, kind_of
+from skfeamoe._mixture.experts import EXPERTS, hold_signs, kind_of
 from skfeamoe._mixture.forward import (
     favorable_gradient,
     forward,
@@ -246,3 +246,20 @@ def test_the_loss_of_any_score_is_that_of_log_space(n_classes):
     value, d_scores, _ = LOSSES["log_loss"]().value_and_gradient(beyond, y[:2], layout)
     assert np.isfinite(value).all()
     assert np.isfinite(d_scores).all()
+
+
+@experts
+def test_held_signs_are_those_of_the_features_and_the_gate_does_not_see_them(expert):
+    layout, params, *_ = problem(3, 2, False, expert)
+    signs = np.array([0, 1, -1, 0])
+    kind, before = kind_of(layout), params.copy()
+    hold_signs(params, layout, signs)
+    weight, free = (kind.layers(p, layout)[0].weight for p in (params, before))
+    gate, free_gate = (kind.gate(p, layout).weight for p in (params, before))
+    held = signs != 0
+    np.testing.assert_array_equal(weight[..., ~held], free[..., ~held])
+    np.testing.assert_array_equal(gate[:, ~held], free_gate[:, ~held])
+    assert (weight[..., held] * signs[held] >= 0.0).all()
+    kept = free[..., held] * signs[held] > 0.0
+    np.testing.assert_array_equal(weight[..., held][kept], free[..., held][kept])
+    assert not gate[:, held].any()
