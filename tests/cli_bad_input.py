@@ -139,6 +139,7 @@ CASES = [
         "--batch 1,000 is more than the 400 rows",
     ),
     Case("unknown growth", STREAM + " --growth fast", "invalid choice: 'fast'"),
+    Case("unknown expert", STREAM + " --expert tree", "invalid choice: 'tree'"),
     Case("delay in words", STREAM + " --delay soon", "delay must be rows, such as 500"),
     Case("negative delay", STREAM + " --delay=-3", "delay must be rows, such as 500"),
     Case("unknown unit of delay", STREAM + " --delay 3y", "or a time, such as 30d"),

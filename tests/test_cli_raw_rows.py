@@ -67,6 +67,18 @@ def test_a_category_without_a_value_in_the_first_batches_is_one_all_the_same(fol
     assert {"job=a", "job=b", "job=(missing)"} <= set(names)
 
 
+@pytest.mark.parametrize("expert", ["additive", "mlp"])
+def test_other_experts_can_be_asked_for(folder, expert):
+    frame = moving(600)
+    frame.to_csv("rows.csv", index=False)
+    command = ["stream", "rows.csv", *OPTIONS, "--model-only", "--expert", expert]
+    assert main([*command, "--model", "m.skops", "--quiet"]) == 0
+    model = load("m.skops")
+    assert model[-1].expert == expert
+    assert hasattr(model[-1], "shape_functions_") == (expert == "additive")
+    assert np.isfinite(model.predict_proba(frame)).all()
+
+
 def test_rivals_see_numbers_and_feamoe_what_was_read():
     frame = moving().drop(columns=["group", "repaid"])
     encoding = Encoding(frame.head(400))

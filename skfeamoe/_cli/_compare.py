@@ -136,7 +136,11 @@ def _methods(
     """Names, bounds and models."""
     from sklearn.linear_model import LogisticRegression
 
-    options = {"categorical_features": categories, "random_state": arguments.seed}
+    options = {
+        "expert": arguments.expert,
+        "categorical_features": categories,
+        "random_state": arguments.seed,
+    }
     for value in bounds:
         yield "FEAMOE", value, FEAMOEClassifier(constraint, difference_bound=value, **options)
     yield "FEAMOE, no bound", None, FEAMOEClassifier(None, **options)

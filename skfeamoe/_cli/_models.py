@@ -85,6 +85,7 @@ def three_models(
     encoder: Any,
     favorable: Any = None,
     growth: str | None = "drift",
+    expert: str = "logistic",
     categories: Sequence[str] | str = "from_dtype",
     alone: bool = False,
 ) -> dict[str, Any]:
@@ -99,6 +100,7 @@ def three_models(
         FEAMOE: FEAMOEClassifier(
             **bounds.parameters,
             growth=growth,
+            expert=expert,
             favorable_label=favorable,
             categorical_features=categories,
             random_state=seed,

@@ -29,6 +29,7 @@ from ._values import (
 
 DRIFT_NAMES = ("sudden", "gradual", "recurring", "none")
 GROWTH_NAMES = ("drift", "interval", "none")
+EXPERT_NAMES = ("logistic", "additive", "mlp")
 
 _DESCRIPTION = """\
 Fair, explainable and adaptive mixtures of experts for streams.
@@ -241,6 +242,13 @@ def _add_stream(commands) -> None:
         help="when FEAMOE adds experts (default: drift if river is installed)",
     )
     stream.add_argument(
+        "--expert",
+        choices=EXPERT_NAMES,
+        default="logistic",
+        help="FEAMOE's experts: straight lines, functions that bend, networks (default: "
+        "%(default)s)",
+    )
+    stream.add_argument(
         "--metrics",
         metavar="NAME,...",
         help="further measures for the table, such as ks_statistic,demographic_parity_ratio",
@@ -376,6 +384,13 @@ def _add_compare(commands) -> None:
         default=50_000,
         metavar="N",
         help="the last N rows of the file are used (default: %(default)s)",
+    )
+    compare.add_argument(
+        "--expert",
+        choices=EXPERT_NAMES,
+        default="logistic",
+        help="FEAMOE's experts: straight lines, functions that bend, networks (default: "
+        "%(default)s)",
     )
     compare.add_argument("--model-only", action="store_true", help="leave the rivals out")
     compare.add_argument("--json", metavar="DIR", help="write the numbers here, JSON and CSV")

@@ -197,6 +197,7 @@ def _begin(
         seed=arguments.seed,
         favorable=favorable,
         growth=None if growth == "none" else growth,
+        expert=arguments.expert,
         categories=encoding.categories,
         encoder=None if arguments.model_only else _rival_encoder(encoding, first),
         alone=arguments.model_only,
@@ -250,8 +251,8 @@ def _run_options(arguments) -> dict[str, Any]:
     """What makes a run what it is, besides the data."""
     names = (
         "target", "sensitive", "time", "ignore", "favorable", "constraint", "bound", "batch",
-        "ratio_bound", "seed", "delay", "labels", "exploration", "growth", "model_only", "sep",
-        "encoding", "categorical", "numeric", "sort", "id",
+        "ratio_bound", "seed", "delay", "labels", "exploration", "growth", "expert",
+        "model_only", "sep", "encoding", "categorical", "numeric", "sort", "id",
     )  # fmt: skip
     options = {name: getattr(arguments, name) for name in names}
     return {**options, "report": _wants_report(arguments)}
