@@ -121,11 +121,11 @@ def _numbers_carry(old: SplineTerms, new: SplineTerms) -> Carry:
     blocks = [_column_carry(old.alone(j), new.alone(j)) for j in range(old.n_inputs)]
     joined = side_by_side([Carry.nothing(0), *blocks])
     rows, columns = (np.argsort(terms.owner, kind="stable") for terms in (old, new))
-    carry = Carry(*(np.empty_like(part) for part in joined))
-    carry.matrix[np.ix_(rows, columns)] = joined.matrix
-    carry.memory[np.ix_(rows, columns)] = joined.memory
-    carry.offset[rows] = joined.offset
-    return carry
+    matrix, offset, memory = (np.empty_like(part) for part in joined)
+    matrix[np.ix_(rows, columns)] = joined.matrix
+    memory[np.ix_(rows, columns)] = joined.memory
+    offset[rows] = joined.offset
+    return Carry(matrix, offset, memory)
 
 
 def _column_carry(old: SplineTerms, new: SplineTerms) -> Carry:

@@ -48,6 +48,8 @@ TIGHTENINGS = 3
 
 DIRECTION_DRAWS = 102
 
+NO_LABEL = "y has no label in any shard; pass some rows that have one"
+
 
 class Run:
     """A fit in progress: the shards on their workers, and the common model."""
@@ -60,7 +62,10 @@ class Run:
             found = client.gather(
                 self._map(_shards.labels_of, client.compute(shards), unlabeled=mark)
             )
-            classes = np.unique(np.concatenate(found))
+            told = [labels for labels in found if len(labels)]
+            if not told:
+                raise ValueError(NO_LABEL)
+            classes = np.unique(np.concatenate(told))
         seeds = check_random_state(estimator.random_state).randint(
             np.iinfo(np.int32).max, size=len(shards) + 1
         )
@@ -81,7 +86,7 @@ class Run:
         self.n_rows = [summary.n_rows for summary in summaries]
         self.n_labels = np.sum([summary.n_labels for summary in summaries], axis=0)
         if not self.n_labels.sum():
-            raise ValueError("y has no label in any shard; pass some rows that have one")
+            raise ValueError(NO_LABEL)
         self.attributes = summaries[0].attributes
         names = feature_columns(self._probe())[1]
         tables = [summary.attributes["_table"] for summary in summaries]
