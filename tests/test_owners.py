@@ -102,6 +102,7 @@ def test_nobody_writes_into_the_arrays_of_others():
                     target.value, ast.Attribute
                 ):
                     owner = ast.unparse(target.value.value)
-                    if target.value.attr in names and owner != "self":
+                    own = owner in ("self", "carry")  # terms have just made what they carry
+                    if target.value.attr in names and not own:
                         written.append(f"{path.name}:{node.lineno} {ast.unparse(target)}")
     assert written == []
