@@ -7,8 +7,8 @@ Every run differs from the one with the numbers as they are in one number alone,
 rows with the same seed, so differences are paired.
 """
 
+import ast
 import inspect
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -137,12 +137,11 @@ def altered(name: str | None, factor: float) -> Iterator[None]:
         fields = []
     old = getattr(import_module(home), constant)
     new = _scaled(old, fields, factor, constant)
-    imported = re.compile(rf"from {re.escape(home)} import [^)]*?\b{constant}\b", re.S)
     homes = [
         module
         for module in list(sys.modules.values())
         if getattr(module, "__name__", "").startswith("skfeamoe")
-        and (module.__name__ == home or imported.search(_source(module)))
+        and (module.__name__ == home or (home, constant) in _imported(module))
     ]
     for module in homes:
         setattr(module, constant, new)
@@ -154,9 +153,15 @@ def altered(name: str | None, factor: float) -> Iterator[None]:
 
 
 @cache
-def _source(module) -> str:
-    """Text of a module."""
-    return inspect.getsource(module)
+def _imported(module) -> frozenset[tuple[str, str]]:
+    """Modules and names that a module imports from them."""
+    statements = ast.walk(ast.parse(inspect.getsource(module)))
+    return frozenset(
+        (statement.module or "", alias.name)
+        for statement in statements
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
+    )
 
 
 def _scaled(value, fields: list[str], factor: float, name: str):

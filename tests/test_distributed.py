@@ -281,7 +281,9 @@ def test_merged_models_serve_their_own_regions():
     )
     off = np.abs(merged.predict_proba(X) - own)
     assert off.mean() < 0.01
-    assert off.max() < 0.1
+    far = np.abs(X[:, 0]) > 1.2  # regions meet between -1 and 1, where the gate turns
+    assert off[far].max() < 0.05
+    assert off.max() < 0.15
     assert (
         merged.score(X, y)
         > 0.88

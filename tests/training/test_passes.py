@@ -28,7 +28,7 @@ def test_a_pass_visits_every_row_once_and_deals_out_those_without_a_label(n_unla
     visited = np.concatenate([batch.X[:, 0] for batch in batches]).astype(int)
     assert np.array_equal(np.sort(visited), np.arange(len(y)))
     known = [int((batch.y >= 0).sum()) for batch in batches]
-    assert set(known[:-1]) == {made.settings.learning.batch_size}
+    assert set(known[:-1]) == {made.settings.learning.bulk_batch_size}
     others = [int((batch.y < 0).sum()) for batch in batches]
     assert max(others) - min(others) <= 1
 
