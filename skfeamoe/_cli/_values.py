@@ -13,12 +13,17 @@ LARGEST_SEED = 2**32 - 1
 _SPANS = {"s": "s", "min": "m", "m": "m", "h": "h", "d": "D", "w": "W"}
 
 
+def _number(text: str) -> float:
+    """Parse a number, NaN where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def bound(text: str) -> float:
     """Parse a bound; whether it may exceed 1 depends on the constraint."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not (0 < value < math.inf):
         raise argparse.ArgumentTypeError(
             f"bound must be in (0, 1], got {text}; a gap of 5 points is 0.05"
@@ -28,10 +33,7 @@ def bound(text: str) -> float:
 
 def ratio(text: str) -> float:
     """Parse the bound of a ratio."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(
             f"ratio must be between 0 and 1, got {text}; the four-fifths rule is 0.8"
@@ -41,10 +43,7 @@ def ratio(text: str) -> float:
 
 def share(text: str) -> float:
     """Parse a share of the people."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 <= value < 1:
         raise argparse.ArgumentTypeError(
             f"exploration must be from 0 to less than 1, got {text}; 0.05 is one in twenty"
