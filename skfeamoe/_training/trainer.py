@@ -146,11 +146,13 @@ class Passes:
         model.learn_terms(rows.X, rows.weight)
         model.background.update(rows.X, rows.weight)
         Z = self._terms_of_all()
+        seen = rows if Z is None else rows.with_columns(Z)
         for n_made in range(1, self.n_passes + 1):
             for index in self._batches(n_made):
-                batch = rows.take(index)
-                terms = model.terms.transform(batch.X) if Z is None else Z[index]
-                self._advance(settings, batch, batch.with_columns(terms))
+                batch = seen.take(index)
+                if Z is None:
+                    batch = batch.with_columns(model.terms.transform(batch.X))
+                self._advance(settings, batch)
             settings = settings._replace(growth=NoGrowth())
             yield n_made
 
@@ -182,16 +184,13 @@ class Passes:
             index = order[start : start + size]
             yield np.append(index, more) if len(more) else index
 
-    def _advance(self, settings: Settings, batch: Rows, rows: Rows) -> None:
-        """Grow if it is time, learn a batch, and keep the record.
-
-        ``batch`` has the columns of X, and ``rows`` those of its terms.
-        """
+    def _advance(self, settings: Settings, batch: Rows) -> None:
+        """Grow if it is time, learn a batch of terms, and keep the record."""
         model = self.model
         _carry_out(model, settings, settings.growth.before(model))
-        _learn(model, settings, batch, rows)
+        _learn(model, settings, batch, batch)
         if isinstance(model.monitor, BoundMonitor) and model.monitor.is_active:
-            model.monitor.learn_directions(settings.fairness, rows.X, rows)
+            model.monitor.learn_directions(settings.fairness, batch.X, batch)
         if model.history.is_due(model.clock.n_samples_seen):
             _record(model, settings)
 
