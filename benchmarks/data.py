@@ -6,6 +6,7 @@ Where the files are missing, a quick look takes stand-ins with the same layout: 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,14 @@ QUICK_ROWS = 1500
 STAND_IN_YEARS = {
     "gss": (1974, 1978, 1980, 2004, 2008, 2012, 2016),
     "hmda": (2014, 2015, 2016, 2017, 2022, 2023, 2024),
+}
+STAND_IN_COLUMNS = {
+    "adult": {
+        "age": np.arange(18, 80),
+        "education": ["10th", "Bachelors"],
+        "race": ["Black", "White"],
+        "occupation": ["Sales", "Tech-support"],
+    }
 }
 
 COMPAS = {"groups": ["African-American", "Caucasian"]}
@@ -165,11 +174,15 @@ def _read(name: str, path: str) -> Task:
 def _stand_in(name: str) -> Task:
     """Rows of the lending stream in the layout of a data set."""
     made = datasets.make_credit_stream(QUICK_ROWS, drift=None, random_state=0)
-    sensitive = LOADERS[name][2]
+    sensitive, family = LOADERS[name][2], name.split("_")[0]
     groups = made.sensitive_features.to_numpy(dtype=object)
-    years = STAND_IN_YEARS.get(name.split("_")[0])
+    years = STAND_IN_YEARS.get(family)
+    more = {sensitive: groups} if sensitive else {}
+    rng = np.random.default_rng(0)
+    more |= {k: rng.choice(v, QUICK_ROWS) for k, v in STAND_IN_COLUMNS.get(family, {}).items()}
+    more = {k: v if v.dtype.kind == "i" else pd.Categorical(v) for k, v in more.items()}
     return Task(
-        X=made.data.assign(**{sensitive: pd.Categorical(groups)}) if sensitive else made.data,
+        X=made.data.assign(**more),
         y=made.target.to_numpy(),
         groups=groups,
         favorable=1,
@@ -191,6 +204,13 @@ def split(task: Task, seed: int, *, n_train: int | None = None, log: bool = True
         random_state=seed,
     )
     return encode(task.take(train), task.take(test), seed, log=log)
+
+
+def splits(names: Iterable[str], context: Context, **how) -> Iterator[tuple[str, Split]]:
+    """Name and `split` of every data set and seed."""
+    for name in names:
+        for seed in context.seeds:
+            yield name, split(load(name, context), seed, **how)
 
 
 def encode(train: Task, test: Task, seed: int, *, log: bool = True) -> Split:

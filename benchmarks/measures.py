@@ -42,13 +42,18 @@ def test_scores(rows, decisions) -> dict[str, float]:
     return scores(rows.y_test, decisions, rows.groups_test)
 
 
+def clock(function, *args, **kwargs) -> tuple:
+    """The result of a call, and its CPU seconds."""
+    start = time.process_time()
+    result = function(*args, **kwargs)
+    return result, time.process_time() - start
+
+
 def timed(function, *args, **kwargs):
     """The result of a call, its CPU seconds, and the unmet bounds it warned of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        start = time.process_time()
-        result = function(*args, **kwargs)
-        seconds = time.process_time() - start
+        result, seconds = clock(function, *args, **kwargs)
     told = [str(w.message) for w in caught if issubclass(w.category, FairnessWarning)]
     return result, {"seconds": seconds} | ({"warning": told[0]} if told else {})
 

@@ -5,6 +5,8 @@ nothing to the decisions on the test rows, so that only fitting is on the clock.
 ``partial_fit`` and ``predict`` and does its own scaling.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from fairlearn.postprocessing import ThresholdOptimizer
@@ -45,14 +47,24 @@ def feamoe(rows, **parameters):
     return lambda: model.predict(rows.X_test)
 
 
+def batches(n_rows: int, size: int) -> Iterator[slice]:
+    """Rows in calls of this size."""
+    return (slice(start, start + size) for start in range(0, n_rows, size))
+
+
+def stream(model, X, y, groups, size: int):
+    """The model, shown the rows once, so many at a time."""
+    for part in batches(len(y), size):
+        known = None if groups is None else groups[part]
+        model.partial_fit(X[part], y[part], [0, 1], sensitive_features=known)
+    return model
+
+
 def streamed_feamoe(rows, **parameters):
     """FEAMOE that sees the training rows once, 32 at a time."""
     model = make_feamoe(rows.favorable, rows.seed, **parameters)
     groups = None if parameters.get("constraints", "") is None else rows.groups
-    for start in range(0, len(rows.y), 32):
-        some = slice(start, start + 32)
-        known = None if groups is None else groups[some]
-        model.partial_fit(rows.X[some], rows.y[some], [0, 1], sensitive_features=known)
+    stream(model, rows.X, rows.y, groups, 32)
     return lambda: model.predict(rows.X_test)
 
 
@@ -179,8 +191,7 @@ def decisions(model, X, y, groups, *, batch: int, favorable: int = 1, static: bo
     rows of the first batch count as refused. A static model never learns.
     """
     recorded = Recorded(model, static)
-    starts = range(0, len(y), batch)
-    parts = (StreamBatch(*(a[s : s + batch] for a in (X, y, groups))) for s in starts)
+    parts = (StreamBatch(X[p], y[p], groups[p]) for p in batches(len(y), batch))
     options = {"metrics": ["accuracy"], "window": None, "fading_factor": None}
     prequential(recorded, parts, classes=[0, 1], train=not static, **options)
     found = np.concatenate(recorded.kept)

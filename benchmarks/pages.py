@@ -1,6 +1,6 @@
 """Tables and pictures of the documentation, and the targets, from the stored results."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,20 @@ def summary(frame, keys: Iterable[str], columns: Mapping[str, str] = TITLES, **m
             row["seconds"] = cell(float(group["seconds"].median()), "{:.2g}")
         rows.append(row | {"seeds": str(group["seed"].nunique())})
     return pd.DataFrame(rows)
+
+
+def one_table(*keys: str, columns: Mapping[str, str] = TITLES, **means: str) -> Callable:
+    """Tables of a section: a single one, the `summary` by these keys."""
+    return lambda frame: {"": summary(frame, keys, columns, **means)}
+
+
+def table_of_each(name: str, *keys: str, titles: Mapping[str, str] | None = None) -> Callable:
+    """Tables of a section: a `summary` for each value of one column."""
+    titles = titles or {}
+    return lambda frame: {
+        titles.get(value, str(value)): summary(rows, keys)
+        for value, rows in frame.groupby(name, sort=False)
+    }
 
 
 def markdown(frame: pd.DataFrame) -> str:

@@ -7,11 +7,12 @@ import pandas as pd
 from scipy.special import expit
 
 from benchmarks import models
-from benchmarks.data import TITLES, load, split
+from benchmarks.data import TITLES, load, split, splits
 from benchmarks.frontier import GAPS, ODDS, PARITY, measure
 from benchmarks.measures import scores
-from benchmarks.pages import summary
-from benchmarks.registry import Context, Section, Target, target
+from benchmarks.models import batches
+from benchmarks.pages import one_table, summary, table_of_each
+from benchmarks.registry import Context, Section, Target, of, target
 from skfeamoe.datasets import make_credit_stream
 
 PAGE = "promise.md"
@@ -45,36 +46,23 @@ WORLDS = ("sudden", "gradual", "recurring", None)
 
 def run_tables(context: Context) -> Iterator[dict]:
     """Every data set, constraint and bound; small samples; two bounds at once."""
-    for name in context.some(tuple(TITLES)):
-        task = load(name, context)
-        for seed in context.seeds:
-            rows = split(task, seed)
-            yield {"data": name} | measure(rows, models.feamoe, "no bound", constraints=None)
-            for constraint in context.some(CONSTRAINTS):
-                for bound in context.some(BOUNDS):
-                    asked = {"constraints": constraint, "difference_bound": bound}
-                    record = measure(rows, models.feamoe, "bound", bound, constraint, **asked)
-                    yield {"data": name} | record
-            if name == "adult":
-                asked = {"constraints": list(TOGETHER), "difference_bound": TOGETHER}
-                record = measure(rows, models.feamoe, "bounds together", **asked)
-                yield {"data": name} | record
-        if name in ("adult", "gss") and not context.quick:
-            for n_train in SIZES:
-                for seed in context.seeds:
-                    rows = split(task, seed, n_train=n_train)
-                    asked = {"constraints": PARITY, "difference_bound": 0.05}
-                    record = measure(rows, models.feamoe, "bound", 0.05, PARITY, **asked)
-                    yield {"data": f"{name}, {n_train} rows"} | record
+    for name, rows in splits(context.some(tuple(TITLES)), context):
+        yield {"data": name} | measure(rows, models.feamoe, "no bound", constraints=None)
+        for constraint in context.some(CONSTRAINTS):
+            for bound in context.some(BOUNDS):
+                yield {"data": name} | _bounded(rows, constraint, bound)
+        if name == "adult":
+            asked = {"constraints": list(TOGETHER), "difference_bound": TOGETHER}
+            yield {"data": name} | measure(rows, models.feamoe, "bounds together", **asked)
+    for n_train in () if context.quick else SIZES:
+        for name, rows in splits(("adult", "gss"), context, n_train=n_train):
+            yield {"data": f"{name}, {n_train} rows"} | _bounded(rows, PARITY, 0.05)
 
 
-def tables_tables(frame) -> dict[str, pd.DataFrame]:
-    """One table a data set."""
-    frame = frame.assign(constraint=frame["constraint"].fillna(""))
-    return {
-        str(name): summary(rows, ["method", "constraint", "bound"])
-        for name, rows in frame.groupby("data", sort=False)
-    }
+def _bounded(rows, constraint: str, bound: float) -> dict:
+    """A fit under one bound."""
+    asked = {"constraints": constraint, "difference_bound": bound}
+    return measure(rows, models.feamoe, "bound", bound, constraint, **asked)
 
 
 def tables_targets(frame) -> Iterator[Target]:
@@ -132,26 +120,15 @@ def run_proxies(context: Context) -> Iterator[dict]:
                 for bound in context.some(BOUNDS):
                     for way in ("fit", "stream"):
                         model = models.make_feamoe(1, seed, difference_bound=bound)
-                        _learn(model, way, X, y, known(groups, share, seed))
+                        told = known(groups, share, seed)
+                        if way == "fit":
+                            model.fit(X, y, sensitive_features=told)
+                        else:
+                            models.stream(model, X, y, told, BATCH)
                         found = scores(new[1], model.predict(new[0]), new[2])
                         yield {"shift": shift, "share": share, "bound": bound, "way": way,
                                "seed": seed, "gap": found["dp"],
                                "accuracy": found["accuracy"]}  # fmt: skip
-
-
-def _learn(model, way: str, X, y, groups) -> None:
-    """All rows at once, or as a stream."""
-    if way == "fit":
-        model.fit(X, y, sensitive_features=groups)
-        return
-    for start in range(0, len(y), BATCH):
-        part = slice(start, start + BATCH)
-        model.partial_fit(X[part], y[part], [0, 1], sensitive_features=groups[part])
-
-
-def proxies_tables(frame) -> dict[str, pd.DataFrame]:
-    """Mean over seeds."""
-    return {"": summary(frame, ["shift", "share", "way", "bound"], SHOWN)}
 
 
 def proxies_targets(frame) -> Iterator[Target]:
@@ -175,16 +152,14 @@ def run_silence(context: Context) -> Iterator[dict]:
             told[:6000], told[-6000:] = groups[:6000], groups[-6000:]
             new = proxies(20_000, 0.6, seed + 1000)
             model = models.make_feamoe(1, seed, difference_bound=0.05)
-            for start in range(0, len(y), BATCH):
-                part = slice(start, start + BATCH)
+            for part in batches(len(y), BATCH):
                 model.partial_fit(X[part], y[part], [0, 1], sensitive_features=told[part])
-                if (start + BATCH) % 3000 == 0 and start >= 5000:
+                if part.stop % 3000 == 0 and part.stop > 5000:
                     rates = [model.predict(new[0])[new[2] == a].mean() for a in (0, 1)]
-                    gap = float(rates[1] - rates[0])
-                    own = model.group_gaps_[PARITY]
-                    returned = start >= 6000 + n_silent
-                    yield {"share": share, "seed": seed, "row": start + BATCH, "gap": gap,
-                           "told": own, "returned": returned}  # fmt: skip
+                    yield {"share": share, "seed": seed, "row": part.stop,
+                           "gap": float(rates[1] - rates[0]),
+                           "told": model.group_gaps_[PARITY],
+                           "returned": part.start >= 6000 + n_silent}  # fmt: skip
 
 
 def silence_tables(frame) -> dict[str, pd.DataFrame]:
@@ -230,11 +205,10 @@ def run_streams(context: Context) -> Iterator[dict]:
                 for start in range(SETTLED, n_rows - WINDOW + 1, WINDOW):
                     part = slice(start, start + WINDOW)
                     found = scores(y[part], made[part], groups[part])
-                    noise = _windows_of_noise(made[part], groups[part], 0.05)
-                    moving = _is_moving(stream, start)
                     yield {"world": world or "none", "growth": growth, "seed": seed,
                            "row": start, "gap": found["dp"], "accuracy": found["accuracy"],
-                           "noise": noise, "moving": moving}  # fmt: skip
+                           "noise": _windows_of_noise(made[part], groups[part], 0.05),
+                           "moving": _is_moving(stream, start)}  # fmt: skip
 
 
 def _is_moving(stream, start: int) -> bool:
@@ -284,23 +258,21 @@ def streams_targets(frame) -> Iterator[Target]:
 def run_burden(context: Context) -> Iterator[dict]:
     """Mean distance gap of windows, by distances of the model at the time."""
     for name in context.some(("adult", "gss", "hmda")):
-        task = load(name, context)
         for seed in context.seeds:
-            rows = split(task.shuffled(seed, 8000 if context.quick else 47_000), seed)
-            for bound in (None, 0.1, 0.05):
-                names = None if bound is None else "burden"
-                asked = {"constraints": names, "difference_bound": bound or 1.0}
+            rows = split(load(name, context).shuffled(seed, 47_000), seed)
+            for bound in (0.0, 0.1, 0.05):
+                asked = {"constraints": "burden" if bound else None}
+                asked |= {"difference_bound": bound or 1.0}
                 model = models.make_feamoe(rows.favorable, seed, **asked)
-                yield {"data": name, "seed": seed, "bound": bound or 0.0} | _burden(model, rows)
+                yield {"data": name, "seed": seed, "bound": bound} | _burden(model, rows)
 
 
 def _burden(model, rows) -> dict:
     """Accuracy and mean window gap of one pass."""
     decided, distance = np.zeros(len(rows.y), dtype=int), np.zeros(len(rows.y))
     asked = model.constraints is not None
-    for start in range(0, len(rows.y), BATCH):
-        part = slice(start, start + BATCH)
-        if start:
+    for part in batches(len(rows.y), BATCH):
+        if part.start:
             decided[part] = model.predict(rows.X[part])
             distance[part] = model.distance_to_boundary(rows.X[part])
         groups = rows.groups[part] if asked else None
@@ -318,15 +290,10 @@ def _burden(model, rows) -> dict:
     return {"accuracy": right, "burden": float(np.mean(gaps)), "worst": float(np.max(gaps))}
 
 
-def burden_tables(frame) -> dict[str, pd.DataFrame]:
-    """Mean over seeds; bound 0 stands for none."""
-    return {"": summary(frame, ["data", "bound"], SHOWN)}
-
-
 def burden_targets(frame) -> Iterator[Target]:
     """At most .6 of the unbounded, never above it; HMDA at next to no cost."""
     for name, rows in frame.groupby("data"):
-        free, held = (rows[rows["bound"] == b].set_index("seed") for b in (0.0, 0.1))
+        free, held = (of(rows, bound=bound) for bound in (0.0, 0.1))
         part = held["burden"] / free["burden"]
         yield target(f"{name}: burden, part of the unbounded", part, "<=",
                      0.6 if name in ("adult", "gss") else 1.0)  # fmt: skip
@@ -356,11 +323,6 @@ def run_narrow(context: Context) -> Iterator[dict]:
                    "dp": found["dp"], "majority": float(y[half:].mean())}  # fmt: skip
 
 
-def narrow_tables(frame) -> dict[str, pd.DataFrame]:
-    """Mean over seeds."""
-    return {"": summary(frame, ["bound"], SHOWN)}
-
-
 def narrow_targets(frame) -> Iterator[Target]:
     """Above the majority class."""
     for bound, rows in frame.groupby("bound"):
@@ -369,11 +331,15 @@ def narrow_targets(frame) -> Iterator[Target]:
         yield target(f"narrow, bound {bound:g}: gap", rows["dp"], "<=", bound + 0.01)
 
 
+BY_SETTING = table_of_each("data", "method", "constraint", "bound")
+BY_PROXY = one_table("shift", "share", "way", "bound", columns=SHOWN)
+BY_BURDEN = one_table("data", "bound", columns=SHOWN)  # bound 0 stands for none
+BY_BOUND = one_table("bound", columns=SHOWN)
 SECTIONS = (
-    Section("promise_tables", run_tables, tables_tables, targets=tables_targets, page=PAGE),
-    Section("promise_proxies", run_proxies, proxies_tables, targets=proxies_targets, page=PAGE),
-    Section("promise_silence", run_silence, silence_tables, targets=silence_targets, page=PAGE),
-    Section("promise_streams", run_streams, streams_tables, targets=streams_targets, page=PAGE),
-    Section("promise_burden", run_burden, burden_tables, targets=burden_targets, page=PAGE),
-    Section("promise_narrow", run_narrow, narrow_tables, targets=narrow_targets, page=PAGE),
+    Section("promise_tables", run_tables, BY_SETTING, tables_targets, page=PAGE),
+    Section("promise_proxies", run_proxies, BY_PROXY, proxies_targets, page=PAGE),
+    Section("promise_silence", run_silence, silence_tables, silence_targets, page=PAGE),
+    Section("promise_streams", run_streams, streams_tables, streams_targets, page=PAGE),
+    Section("promise_burden", run_burden, BY_BURDEN, burden_targets, page=PAGE),
+    Section("promise_narrow", run_narrow, BY_BOUND, narrow_targets, page=PAGE),
 )

@@ -5,15 +5,14 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from benchmarks import models
-from benchmarks.data import load, split
+from benchmarks.data import TEST_SHARE, load, split, splits
 from benchmarks.measures import scores
-from benchmarks.pages import summary
-from benchmarks.registry import Context, Section, Target, target
-from skfeamoe import FairnessWarning
+from benchmarks.models import batches
+from benchmarks.pages import one_table
+from benchmarks.registry import Context, Section, Target, of, target
 from skfeamoe.datasets import make_credit_stream
 
 PAGE = "promise.md"
@@ -39,23 +38,24 @@ def run_local(context: Context) -> Iterator[dict]:
     """Adult: gaps within fifths of age and levels of education, with and without bounds."""
     task = load("adult", context)
     for seed in context.seeds:
-        train, test = train_test_split(
-            np.arange(len(task.y)), test_size=0.16, random_state=seed
-        )
-        learn, judge = task.take(train), task.take(test)
+        learn, judge = (task.take(rows) for rows in _places(task, seed))
         for method, asked in (
             ("one bound", {}),
             ("and local bounds", {"local_columns": PARTS, "local_bound": LOCAL}),
         ):
             model = models.make_feamoe(task.favorable, seed, difference_bound=BOUND, **asked)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FairnessWarning)
-                model.fit(learn.X, learn.y, sensitive_features=learn.groups)
+            model.fit(learn.X, learn.y, sensitive_features=learn.groups)
             decided = model.predict(judge.X)
             found = scores(judge.y, decided, judge.groups)
             yield {"method": method, "seed": seed, "accuracy": found["accuracy"],
                    "gap": found["dp"],
                    "worst_part": _worst_part(judge, decided, learn)}  # fmt: skip
+
+
+def _places(task, seed: int) -> list[np.ndarray]:
+    """Where the training and test rows of a `split` are."""
+    rows = np.arange(len(task.y))
+    return train_test_split(rows, test_size=TEST_SHARE, random_state=seed)
 
 
 def _worst_part(people, decided, learned) -> float:
@@ -74,20 +74,13 @@ def _worst_part(people, decided, learned) -> float:
     return worst
 
 
-def local_tables(frame) -> dict[str, pd.DataFrame]:
-    """Mean over seeds."""
-    return {"": summary(frame, ["method"], SHOWN)}
-
-
 def local_targets(frame) -> Iterator[Target]:
     """The worst part at most half as bad, for half a point of accuracy."""
-    one, both = (
-        frame[frame["method"] == m].set_index("seed") for m in ("one bound", "and local bounds")
-    )
-    yield target("adult, local bounds: worst part, of that without",
-                 both["worst_part"].mean() / one["worst_part"].mean(), "<=", 0.5)  # fmt: skip
-    yield target("adult, local bounds: accuracy lost", one["accuracy"] - both["accuracy"], "<=",
-                 0.005)  # fmt: skip
+    one, both = (of(frame, method=name) for name in ("one bound", "and local bounds"))
+    part = both["worst_part"].mean() / one["worst_part"].mean()
+    yield target("adult, local bounds: worst part, of that without", part, "<=", 0.5)
+    lost = one["accuracy"] - both["accuracy"]
+    yield target("adult, local bounds: accuracy lost", lost, "<=", 0.005)
 
 
 # ------------------------------------------------------------- many and small groups
@@ -123,38 +116,27 @@ def run_groups(context: Context) -> Iterator[dict]:
                 decided = model.predict(new[0])
                 yield _of_groups(world, bound, seed, groups, new[1], decided, new[2])
     task = load("adult", context)
-    attributes = ["sex", "race", "age"]
+    several = _several(task.X)
     for seed in context.seeds:
         rows = split(task, seed)
-        train, test = train_test_split(
-            np.arange(len(task.y)), test_size=0.16, random_state=seed
-        )
-        several = _several(task, attributes)
+        learned, judged = (several[part] for part in _places(task, seed))
         for bound in (None, BOUND):
-            model = _fitted(rows.X, rows.y, several[train], seed, rows.favorable, bound)
-            decided = model.predict(rows.X_test)
-            name, learned = "adult, sex, race and age", several[train]
-            yield _of_groups(name, bound, seed, learned, rows.y_test, decided, several[test])
+            model = _fitted(rows.X, rows.y, learned, seed, rows.favorable, bound)
+            decided, name = model.predict(rows.X_test), "adult, sex, race and age"
+            yield _of_groups(name, bound, seed, learned, rows.y_test, decided, judged)
 
 
-def _several(task, attributes) -> np.ndarray:
+def _several(X) -> np.ndarray:
     """Names of the intersections: of sex, race, and people up to 35 or older."""
-    columns = [
-        np.where(task.X[name] <= 35, "young", "old")
-        if name == "age"
-        else task.X[name].astype(str).to_numpy()
-        for name in attributes
-    ]
-    return np.array([" & ".join(parts) for parts in zip(*columns, strict=True)], dtype=object)
+    age = np.where(X["age"] <= 35, "young", "old")
+    return (X["sex"].astype(str) + " & " + X["race"].astype(str) + " & " + age).to_numpy(object)
 
 
 def _fitted(X, y, groups, seed: int, favorable: int, bound: float | None):
     """A fitted classifier, with a bound or none."""
     asked = {"constraints": None} if bound is None else {"difference_bound": bound}
     model = models.make_feamoe(favorable, seed, **asked)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FairnessWarning)
-        return model.fit(X, y, sensitive_features=None if bound is None else groups)
+    return model.fit(X, y, sensitive_features=None if bound is None else groups)
 
 
 def _of_groups(world, bound, seed, learned, y, decided, groups) -> dict:
@@ -165,11 +147,6 @@ def _of_groups(world, bound, seed, learned, y, decided, groups) -> dict:
     return {"world": world, "bound": bound or 0.0, "seed": seed,
             "accuracy": float((decided == y).mean()), "n_groups": len(known),
             "compared": len(large), "gap": np.ptp(rates) if rates else 0.0}  # fmt: skip
-
-
-def groups_tables(frame) -> dict[str, pd.DataFrame]:
-    """Mean over seeds; bound 0 stands for none."""
-    return {"": summary(frame, ["world", "bound"], SHOWN)}
 
 
 def groups_targets(frame) -> Iterator[Target]:
@@ -191,21 +168,15 @@ def run_spread(context: Context) -> Iterator[dict]:
     decided: dict[str, list] = {when: [] for when in looks}
     for seed in range(n_seeds):
         model = models.make_feamoe(1, seed, growth="drift", difference_bound=BOUND)
-        for start in range(0, n_rows, 100):
+        for part in batches(n_rows, 100):
             for when, row in looks.items():
-                if start == row:
+                if part.start == row:
                     decided[when].append(model.predict(X[row : row + 2000]))
-            part = slice(start, start + 100)
             model.partial_fit(X[part], y[part], [0, 1], sensitive_features=groups[part])
     for when, of_seed in decided.items():
         for a, b in combinations(range(n_seeds), 2):
             yield {"when": when, "seed": a, "other": b,
                    "differ": float((of_seed[a] != of_seed[b]).mean())}  # fmt: skip
-
-
-def spread_tables(frame) -> dict[str, pd.DataFrame]:
-    """Mean over pairs of seeds."""
-    return {"": summary(frame, ["when"], SHOWN)}
 
 
 def spread_targets(frame) -> Iterator[Target]:
@@ -219,16 +190,16 @@ def spread_targets(frame) -> Iterator[Target]:
 
 def run_weights(context: Context) -> Iterator[dict]:
     """Adult with balanced classes, by the loss alone and by weights of people."""
-    task = load("adult", context)
-    for seed in context.seeds:
-        rows = split(task, seed)
+    for _, rows in splits(["adult"], context):
         share = np.bincount(rows.y) / len(rows.y)
         weight = 0.5 / share[rows.y]
         for method, asked, given in (
             ("class_weight", {"class_weight": "balanced"}, None),
             ("sample_weight", {}, weight),
         ):
-            model = models.make_feamoe(rows.favorable, seed, difference_bound=0.02, **asked)
+            model = models.make_feamoe(
+                rows.favorable, rows.seed, difference_bound=0.02, **asked
+            )
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 model.fit(rows.X, rows.y, sensitive_features=rows.groups, sample_weight=given)
@@ -236,26 +207,24 @@ def run_weights(context: Context) -> Iterator[dict]:
             own = scores(rows.y, model.predict(rows.X), rows.groups)["dp"]
             told = model.group_gap_details_[0]["unweighted_gap"]
             warned = any("sample_weight bends" in str(w.message) for w in caught)
-            yield {"method": method, "seed": seed, "accuracy": found["accuracy"],
+            yield {"method": method, "seed": rows.seed, "accuracy": found["accuracy"],
                    "gap": found["dp"], "told": abs(told - own), "warned": warned}  # fmt: skip
-
-
-def weights_tables(frame) -> dict[str, pd.DataFrame]:
-    """Mean over seeds."""
-    return {"": summary(frame, ["method"], SHOWN)}
 
 
 def weights_targets(frame) -> Iterator[Target]:
     """Weights of the loss do not bend the gap, and those of people are told."""
-    loss, people = (frame[frame["method"] == m] for m in ("class_weight", "sample_weight"))
+    loss, people = (of(frame, method=name) for name in ("class_weight", "sample_weight"))
     yield target("adult, class_weight: gap", loss["gap"], "<=", 0.035)
     yield target("adult, sample_weight: told off by", people["told"], "<=", 0.01)
     yield target("adult, sample_weight: share warned", people["warned"], ">=", 1.0)
 
 
+BY_METHOD = one_table("method", columns=SHOWN)
+BY_WORLD = one_table("world", "bound", columns=SHOWN)  # bound 0 stands for none
+OF_PAIRS = one_table("when", columns=SHOWN)
 SECTIONS = (
-    Section("promise_local", run_local, local_tables, targets=local_targets, page=PAGE),
-    Section("promise_groups", run_groups, groups_tables, targets=groups_targets, page=PAGE),
-    Section("promise_spread", run_spread, spread_tables, targets=spread_targets, page=PAGE),
-    Section("promise_weights", run_weights, weights_tables, targets=weights_targets, page=PAGE),
+    Section("promise_local", run_local, BY_METHOD, local_targets, page=PAGE),
+    Section("promise_groups", run_groups, BY_WORLD, groups_targets, page=PAGE),
+    Section("promise_spread", run_spread, OF_PAIRS, spread_targets, page=PAGE),
+    Section("promise_weights", run_weights, BY_METHOD, weights_targets, page=PAGE),
 )

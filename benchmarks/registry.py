@@ -76,6 +76,15 @@ def target(what: str, values, sense: str, wanted: float) -> Target:
     return Target(what, mean, sense, float(wanted), spread)
 
 
+def of(frame: pd.DataFrame, **where) -> pd.DataFrame:
+    """The records of one setting, by seed; None means that a record has no such value."""
+    for column, value in where.items():
+        if column in frame:
+            given = frame[column]
+            frame = frame[given.isna() if value is None else given == value]
+    return frame.set_index("seed").sort_index()
+
+
 @dataclass(frozen=True)
 class Section:
     """One benchmark.
@@ -89,10 +98,10 @@ class Section:
         From a `Context` to records, one dict per measured thing; ``seed`` is one key.
     tables : callable
         From the frame of all records to titled tables of text; no title where it is empty.
-    draw : callable, default=None
-        Draws the frame into a file.
     targets : callable, default=None
         From the frame to `Target` objects.
+    draw : callable, default=None
+        Draws the frame into a file.
     page : str, default="benchmarks.md"
         Page of the documentation.
     """
@@ -100,8 +109,8 @@ class Section:
     name: str
     run: Callable[[Context], Iterable[dict]]
     tables: Callable[[pd.DataFrame], Mapping[str, pd.DataFrame]]
-    draw: Callable[[pd.DataFrame, Path], None] | None = None
     targets: Callable[[pd.DataFrame], Iterable[Target]] | None = None
+    draw: Callable[[pd.DataFrame, Path], None] | None = None
     page: str = "benchmarks.md"
 
 

@@ -162,20 +162,15 @@ def _late(context: Context, seed: int) -> Iterator[dict]:
     for known in (True, False):
         rows = np.flatnonzero(chance & ((np.arange(len(task.y)) >= first) | known))
         X, y = task.X.copy(), task.y.copy()
-        X["occupation" if "occupation" in X else X.columns[0]] = _renamed(X, rows)
+        occupation = X["occupation"].astype(object)
+        occupation.iloc[rows] = "Astronaut"
+        X["occupation"] = occupation
         y[rows] = 0
         model = FEAMOEClassifier(None, expert="additive", random_state=seed)
         found, _ = decided(model, X, y, task.groups, False)
         after = rows[rows >= first][min(300, len(rows) // 4) :]
         told = {"accuracy": float((found[after - BATCH] == 0).mean())}
         yield {"hazard": "late category", "method": ADDITIVE, "known": known} | told
-
-
-def _renamed(X: pd.DataFrame, rows) -> pd.Series:
-    """The occupations, with a new one in some rows."""
-    column = X["occupation" if "occupation" in X else X.columns[0]].astype(object)
-    column.iloc[rows] = "Astronaut"
-    return column.map(lambda value: value if pd.isna(value) else str(value))
 
 
 def hazard_targets(frame) -> Iterator[Target]:
