@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 
 from benchmarks.measures import timed
 from skfeamoe import FEAMOEClassifier
+from skfeamoe.postprocessing import BiasScoreClassifier
 from skfeamoe.streaming import StreamBatch, prequential
 
 DRAWS = 5
@@ -175,9 +176,9 @@ class Recorded(BaseEstimator):
         return found
 
     def partial_fit(self, X, y, classes=None, *, sensitive_features=None):
-        """Learn from a batch; FEAMOE alone is told the groups."""
+        """Learn from a batch; what can bound gaps is told the groups."""
         known = {"sensitive_features": sensitive_features}
-        known = known if isinstance(self.model, FEAMOEClassifier) else {}
+        known = known if isinstance(self.model, FEAMOEClassifier | BiasScoreClassifier) else {}
         told = timed(self.model.partial_fit, X, y, classes=classes, **known)[1]
         self.seconds += told["seconds"]
         self.classes_ = np.array(classes)

@@ -41,28 +41,39 @@ def cell(value, form: str = "{:g}") -> str:
     return str(value) if isinstance(value, str) else form.format(value)
 
 
-def summary(frame, keys: Iterable[str], columns: Mapping[str, str] = TITLES, **means: str):
+def summary(
+    frame,
+    keys: Iterable[str],
+    columns: Mapping[str, str] = TITLES,
+    *,
+    forms: Mapping[str, str] | None = None,
+    timed: bool = True,
+    **means: str,
+) -> pd.DataFrame:
     """Mean ± standard deviation over seeds by setting, median of the seconds.
 
     ``columns`` are titled and left out where they were not measured; ``means`` are columns of
-    which the mean alone is shown, with their forms, as ``experts="{:.0f}"``.
+    which the mean alone is shown, with their forms, as ``experts="{:.0f}"``. ``forms`` are
+    those of keys; without ``timed`` no seconds are shown.
     """
+    forms = forms or {}
     keys, rows = list(keys), []
     for values, group in frame.groupby(keys, sort=False, dropna=False):
-        row = {key: cell(value) for key, value in zip(keys, values, strict=True)}
+        pairs = zip(keys, values, strict=True)
+        row = {key: cell(value, forms.get(key, "{:g}")) for key, value in pairs}
         for column, form in means.items():
             if column in group:
                 row[column.replace("_", " ")] = form.format(group[column].mean())
         row |= {t: spread(group[name]) for name, t in columns.items() if name in group}
-        if "seconds" in group:
+        if timed and "seconds" in group:
             row["seconds"] = cell(float(group["seconds"].median()), "{:.2g}")
         rows.append(row | {"seeds": str(group["seed"].nunique())})
     return pd.DataFrame(rows)
 
 
-def one_table(*keys: str, columns: Mapping[str, str] = TITLES, **means: str) -> Callable:
+def one_table(*keys: str, columns: Mapping[str, str] = TITLES, **how) -> Callable:
     """Tables of a section: a single one, the `summary` by these keys."""
-    return lambda frame: {"": summary(frame, keys, columns, **means)}
+    return lambda frame: {"": summary(frame, keys, columns, **how)}
 
 
 def table_of_each(name: str, *keys: str, titles: Mapping[str, str] | None = None) -> Callable:

@@ -7,8 +7,6 @@ has the other tools; those that are not installed are named in its table.
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,10 +19,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import rules_rivals
-from benchmarks.data import load, split
-from benchmarks.measures import scores, test_scores
-from benchmarks.pages import summary
-from benchmarks.registry import Context, Section, Target, target
+from benchmarks.data import load, split, splits
+from benchmarks.measures import clock, scores, test_scores
+from benchmarks.models import DRAWS, decisions
+from benchmarks.pages import one_table, summary, table_of_each
+from benchmarks.registry import Context, Section, Target, of, target
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.datasets import make_credit_stream
 from skfeamoe.postprocessing import BiasScoreClassifier
@@ -86,7 +85,7 @@ def _task(name: str, context: Context):
 def _bounds_of_split(name: str, rows) -> Iterator[dict]:
     """All bounds of one split."""
     where = {"data": name, "seed": rows.seed}
-    model, fit_seconds = _clocked(rule_over, boosting(rows.seed), rows)
+    model, fit_seconds = clock(rule_over, boosting(rows.seed), rows)
     base = model.estimator_
     yield {**where, "method": "unconstrained", **_measured(rows, base), "seconds": fit_seconds}
     for constraint in CONSTRAINTS:
@@ -97,7 +96,7 @@ def _bounds_of_split(name: str, rows) -> Iterator[dict]:
     limits = dict.fromkeys(CONSTRAINTS, BOTH)
     yield from _rules(where, model, rows, "both", BOTH, limits)
     many = [NO_BOUND | {CONSTRAINTS[0]: bound} for bound in MANY_BOUNDS]
-    _, seconds = _clocked(model.frontier, many)
+    _, seconds = clock(model.frontier, many)
     yield {**where, "method": "20 bounds", "seconds": seconds, "one_fit": fit_seconds}
 
 
@@ -105,7 +104,7 @@ def _rules(where, model, rows, constraint, bound, limits) -> Iterator[dict]:
     """The deterministic and the randomized rule of a bound."""
     for randomize in (False, True):
         model.set_params(randomize=randomize)
-        bounded, seconds = _clocked(model.with_bound, limits)
+        bounded, seconds = clock(model.with_bound, limits)
         yield {
             **where,
             "method": "randomized" if randomize else "rule",
@@ -124,19 +123,11 @@ def _threshold_optimizer(rows, base, constraint) -> dict:
     model = ThresholdOptimizer(
         estimator=base, constraints=constraint, prefit=True, predict_method="predict_proba"
     )
-    _, seconds = _clocked(model.fit, rows.X, rows.y, sensitive_features=rows.groups)
-    draws = np.stack(
-        [
-            model.predict(rows.X_test, sensitive_features=rows.groups_test, random_state=draw)
-            for draw in range(5)
-        ]
-    )
-    return {
-        "method": "ThresholdOptimizer",
-        "constraint": constraint,
-        **test_scores(rows, draws),
-        "seconds": seconds,
-    }
+    _, seconds = clock(model.fit, rows.X, rows.y, sensitive_features=rows.groups)
+    known = {"sensitive_features": rows.groups_test}
+    draws = [model.predict(rows.X_test, **known, random_state=draw) for draw in range(DRAWS)]
+    told = {"method": "ThresholdOptimizer", "constraint": constraint}
+    return told | test_scores(rows, draws) | {"seconds": seconds}
 
 
 def _measured(rows, model) -> dict:
@@ -144,56 +135,35 @@ def _measured(rows, model) -> dict:
     return test_scores(rows, model.predict(rows.X_test))
 
 
-def _clocked(function, *args, **kwargs):
-    """A result and the CPU seconds it took; what it warns of is in what is measured."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        start = time.process_time()
-        result = function(*args, **kwargs)
-        return result, time.process_time() - start
-
-
 def run_rivals(context: Context) -> Iterator[dict]:
     """Other tools on Adult, the same rows for all."""
-    for seed in context.seeds:
-        rows = split(load("adult", context), seed)
-        rows = rows.part(slice(0, 300)) if context.quick else rows  # boosting takes minutes
-        for record in rules_rivals.records(rows, rule_over):
-            yield {"data": "adult", "seed": seed, **record}
+    for name, rows in splits(["adult"], context):
+        few = rows.part(slice(0, 300)) if context.quick else rows  # boosting takes minutes
+        for record in rules_rivals.records(few, rule_over):
+            yield {"data": name, "seed": rows.seed, **record}
 
 
 def run_abstention(context: Context) -> Iterator[dict]:
     """The surest 80 % by plain confidence and under a bound on coverage, no harm done."""
-    for name in context.some(ABSTAINING):
-        for seed in context.seeds:
-            rows = split(load(name, context), seed)
-            parameters = {"coverage": COVERAGE, "coverage_bound": COVERAGE_BOUND}
-            model, seconds = _clocked(rule_over, boosting(seed), rows, **parameters)
-            where = {"data": name, "seed": seed}
-            yield {**where, **_plain_confidence(rows, model)}
-            decided = model.is_decided(rows.X_test)
-            decisions = model.estimator_.predict(rows.X_test)
-            found = _selective(rows, decided, decisions)
-            yield {**where, "method": "rule", **found, "seconds": seconds}
+    for name, rows in splits(context.some(ABSTAINING), context):
+        asked = {"coverage": COVERAGE, "coverage_bound": COVERAGE_BOUND}
+        model, seconds = clock(rule_over, boosting(rows.seed), rows, **asked)
+        confidence = np.abs(2.0 * model.estimator_.predict_proba(rows.X_test)[:, 1] - 1.0)
+        surest = confidence >= np.quantile(confidence, 1.0 - COVERAGE)
+        right = model.estimator_.predict(rows.X_test) == rows.y_test
+        where = {"data": name, "seed": rows.seed}
+        yield {**where, "method": "plain confidence", **_selective(rows, surest, right)}
+        found = _selective(rows, model.is_decided(rows.X_test), right)
+        yield {**where, "method": "rule", **found, "seconds": seconds}
 
 
-def _plain_confidence(rows, model) -> dict:
-    """Deciding on the surest rows, whoever they are."""
-    confidence = np.abs(2.0 * model.estimator_.predict_proba(rows.X_test)[:, 1] - 1.0)
-    decided = confidence >= np.quantile(confidence, 1.0 - COVERAGE)
-    decisions = model.estimator_.predict(rows.X_test)
-    return {"method": "plain confidence", **_selective(rows, decided, decisions)}
-
-
-def _selective(rows, decided, decisions) -> dict:
+def _selective(rows, decided, right) -> dict:
     """Coverage and accuracy by group."""
-    right = decisions == rows.y_test
-    names = np.unique(rows.groups_test)
-    of = {str(name): rows.groups_test == name for name in names}
-    coverage = {name: float(decided[mask].mean()) for name, mask in of.items()}
+    of_group = {str(name): rows.groups_test == name for name in np.unique(rows.groups_test)}
+    coverage = {name: float(decided[own].mean()) for name, own in of_group.items()}
     gain = {
-        name: float(right[mask & decided].mean() - right[mask].mean())
-        for name, mask in of.items()
+        name: float(right[own & decided].mean() - right[own].mean())
+        for name, own in of_group.items()
     }
     return {
         "coverage": float(decided.mean()),
@@ -230,25 +200,18 @@ def run_promise(context: Context) -> Iterator[dict]:
             for number in range(N_QUICK if context.quick else N_SETS):
                 X, y, groups = make_world(n_samples, np.random.default_rng(number))
                 model = BiasScoreClassifier(
-                    LogisticRegression(),
-                    difference_bound=bound,
-                    margin=margin,
+                    LogisticRegression(), difference_bound=bound, margin=margin,
                     random_state=number,
-                )
-                _clocked(model.fit, X, y, sensitive_features=groups)
+                )  # fmt: skip
+                model.fit(X, y, sensitive_features=groups)
                 found = scores(y_new, model.predict(X_new), groups_new)
                 gaps.append(found["dp"])
                 accuracies.append(found["accuracy"])
-            yield {
-                "rows": n_samples,
-                "bound": bound,
-                "margin": str(margin),
-                "sets": len(gaps),
-                "seed": 0,
-                "violated": float(np.mean(np.array(gaps) > bound)),
-                "gap": float(np.mean(gaps)),
-                "accuracy": float(np.mean(accuracies)),
-            }
+            yield {"rows": n_samples, "bound": bound, "margin": str(margin),
+                   "sets": len(gaps), "seed": 0,
+                   "violated": float(np.mean(np.array(gaps) > bound)),
+                   "gap": float(np.mean(gaps)),
+                   "accuracy": float(np.mean(accuracies))}  # fmt: skip
 
 
 STREAM_RULE = "rule over SGDClassifier"
@@ -257,21 +220,14 @@ WINDOW, BATCH, STREAM_ROWS, STREAM_BOUND = 2000, 100, 60_000, 0.05
 
 def run_streams(context: Context) -> Iterator[dict]:
     """Windows of a drifting stream whose gap is wider than the bound plus .02."""
-    for drift in ("sudden",):
-        for seed in context.seeds:
-            n_rows = 3 * WINDOW if context.quick else STREAM_ROWS
-            data = make_credit_stream(n_rows, drift=drift, random_state=seed)
-            X = data.data.to_numpy(dtype=float)
-            y, groups = np.asarray(data.target), np.asarray(data.sensitive_features)
-            for method, model in _stream_models(seed).items():
-                decisions, seconds = _clocked(_prequential, model, X, y, groups)
-                yield {
-                    "drift": drift,
-                    "seed": seed,
-                    "method": method,
-                    **_windows(y, decisions, groups),
-                    "seconds": seconds,
-                }
+    for seed in context.seeds:
+        n_rows = 3 * WINDOW if context.quick else STREAM_ROWS
+        data = make_credit_stream(n_rows, drift="sudden", as_frame=False, random_state=seed)
+        rows = data.data, data.target, data.sensitive_features
+        for method, model in _stream_models(seed).items():
+            decided, spent = decisions(model, *rows, batch=BATCH)
+            found = _windows(data.target, decided, data.sensitive_features)
+            yield {"drift": "sudden", "seed": seed, "method": method} | found | spent
 
 
 class Standardized(SGDClassifier):
@@ -301,20 +257,6 @@ def _stream_models(seed: int) -> dict:
     }
 
 
-def _prequential(model, X, y, groups):
-    """Decisions on every batch just before it is learned."""
-    classes = np.unique(y)
-    decisions = np.full(len(y), classes[0])
-    fair = not isinstance(model, SGDClassifier)
-    for start in range(0, len(y), BATCH):
-        rows = slice(start, start + BATCH)
-        if start:
-            decisions[rows] = model.predict(X[rows])
-        given = {"sensitive_features": groups[rows]} if fair else {}
-        model.partial_fit(X[rows], y[rows], classes=classes, **given)
-    return decisions
-
-
 def _windows(y, decisions, groups) -> dict:
     """Accuracy, and the share of windows beyond the bound, warm-up left out."""
     starts = range(WINDOW, len(y), WINDOW)
@@ -333,10 +275,7 @@ def bounds_tables(frame) -> dict[str, pd.DataFrame]:
     """A table a data set; the times."""
     frame = frame.assign(constraint=frame["constraint"].fillna(""))
     shown = frame[frame["method"] != "20 bounds"]
-    tables = {
-        str(name): summary(rows, ["method", "constraint", "bound"])
-        for name, rows in shown.groupby("data", sort=False)
-    }
+    tables = table_of_each("data", "method", "constraint", "bound")(shown)
     many = frame[frame["method"] == "20 bounds"]
     more = 1.0 + many["seconds"] / many["one_fit"]
     times = many.assign(more=more).groupby("data", sort=False)[["one_fit", "seconds", "more"]]
@@ -352,20 +291,21 @@ def bounds_targets(frame) -> Iterator[Target]:
         room = 0.04 if name == "compas" else 0.015
         for constraint in CONSTRAINTS:
             for bound in BOUNDS:
-                best = [_of(rows, m, constraint, bound)[GAP[constraint]] for m in METHODS]
+                asked = {"constraint": constraint, "bound": bound}
+                best = [of(rows, method=m, **asked)[GAP[constraint]] for m in METHODS]
                 found = min(best, key=lambda values: values.mean())
                 yield target(f"{name}, {constraint} {bound:g}: gap", found, "<=", bound + room)
     adult = frame[frame["data"] == "adult"]
     for constraint, floor in (("demographic_parity", 0.850), ("equalized_odds", 0.865)):
-        found = _of(adult, "rule", constraint, 0.05)
+        found = of(adult, method="rule", constraint=constraint, bound=0.05)
         yield target(f"adult, {constraint} .05: gap", found[GAP[constraint]], "<=", 0.06)
         yield target(f"adult, {constraint} .05: accuracy", found["accuracy"], ">=", floor)
-    drawn, alone = (_of(adult, method, "both", BOTH) for method in METHODS[::-1])
+    alone, drawn = (of(adult, method=m, constraint="both", bound=BOTH) for m in METHODS)
     for gap in GAP.values():
-        yield target(f"adult, both .06 at once: {gap} gap, held out", drawn[f"held_out_{gap}"],
-                     "<=", BOTH + 1e-4)  # fmt: skip
-        yield target(f"adult, both .06 at once: {gap} gap", drawn[gap], "<=", BOTH + 0.015)
-    lead = drawn.set_index("seed")["accuracy"] - alone.set_index("seed")["accuracy"]
+        what, held_out = f"adult, both .06 at once: {gap} gap", drawn[f"held_out_{gap}"]
+        yield target(f"{what}, held out", held_out, "<=", BOTH + 1e-4)
+        yield target(what, drawn[gap], "<=", BOTH + 0.015)
+    lead = drawn["accuracy"] - alone["accuracy"]
     yield target("adult, both .06: accuracy above the deterministic rule", lead, ">=", 0.0)
     many = frame[frame["method"] == "20 bounds"]
     for name, rows in many.groupby("data", sort=False):
@@ -374,12 +314,6 @@ def bounds_targets(frame) -> Iterator[Target]:
 
 
 METHODS = ("rule", "randomized")
-
-
-def _of(frame, method, constraint, bound):
-    """Records of one setting."""
-    keep = (frame["method"] == method) & (frame["constraint"] == constraint)
-    return frame[keep & (frame["bound"] == bound)]
 
 
 def rivals_tables(frame) -> dict[str, pd.DataFrame]:
@@ -410,17 +344,18 @@ def rivals_targets(frame) -> Iterator[Target]:
             yield target(what, at - rival["accuracy"].mean(), ">=", -0.002)
 
 
-def abstention_tables(frame) -> dict[str, pd.DataFrame]:
-    """Coverage and accuracy by method."""
-    columns = {
+abstention_tables = one_table(
+    "data",
+    "method",
+    columns={
         "coverage": "coverage",
         "coverage_difference": "coverage gap",
         "accuracy": "accuracy of all",
         "selective_accuracy": "of the decided",
         "least_gain": "least gain of a group",
-    }
-    shown = frame.drop(columns="seconds")
-    return {"": summary(shown, ["data", "method"], columns)}
+    },
+    timed=False,
+)
 
 
 def abstention_targets(frame) -> Iterator[Target]:
@@ -444,24 +379,28 @@ def promise_targets(frame) -> Iterator[Target]:
         yield target(what, row["violated"], "<=", 0.12)
 
 
-def streams_tables(frame) -> dict[str, pd.DataFrame]:
-    """Windows beyond the bound."""
-    columns = {"accuracy": "accuracy", "gap": "mean gap of windows",
-               "windows_above": "windows above bound + .02"}  # fmt: skip
-    return {"": summary(frame, ["drift", "method"], columns)}
+streams_tables = one_table(
+    "drift",
+    "method",
+    columns={
+        "accuracy": "accuracy",
+        "gap": "mean gap of windows",
+        "windows_above": "windows above bound + .02",
+    },
+)
 
 
 def streams_targets(frame) -> Iterator[Target]:
     """Fewer windows beyond the bound than the prototype had under sudden drift."""
-    rows = frame[(frame["drift"] == "sudden") & (frame["method"] == STREAM_RULE)]
+    rows = of(frame, drift="sudden", method=STREAM_RULE)
     yield target("sudden drift: windows above bound + .02", rows["windows_above"], "<=", 0.15)
 
 
 SECTIONS = (
-    Section("rules_bounds", run_bounds, bounds_tables, targets=bounds_targets, page=PAGE),
-    Section("rules_rivals", run_rivals, rivals_tables, targets=rivals_targets, page=PAGE),
-    Section("rules_abstention", run_abstention, abstention_tables,
-            targets=abstention_targets, page=PAGE),
-    Section("rules_promise", run_promise, promise_tables, targets=promise_targets, page=PAGE),
-    Section("rules_streams", run_streams, streams_tables, targets=streams_targets, page=PAGE),
+    Section("rules_bounds", run_bounds, bounds_tables, bounds_targets, page=PAGE),
+    Section("rules_rivals", run_rivals, rivals_tables, rivals_targets, page=PAGE),
+    Section("rules_abstention", run_abstention, abstention_tables, abstention_targets,
+            page=PAGE),
+    Section("rules_promise", run_promise, promise_tables, promise_targets, page=PAGE),
+    Section("rules_streams", run_streams, streams_tables, streams_targets, page=PAGE),
 )  # fmt: skip

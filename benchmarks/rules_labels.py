@@ -20,11 +20,11 @@ import numpy as np
 import pandas as pd
 from fairlearn.metrics import selection_rate
 
-from benchmarks.data import load, split
-from benchmarks.measures import test_scores, timed
-from benchmarks.models import make_feamoe
-from benchmarks.pages import summary
-from benchmarks.registry import Context, Section, Target, target
+from benchmarks.data import load, splits
+from benchmarks.measures import clock, test_scores
+from benchmarks.models import batches, make_feamoe
+from benchmarks.pages import one_table, summary
+from benchmarks.registry import Context, Section, Target, of, target
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.datasets import make_credit_stream, make_preprocessor
 from skfeamoe.streaming import StreamBatch, prequential
@@ -66,9 +66,8 @@ def run_feedback(context: Context) -> Iterator[dict]:
             growth = "drift" if "drift" in name else "interval"
             for method, (kind, options) in FEEDBACK.items():
                 model = kind(growth=growth, random_state=seed)
-                found, spent = timed(_streamed, model, X, y, groups, seed, options)
-                spent.pop("warning", None)
-                yield {"data": name, "seed": seed, "method": method, **found, **spent}
+                found = _streamed(model, X, y, groups, seed, options)
+                yield {"data": name, "seed": seed, "method": method} | found
 
 
 def run_caps(context: Context) -> Iterator[dict]:
@@ -78,10 +77,8 @@ def run_caps(context: Context) -> Iterator[dict]:
             X, y, groups = _stream(name, OTHER_SEEDS + seed, context)
             for cap in CAPS:
                 model = FEAMOEClassifier(max_propensity_weight=cap, random_state=seed)
-                options = FEEDBACK[LOTS][1]
-                found, spent = timed(_streamed, model, X, y, groups, seed, options)
-                spent.pop("warning", None)
-                yield {"data": name, "seed": seed, "cap": cap, **found, **spent}
+                found = _streamed(model, X, y, groups, seed, FEEDBACK[LOTS][1])
+                yield {"data": name, "seed": seed, "cap": cap} | found
 
 
 def _changed_refused(n_rows: int, seed: int):
@@ -100,9 +97,8 @@ def _stream(name: str, seed: int, context: Context):
         return _changed_refused(n_rows, seed)
     if name.startswith("credit"):
         drift = "sudden" if "drift" in name else None
-        made = make_credit_stream(n_rows, drift=drift, random_state=seed)
-        X = made.data.to_numpy(dtype=float)
-        return X, np.asarray(made.target), np.asarray(made.sensitive_features)
+        made = make_credit_stream(n_rows, drift=drift, as_frame=False, random_state=seed)
+        return made.data, made.target, made.sensitive_features
     task = load(name, context).shuffled(seed, n_rows)
     encoder = make_preprocessor(task.X, log_columns=task.log_columns)
     encoder.fit(task.X.iloc[: len(task.y) // 10])
@@ -111,12 +107,10 @@ def _stream(name: str, seed: int, context: Context):
 
 def _streamed(model, X, y, groups, seed: int, options: dict) -> dict:
     """Accuracy, approvals and gap of everybody in the second half; what was seen."""
-    starts = range(0, len(y), BATCH)
-    parts = (X, y, groups)
-    batches = (StreamBatch(*(part[s : s + BATCH] for part in parts)) for s in starts)
-    result = prequential(
+    result, seconds = clock(
+        prequential,
         {"model": model},
-        batches,
+        (StreamBatch(X[p], y[p], groups[p]) for p in batches(len(y), BATCH)),
         classes=[0, 1],
         window=len(y) // 2,
         fading_factor=None,
@@ -140,32 +134,25 @@ def _streamed(model, X, y, groups, seed: int, options: dict) -> dict:
     if "seen" in views:
         found["share_seen"] = views["seen"].n_rows / views["cumulative"].n_rows
         found |= {view: views[view]["accuracy"] for view in ("seen", "corrected")}
-    return found
+    return found | {"seconds": seconds}
 
 
 def run_unlabeled(context: Context) -> Iterator[dict]:
     """Fits with labels on all rows, on few, and on the labeled rows alone."""
-    for name in context.some(UNLABELED_DATA):
-        for seed in context.seeds:
-            rows = split(load(name, context), seed)
-            draws = np.random.default_rng(seed).random(len(rows.y))
-            for share in (1.0, *SHARES):
-                known = draws < (max(share, 0.2) if context.quick else share)
-                y = np.where(known, rows.y, np.nan)
-                for method in ("everybody", "labeled rows alone")[: 1 if share == 1.0 else 2]:
-                    alone = known if method != "everybody" else np.ones(len(known), dtype=bool)
-                    model = make_feamoe(rows.favorable, seed)
-                    given = {"sensitive_features": rows.groups[alone]}
-                    _, spent = timed(model.fit, rows.X[alone], y[alone], **given)
-                    spent.pop("warning", None)
-                    yield {
-                        "data": name,
-                        "seed": seed,
-                        "labels": share,
-                        "method": method,
-                        **test_scores(rows, model.predict(rows.X_test)),
-                        **spent,
-                    }
+    for name, rows in splits(context.some(UNLABELED_DATA), context):
+        draws = np.random.default_rng(rows.seed).random(len(rows.y))
+        for share in (1.0, *SHARES):
+            known = draws < (max(share, 0.2) if context.quick else share)
+            y = np.where(known, rows.y, np.nan)
+            every = np.ones(len(known), dtype=bool)
+            for method, used in (("everybody", every), ("labeled rows alone", known)):
+                if share == 1.0 and used is known:
+                    continue
+                model, given = make_feamoe(rows.favorable, rows.seed), rows.groups[used]
+                seconds = clock(model.fit, rows.X[used], y[used], sensitive_features=given)[1]
+                found = test_scores(rows, model.predict(rows.X_test))
+                yield {"data": name, "seed": rows.seed, "labels": share, "method": method,
+                       **found, "seconds": seconds}  # fmt: skip
 
 
 # ------------------------------------------------------------------ tables and targets
@@ -173,59 +160,41 @@ def run_unlabeled(context: Context) -> Iterator[dict]:
 
 def feedback_tables(frame) -> dict[str, pd.DataFrame]:
     """What was learned, by data set; what somebody would have measured."""
-    columns = {
-        "accuracy": "accuracy of all",
-        "approvals": "approvals",
-        "dp": "parity gap",
-        "share_seen": "outcomes seen",
-    }
-    learned = summary(frame.drop(columns="seconds"), ["data", "method"], columns)
-    hidden = frame[frame["method"].isin([GRANTED, LOTS])].drop(columns="seconds")
+    columns = LEARNED | {"share_seen": "outcomes seen"}
+    learned = summary(frame, ["data", "method"], columns, timed=False)
+    hidden = frame[frame["method"].isin([GRANTED, LOTS])]
     columns = {"seen": "on the seen", "corrected": "corrected", "truth": "true"}
-    told = summary(hidden, ["data", "method"], columns)
+    told = summary(hidden, ["data", "method"], columns, timed=False)
     return {"": learned, "Accuracy as it is measured, after the first rows": told}
 
 
 def feedback_targets(frame) -> Iterator[Target]:
     """With 5 % by lot nearly what all outcomes teach."""
     for name, rows in frame.groupby("data", sort=False):
-        by_seed = {m: part.set_index("seed") for m, part in rows.groupby("method")}
-        full, lots = by_seed[FULL], by_seed[LOTS]
+        full, lots = (of(rows, method=method) for method in (FULL, LOTS))
         lost = full["accuracy"] - lots["accuracy"]
         yield target(f"{name}: accuracy lost", lost, "<=", 0.007)
         moved = (full["approvals"] - lots["approvals"]).abs()
         yield target(f"{name}: approvals moved", moved, "<=", 0.03)
 
 
-def caps_tables(frame) -> dict[str, pd.DataFrame]:
-    """Accuracy and approvals by cap."""
-    columns = {"accuracy": "accuracy of all", "approvals": "approvals", "dp": "parity gap"}
-    shown = frame.assign(cap=frame["cap"].map("{:g}".format)).drop(columns="seconds")
-    return {"": summary(shown, ["data", "cap"], columns)}
-
-
-def unlabeled_tables(frame) -> dict[str, pd.DataFrame]:
-    """Accuracy and gaps by the share of labels."""
-    shown = frame.assign(labels=frame["labels"].map("{:.0%}".format)).drop(columns="seconds")
-    columns = {"accuracy": "accuracy", "dp": "parity gap"}
-    return {"": summary(shown, ["data", "labels", "method"], columns)}
-
-
 def unlabeled_targets(frame) -> Iterator[Target]:
     """The gap is as small as with all labels."""
     every = frame[frame["method"] == "everybody"]
     for name, rows in every.groupby("data", sort=False):
-        by_share = {share: part.set_index("seed") for share, part in rows.groupby("labels")}
         for share in SHARES:
-            wider = by_share[share]["dp"] - by_share[1.0]["dp"]
+            wider = of(rows, labels=share)["dp"] - of(rows, labels=1.0)["dp"]
             what = f"{name}, labels on {share:.0%}: gap wider than with all"
             yield target(what, wider, "<=", 0.01)
 
 
+LEARNED = {"accuracy": "accuracy of all", "approvals": "approvals", "dp": "parity gap"}
 SECTIONS = (
-    Section("rules_feedback", run_feedback, feedback_tables, targets=feedback_targets,
+    Section("rules_feedback", run_feedback, feedback_tables, feedback_targets, page=PAGE),
+    Section("rules_caps", run_caps, one_table("data", "cap", columns=LEARNED, timed=False),
             page=PAGE),
-    Section("rules_caps", run_caps, caps_tables, page=PAGE),
-    Section("rules_unlabeled", run_unlabeled, unlabeled_tables, targets=unlabeled_targets,
-            page=PAGE),
+    Section("rules_unlabeled", run_unlabeled,
+            one_table("data", "labels", "method", columns={"accuracy": "accuracy",
+                      "dp": "parity gap"}, forms={"labels": "{:.0%}"}, timed=False),
+            unlabeled_targets, page=PAGE),
 )  # fmt: skip
