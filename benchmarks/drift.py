@@ -152,8 +152,8 @@ RUNS = {
 }
 SECTIONS = (
     *(
-        Section(f"drift_{name}", run, report.tables, report.PICTURES.get(name), targets)
+        Section(f"drift_{name}", run, report.tables, targets, report.PICTURES.get(name))
         for name, (run, targets) in RUNS.items()
     ),
-    Section("drift_endless", endless, report.endless_tables, targets=report.endless),
+    Section("drift_endless", endless, report.endless_tables, report.endless),
 )

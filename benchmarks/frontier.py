@@ -10,7 +10,7 @@ import pandas as pd
 from benchmarks import models
 from benchmarks.data import TITLES, load, split
 from benchmarks.measures import measured, of_estimator, scores, test_scores, timed
-from benchmarks.pages import summary
+from benchmarks.pages import one_table, table_of_each
 from benchmarks.pictures import STYLES, error_points, finish
 from benchmarks.registry import Context, Section, Target, target
 
@@ -126,14 +126,6 @@ def frontier_targets(frame) -> Iterator[Target]:
             ratio = rival / own
             what = f"{data}, {name} .05: times faster than ExponentiatedGradient (median)"
             yield Target(what, float(ratio.median()), ">=", 30, float(ratio.std(ddof=1)))
-
-
-def frontier_tables(frame) -> dict[str, pd.DataFrame]:
-    """One table per data set."""
-    keys = ["method", "constraint", "bound"]
-    return {
-        TITLES[data]: summary(rows, keys) for data, rows in frame.groupby("data", sort=False)
-    }
 
 
 def draw_frontier(frame, file: Path) -> None:
@@ -260,25 +252,12 @@ def conflict_targets(frame) -> Iterator[Target]:
         yield Target(f"{label}: unmet bounds that no warning names", silent, "<=", 0)
 
 
-SETTING = ["method", "constraint", "bound"]
+SETTING = "method", "constraint", "bound"
+frontier_tables = table_of_each("data", *SETTING, titles=TITLES)
+conflict_tables = one_table("bounds", "epochs", largest_multiplier="{:.3g}")
 SECTIONS = (
-    Section("frontier", run_frontier, frontier_tables, draw_frontier, frontier_targets),
-    Section(
-        "one_pass",
-        run_one_pass,
-        lambda frame: {"": summary(frame, ["method"])},
-        targets=one_pass_targets,
-    ),
-    Section(
-        "small",
-        run_small,
-        lambda frame: {"": summary(frame, ["data", *SETTING])},
-        targets=small_targets,
-    ),
-    Section(
-        "conflicts",
-        run_conflicts,
-        lambda frame: {"": summary(frame, ["bounds", "epochs"], largest_multiplier="{:.3g}")},
-        targets=conflict_targets,
-    ),
+    Section("frontier", run_frontier, frontier_tables, frontier_targets, draw_frontier),
+    Section("one_pass", run_one_pass, one_table("method"), one_pass_targets),
+    Section("small", run_small, one_table("data", *SETTING), small_targets),
+    Section("conflicts", run_conflicts, conflict_tables, conflict_targets),
 )

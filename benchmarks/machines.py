@@ -10,17 +10,18 @@ import subprocess
 import sys
 import tempfile
 import time
-import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import train_test_split
 
-from benchmarks.data import Split, load, split
-from benchmarks.measures import scores
+from benchmarks.data import TEST_SHARE, Split, load, splits
+from benchmarks.measures import test_scores
+from benchmarks.pages import one_table
 from benchmarks.registry import Context, Section, Target, target
-from skfeamoe import FairnessWarning, FEAMOEClassifier
+from skfeamoe import FEAMOEClassifier
 
 PAGE = "scaling_out.md"
 N_SHARDS, BOUND, COLUMNS = 8, 0.05, 50
@@ -28,8 +29,8 @@ SPEED_ROWS = 1_000_000  # of each shard
 FILES, FILE_ROWS, LEARNED_ROWS = 10, 1_000_000, 100_000
 N_ROUNDS, MEGABYTES_PER_SECOND = 100, 100.0
 GROWTH_WORKERS, GROWTH_ROWS = (1, 2, 10, 100, 1_000, 10_000), (1e6, 1e8, 1e10)
-LAYOUTS = {"random": "shards at random", "sorted": "shards sorted by sex"}
 ONE = "one machine"
+SHOWN = {"accuracy": "accuracy", "gap": "gap"}
 
 
 def _client(n_workers: int, *, processes: bool):
@@ -47,44 +48,39 @@ def _model(bound: float | None, seed: int) -> FEAMOEClassifier:
     return FEAMOEClassifier(random_state=seed, **constraint)
 
 
-def _fit_on_shards(client, rows: Split, order, bound: float | None, seed: int):
-    """The model of shards that hold the training rows in some order."""
+def _fit_on_shards(client, X, y, groups, bound: float | None, seed: int):
+    """The model of shards."""
     from skfeamoe.distributed import fit
 
-    parts = np.array_split(order, N_SHARDS)
-    return fit(
-        _model(bound, seed),
-        [rows.X[part] for part in parts],
-        [rows.y[part] for part in parts],
-        sensitive_features=[rows.groups[part] for part in parts],
-        client=client,
-    )
+    parts = {"sensitive_features": list(groups), "classes": [0, 1]}
+    return fit(_model(bound, seed), list(X), list(y), **parts, client=client)
 
 
 def run_shards(context: Context) -> Iterator[dict]:
     """Adult on one machine, in shards at random, and in shards of one sex each."""
-    warnings.simplefilter("ignore", FairnessWarning)
-    task = load("adult_without_sex", context)
     with _client(2, processes=False) as client:
-        for seed in context.seeds:
-            rows = split(task, seed)
+        for _, rows in splits(["adult_without_sex"], context):
             orders = {
-                "random": np.arange(len(rows.y)),
-                "sorted": np.argsort(rows.groups.astype(str), kind="stable"),
+                "shards at random": np.arange(len(rows.y)),
+                "shards sorted by sex": np.argsort(rows.groups.astype(str), kind="stable"),
             }
             for bound in context.some((BOUND, None)):
-                key = {"seed": seed, "bound": "none" if bound is None else f"{bound:g}"}
-                alone = _model(bound, seed)
+                key = {"seed": rows.seed, "bound": "none" if bound is None else f"{bound:g}"}
+                alone = _model(bound, rows.seed)
                 alone.fit(rows.X, rows.y, sensitive_features=rows.groups)
                 yield key | {"way": ONE} | _tested(alone, rows)
                 for way, order in orders.items():
-                    model = _fit_on_shards(client, rows, order, bound, seed)
-                    yield key | {"way": LAYOUTS[way]} | _tested(model, rows)
+                    parts = [rows.part(part) for part in np.array_split(order, N_SHARDS)]
+                    columns = zip(
+                        *((part.X, part.y, part.groups) for part in parts), strict=True
+                    )
+                    model = _fit_on_shards(client, *columns, bound, rows.seed)
+                    yield key | {"way": way} | _tested(model, rows)
 
 
 def _tested(model, rows: Split) -> dict[str, float]:
     """Accuracy and gap on the test rows."""
-    found = scores(rows.y_test, model.predict(rows.X_test), rows.groups_test)
+    found = test_scores(rows, model.predict(rows.X_test))
     return {"accuracy": found["accuracy"], "gap": found["dp"]}
 
 
@@ -92,36 +88,20 @@ def run_merge(context: Context) -> Iterator[dict]:
     """HMDA: models of single years made one, against one model of all years."""
     from skfeamoe.distributed import merge
 
-    warnings.simplefilter("ignore", FairnessWarning)
-    task = load("hmda", context)
-    for seed in context.seeds:
-        rows = split(task, seed)
-        train = _training_years(task, rows, seed)
+    times = load("hmda", context).time
+    for _, rows in splits(["hmda"], context):
+        seed = rows.seed
         whole = _model(BOUND, seed).fit(rows.X, rows.y, sensitive_features=rows.groups)
+        years = train_test_split(times, test_size=TEST_SHARE, random_state=seed)[0]
         models = [
             _model(BOUND, seed + 100 * (1 + k)).fit(
-                rows.X[part], rows.y[part], sensitive_features=rows.groups[part]
+                rows.X[years == year], rows.y[years == year],
+                sensitive_features=rows.groups[years == year],
             )
-            for k, part in enumerate(train)
-        ]
+            for k, year in enumerate(np.unique(years))
+        ]  # fmt: skip
         yield {"seed": seed, "way": "all years at once"} | _tested(whole, rows)
         yield {"seed": seed, "way": "years merged"} | _tested(merge(models), rows)
-
-
-def _training_years(task, rows: Split, seed: int) -> list[np.ndarray]:
-    """Training rows of every year, found by the same split of the rows' years."""
-    from sklearn.model_selection import train_test_split
-
-    from benchmarks.data import TEST_SHARE
-
-    every = np.arange(len(task.y))
-    train, _ = train_test_split(every, test_size=TEST_SHARE, random_state=seed)
-    if not np.array_equal(task.y[train], rows.y):
-        raise AssertionError(
-            "the years of the training rows are not where they were looked for"
-        )
-    years = np.asarray(task.time)[train]
-    return [np.flatnonzero(years == year) for year in np.unique(years)]
 
 
 def _synthetic(seed: int, n_rows: int):
@@ -137,8 +117,6 @@ def run_speed(context: Context) -> Iterator[dict]:
     """Seconds of a fit on 8 synthetic shards by 1, 2 and 4 worker processes."""
     import dask
 
-    from skfeamoe.distributed import fit
-
     n_rows = 2_000 if context.quick else SPEED_ROWS
     make = dask.delayed(_synthetic, nout=3)
     for n_workers in context.some((1, 2, 4)):
@@ -146,41 +124,23 @@ def run_speed(context: Context) -> Iterator[dict]:
             X, y, group = zip(*(make(k, n_rows) for k in range(N_SHARDS)), strict=True)
             client.run(_synthetic, 0, 10)  # libraries are loaded before the clock runs
             start = time.perf_counter()
-            model = fit(
-                _model(BOUND, 0),
-                list(X),
-                list(y),
-                sensitive_features=list(group),
-                classes=[0, 1],
-                client=client,
-            )
+            model = _fit_on_shards(client, X, y, group, BOUND, 0)
             seconds = time.perf_counter() - start
-        yield {
-            "seed": 0,
-            "workers": n_workers,
-            "rows": N_SHARDS * n_rows,
-            "seconds": seconds,
-            "gap": model.group_gaps_["demographic_parity"],
-        }
+        gap = model.group_gaps_["demographic_parity"]
+        yield {"seed": 0, "workers": n_workers, "rows": N_SHARDS * n_rows,
+               "seconds": seconds, "gap": gap}  # fmt: skip
 
 
 def run_growth(context: Context) -> Iterator[dict]:
     """The constants of the cost model: seconds per row, per task and per round; state."""
     import pickle
 
-    from skfeamoe.distributed import _rounds, fit
+    from skfeamoe.distributed import _rounds
 
     n_rows, n_tasks = (2_000, 20) if context.quick else (100_000, 500)
     X, y, group = _synthetic(0, n_rows)
     with _client(1, processes=True) as client:
-        model = fit(
-            _model(BOUND, 0),
-            [X],
-            [y],
-            sensitive_features=[group],
-            classes=[0, 1],
-            client=client,
-        )
+        model = _fit_on_shards(client, [X], [y], [group], BOUND, 0)
         client.gather(client.map(_nothing, range(10), pure=False))
         single = _seconds(lambda: client.submit(_nothing, 0, pure=False).result(), 20)
         many = _seconds(
@@ -264,13 +224,8 @@ def run_stream(context: Context) -> Iterator[dict]:
         command = [sys.executable, "-m", "benchmarks.machines", folder]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows, megabytes, seconds = told.split()
-    yield {
-        "seed": 0,
-        "rows": int(rows),
-        "columns": COLUMNS,
-        "megabytes": float(megabytes),
-        "seconds": float(seconds),
-    }
+    yield {"seed": 0, "rows": int(rows), "columns": COLUMNS,
+           "megabytes": float(megabytes), "seconds": float(seconds)}  # fmt: skip
 
 
 def stream(folder: str) -> None:
@@ -283,9 +238,8 @@ def stream(folder: str) -> None:
     before, start = _peak_megabytes(), time.perf_counter()
     for batch in iter_batches(folder, target="y", sensitive="group", batch_size=4_096):
         if n_rows < LEARNED_ROWS:
-            model.partial_fit(
-                batch.X, batch.y, [0, 1], sensitive_features=batch.sensitive_features
-            )
+            known = {"sensitive_features": batch.sensitive_features}
+            model.partial_fit(batch.X, batch.y, [0, 1], **known)
         else:
             model.predict_proba(batch.X)
         n_rows += len(batch)
@@ -301,25 +255,11 @@ def _peak_megabytes() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
-def _mean_table(frame: pd.DataFrame, by: list[str]) -> dict[str, pd.DataFrame]:
-    """Mean and spread over seeds."""
-    made = frame.groupby(by, sort=False)[["accuracy", "gap"]].agg(["mean", "std"])
-    rows = [
-        dict(zip(by, np.atleast_1d(np.array(name, dtype=object)), strict=True))
-        | {
-            column: f"{row[column, 'mean']:.4f} ({row[column, 'std']:.4f})"
-            for column in ("accuracy", "gap")
-        }
-        for name, row in made.iterrows()
-    ]
-    return {"": pd.DataFrame(rows)}
-
-
-def shards_targets(frame: pd.DataFrame) -> Iterable[Target]:
+def shards_targets(frame: pd.DataFrame) -> Iterator[Target]:
     """As accurate as one machine, with as narrow a gap."""
     for bound, part in frame.groupby("bound", sort=False):
         wide = part.pivot(index="seed", columns="way", values=["accuracy", "gap"])
-        for way in LAYOUTS.values():
+        for way in ("shards at random", "shards sorted by sex"):
             what = f"Adult, bound {bound}, {way}"
             lost = wide["accuracy", ONE] - wide["accuracy", way]
             yield target(f"{what}: accuracy below one machine", lost, "<=", 0.003)
@@ -329,7 +269,7 @@ def shards_targets(frame: pd.DataFrame) -> Iterable[Target]:
                 yield target(f"{what}: gap", wide["gap", way], "<=", 0.06)
 
 
-def merge_targets(frame: pd.DataFrame) -> Iterable[Target]:
+def merge_targets(frame: pd.DataFrame) -> Iterator[Target]:
     """As good as one model of all years."""
     wide = frame.pivot(index="seed", columns="way", values=["accuracy", "gap"])
     whole, merged = "all years at once", "years merged"
@@ -349,7 +289,7 @@ def speed_table(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {"": table[["workers", "rows", "seconds", "speedup"]].astype(str)}
 
 
-def speed_targets(frame: pd.DataFrame) -> Iterable[Target]:
+def speed_targets(frame: pd.DataFrame) -> Iterator[Target]:
     """Two workers are nearly twice as fast as one."""
     seconds = frame.set_index("workers")["seconds"]
     if 2 in seconds:
@@ -359,40 +299,25 @@ def speed_targets(frame: pd.DataFrame) -> Iterable[Target]:
 
 def stream_table(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Memory and time."""
-    table = frame.assign(
-        megabytes=frame["megabytes"].map("{:.0f}".format),
-        seconds=frame["seconds"].map("{:.0f}".format),
-    )
+    table = frame[["rows", "columns", "megabytes", "seconds"]].round(0).astype(int).astype(str)
     named = {"megabytes": "peak memory above the interpreter's, MB"}
-    return {
-        "": table[["rows", "columns", "megabytes", "seconds"]].astype(str).rename(columns=named)
-    }
+    return {"": table.rename(columns=named)}
 
 
-def stream_targets(frame: pd.DataFrame) -> Iterable[Target]:
+def stream_targets(frame: pd.DataFrame) -> Iterator[Target]:
     """A gigabyte is enough."""
     yield target("10 million rows: memory, MB", frame["megabytes"], "<=", 1000.0)
 
 
 SECTIONS = (
-    Section(
-        "machines_shards",
-        run_shards,
-        lambda frame: _mean_table(frame, ["bound", "way"]),
-        targets=shards_targets,
-        page=PAGE,
-    ),
-    Section(
-        "machines_merge",
-        run_merge,
-        lambda frame: _mean_table(frame, ["way"]),
-        targets=merge_targets,
-        page=PAGE,
-    ),
-    Section("machines_speed", run_speed, speed_table, targets=speed_targets, page=PAGE),
+    Section("machines_shards", run_shards, one_table("bound", "way", columns=SHOWN),
+            shards_targets, page=PAGE),
+    Section("machines_merge", run_merge, one_table("way", columns=SHOWN), merge_targets,
+            page=PAGE),
+    Section("machines_speed", run_speed, speed_table, speed_targets, page=PAGE),
     Section("machines_growth", run_growth, growth_table, page=PAGE),
-    Section("machines_stream", run_stream, stream_table, targets=stream_targets, page=PAGE),
-)
+    Section("machines_stream", run_stream, stream_table, stream_targets, page=PAGE),
+)  # fmt: skip
 
 if __name__ == "__main__":
     stream(sys.argv[1])

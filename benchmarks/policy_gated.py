@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -294,16 +295,9 @@ def time_targets(frame) -> Iterator[Target]:
     yield target(f"fit of {n:,} x {m}: seconds", slowest, "<=", MOST_SECONDS)
 
 
-def _whole(context: Context) -> Iterator[dict]:
-    return run(all_views, None, context)
-
-
-def _ablation(context: Context) -> Iterator[dict]:
-    return run(ablated_views, ABLATION_SEEDS, context)
-
-
 SECTIONS = (
-    Section("policy_gated", _whole, tables, None, targets, PAGE),
-    Section("policy_gated_ablation", _ablation, lambda frame: {"": table(frame)}, page=PAGE),
-    Section("policy_gated_times", run_times, time_tables, None, time_targets, PAGE),
-)
+    Section("policy_gated", partial(run, all_views, None), tables, targets, page=PAGE),
+    Section("policy_gated_ablation", partial(run, ablated_views, ABLATION_SEEDS),
+            lambda frame: {"": table(frame)}, page=PAGE),
+    Section("policy_gated_times", run_times, time_tables, time_targets, page=PAGE),
+)  # fmt: skip

@@ -20,6 +20,7 @@ from benchmarks.registry import Context, Section, Target
 from benchmarks.shapley_cases import TITLES, Case, make_case
 
 OURS, COMPILED, KERNEL = "skfeamoe", "skfeamoe, numba", "KernelExplainer, l1 off"
+THEOREM_PAGE = "explanations.md"
 N_ROWS = 100
 PEER_ROWS = {"adult": 5, "compas": 10, "hmda": 5, "dense30": 5, "dense100": 4}
 OWN_BACKGROUND, PEER_BACKGROUND, POPULATION = 100, 1000, 4000
@@ -383,13 +384,7 @@ def draw(frame, file: Path) -> None:
 
 
 SECTIONS = (
-    Section("shapley", own_background, own_tables, draw, own_targets),
-    Section("shapley_population", population, population_tables, targets=population_targets),
-    Section(
-        "shapley_theorem",
-        theorem,
-        theorem_tables,
-        targets=theorem_targets,
-        page="explanations.md",
-    ),
+    Section("shapley", own_background, own_tables, own_targets, draw),
+    Section("shapley_population", population, population_tables, population_targets),
+    Section("shapley_theorem", theorem, theorem_tables, theorem_targets, page=THEOREM_PAGE),
 )

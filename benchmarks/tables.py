@@ -20,8 +20,8 @@ from sklearn.model_selection import train_test_split
 from benchmarks import models
 from benchmarks.data import TEST_SHARE, Task, encode, load
 from benchmarks.measures import scores, timed
-from benchmarks.pages import summary
-from benchmarks.registry import Context, Section, Target, target
+from benchmarks.pages import one_table, table_of_each
+from benchmarks.registry import Context, Section, Target, of, target
 from skfeamoe import FEAMOEClassifier
 
 DATA = ("adult", "gss", "hmda", "compas", "student_math")
@@ -124,50 +124,30 @@ def _scored(decisions, test: Task) -> dict:
     return scores(test.y, decisions, test.groups)
 
 
-def _of(frame, data: str, method: str, constraint=None) -> pd.DataFrame:
-    """The records of one method by seed."""
-    keep = (frame["data"] == data) & (frame["method"] == method)
-    asked = (
-        frame["constraint"].isna() if constraint is None else frame["constraint"] == constraint
-    )
-    return frame[keep & asked].set_index("seed").sort_index()
-
-
 def table_targets(frame) -> Iterator[Target]:
     """How far from boosted trees, and that nothing is lost against logistic experts."""
-    if "adult" in frame["data"].unique():
+    data = frame["data"].iloc[0]
+    if data == "adult":
         yield from _adult_targets(frame)
-    for data in frame["data"].unique():
-        for constraint in (None, *CONSTRAINTS):
-            own, other = (
-                _of(frame, data, method, constraint)["accuracy"]
-                for method in (ADDITIVE, LOGISTIC)
-            )
-            least = 0.004 if data == "gss" and constraint is None else -0.002
-            what = f"{data}, {constraint or 'no constraint'}: accuracy above logistic experts"
-            yield target(what, own - other, ">=", least)
-        own, other = (_of(frame, data, m)["seconds"] for m in (ADDITIVE, LOGISTIC))
-        yield target(f"{data}: fit time over that of logistic experts", own / other, "<=", 2.0)
+    for constraint in (None, *CONSTRAINTS):
+        own, other = (of(frame, method=m, constraint=constraint) for m in (ADDITIVE, LOGISTIC))
+        least = 0.004 if data == "gss" and constraint is None else -0.002
+        what = f"{data}, {constraint or 'no constraint'}: accuracy above logistic experts"
+        yield target(what, own["accuracy"] - other["accuracy"], ">=", least)
+    own, other = (of(frame, method=m, constraint=None) for m in (ADDITIVE, LOGISTIC))
+    ratio = own["seconds"] / other["seconds"]
+    yield target(f"{data}: fit time over that of logistic experts", ratio, "<=", 2.0)
 
 
 def _adult_targets(frame) -> Iterator[Target]:
     """Near boosted trees, also under a bound."""
-    parity, odds = CONSTRAINTS
-    own = _of(frame, "adult", ADDITIVE)["accuracy"]
-    trees = _of(frame, "adult", TREES)["accuracy"]
+    own, trees = (of(frame, method=m, constraint=None)["accuracy"] for m in (ADDITIVE, TREES))
     yield target("adult: accuracy below boosted trees", trees - own, "<=", 0.005)
-    own = _of(frame, "adult", ADDITIVE, parity)
-    yield target("adult, parity .05: accuracy", own["accuracy"], ">=", 0.850)
-    yield target("adult, parity .05: gap", own["dp"], "<=", 0.055)
-    own = _of(frame, "adult", ADDITIVE, odds)
-    yield target("adult, odds .05: accuracy", own["accuracy"], ">=", 0.863)
-    yield target("adult, odds .05: largest gap", own["eo"], "<=", 0.06)
-
-
-def tables_of_tables(frame) -> dict[str, pd.DataFrame]:
-    """One table per data set."""
-    keys = ["method", "constraint", "bound"]
-    return {data: summary(rows, keys) for data, rows in frame.groupby("data", sort=False)}
+    parity, odds = (of(frame, method=ADDITIVE, constraint=name) for name in CONSTRAINTS)
+    yield target("adult, parity .05: accuracy", parity["accuracy"], ">=", 0.850)
+    yield target("adult, parity .05: gap", parity["dp"], "<=", 0.055)
+    yield target("adult, odds .05: accuracy", odds["accuracy"], ">=", 0.863)
+    yield target("adult, odds .05: largest gap", odds["eo"], "<=", 0.06)
 
 
 # ------------------------------------------------------------------- beside an EBM
@@ -189,16 +169,11 @@ def run_ebm(context: Context) -> Iterator[dict]:
 
 def ebm_targets(frame) -> Iterator[Target]:
     """As accurate, and faster."""
-    own, other = (frame[frame["method"] == m].set_index("seed") for m in (ADDITIVE, EBM))
+    own, other = (of(frame, method=m) for m in (ADDITIVE, EBM))
     lost = other["accuracy"] - own["accuracy"]
     yield target("adult: accuracy below an EBM without interactions", lost, "<=", 0.006)
     ratio = other["seconds"] / own["seconds"]
     yield target("adult: times faster to fit than an EBM", ratio, ">=", 10)
-
-
-def ebm_tables(frame) -> dict[str, pd.DataFrame]:
-    """One table."""
-    return {"": summary(frame, ["method"])}
 
 
 # ---------------------------------------------------------------- holes and formats
@@ -250,11 +225,6 @@ def holes_targets(frame) -> Iterator[Target]:
         yield target(f"adult, {holes}: drop beyond that of boosted trees", beyond, "<=", 0.005)
 
 
-def holes_tables(frame) -> dict[str, pd.DataFrame]:
-    """One table."""
-    return {"": summary(frame, ["holes", "method"])}
-
-
 def run_formats(context: Context) -> Iterator[dict]:
     """Additive experts on the raw table and on one encoded by hand."""
     task = load("adult", context)
@@ -273,11 +243,6 @@ def formats_targets(frame) -> Iterator[Target]:
     found = frame.set_index(["form", "seed"])["accuracy"]
     lost = found["ColumnTransformer"] - found["raw"]
     yield target("adult: accuracy that the raw table costs", lost, "<=", 0.003)
-
-
-def formats_tables(frame) -> dict[str, pd.DataFrame]:
-    """One table."""
-    return {"": summary(frame, ["form"])}
 
 
 # --------------------------------------------------------------------- explanations
@@ -311,19 +276,14 @@ def explain_tables(frame) -> dict[str, pd.DataFrame]:
     return {"": frame.drop(columns="method").round(4).astype(str)}
 
 
+BY_METHOD = table_of_each("data", "method", "constraint", "bound")
 SECTIONS = (
     *(
-        Section(
-            f"tables_{name}",
-            partial(run_tables, name=name),
-            tables_of_tables,
-            None,
-            table_targets,
-        )
+        Section(f"tables_{name}", partial(run_tables, name=name), BY_METHOD, table_targets)
         for name in DATA
     ),
-    Section("tables_ebm", run_ebm, ebm_tables, targets=ebm_targets),
-    Section("tables_holes", run_holes, holes_tables, targets=holes_targets),
-    Section("tables_formats", run_formats, formats_tables, targets=formats_targets),
-    Section("tables_explain", run_explain, explain_tables, targets=explain_targets),
+    Section("tables_ebm", run_ebm, one_table("method"), ebm_targets),
+    Section("tables_holes", run_holes, one_table("holes", "method"), holes_targets),
+    Section("tables_formats", run_formats, one_table("form"), formats_targets),
+    Section("tables_explain", run_explain, explain_tables, explain_targets),
 )

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.data import Task, load
-from benchmarks.pages import summary
-from benchmarks.registry import Context, Section, Target, target
+from benchmarks.pages import one_table
+from benchmarks.registry import Context, Section, Target, of, target
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.datasets import make_credit_stream, make_preprocessor
 
@@ -99,7 +99,7 @@ def _quiet(granted, groups) -> float:
 def stream_targets(frame) -> Iterator[Target]:
     """At or above logistic experts everywhere, above them on Adult."""
     for (name, bound), rows in frame.groupby(["stream", "bound"], sort=False, dropna=False):
-        own, other, raw = (rows[rows["method"] == m].set_index("seed") for m in EXPERTS)
+        own, other, raw = (of(rows, method=m) for m in EXPERTS)
         text = f"{name}{'' if np.isnan(bound) else ', bound .05'}"
         least = 0.005 if name.startswith("adult") else 0.0
         gain = own["accuracy"] - other["accuracy"]
@@ -112,12 +112,6 @@ def stream_targets(frame) -> Iterator[Target]:
             if not np.isnan(bound):
                 what = f"{text}: share of windows with a gap <= .08"
                 yield target(what, own["quiet_windows"], ">=", 0.9)
-
-
-def stream_tables(frame) -> dict[str, pd.DataFrame]:
-    """One table."""
-    columns = {"accuracy": "accuracy", "quiet_windows": "windows <= .08", "seconds": "seconds"}
-    return {"": summary(frame, ["stream", "bound", "method"], columns)}
 
 
 # ------------------------------------------------------------ what happens to a column
@@ -175,27 +169,22 @@ def _late(context: Context, seed: int) -> Iterator[dict]:
 
 def hazard_targets(frame) -> Iterator[Target]:
     """An absurd value does no harm and is told; a late category is learned."""
-    rows = frame[frame["hazard"] == "outlier"]
     for method in (ADDITIVE, LOGISTIC):
-        own = rows[rows["method"] == method].set_index("seed")
-        spoiled = own["spoiled"].astype(bool)
-        lost = own[~spoiled]["accuracy"] - own[spoiled]["accuracy"]
+        clean, spoiled = (of(frame, hazard="outlier", method=method, spoiled=is_spoiled)
+                          for is_spoiled in (False, True))  # fmt: skip
+        lost = clean["accuracy"] - spoiled["accuracy"]
         yield target(f"one value of 1e9, {method}: accuracy lost", lost, "<=", 0.01)
-        warned = own[spoiled]["warned"].astype(float)
+        warned = spoiled["warned"].astype(float)
         yield target(f"one value of 1e9, {method}: warned", warned, ">=", 1.0)
-    rows = frame[frame["hazard"] == "late category"].set_index("seed")
-    known = rows["known"].astype(bool)
-    lost = rows[known]["accuracy"] - rows[~known]["accuracy"]
+    late = {known: of(frame, hazard="late category", known=known) for known in (True, False)}
+    lost = late[True]["accuracy"] - late[False]["accuracy"]
     yield target("late category: accuracy below a model that knew it", lost, "<=", 0.02)
 
 
-def hazard_tables(frame) -> dict[str, pd.DataFrame]:
-    """One table."""
-    keys = ["hazard", "method", "spoiled", "known"]
-    return {"": summary(frame, keys, {"accuracy": "accuracy"})}
-
-
+SHOWN = {"accuracy": "accuracy", "quiet_windows": "windows <= .08", "seconds": "seconds"}
+BY_STREAM = one_table("stream", "bound", "method", columns=SHOWN)
+BY_HAZARD = one_table("hazard", "method", "spoiled", "known")
 SECTIONS = (
-    Section("tables_streams", run_streams, stream_tables, targets=stream_targets),
-    Section("tables_hazards", run_hazards, hazard_tables, targets=hazard_targets),
+    Section("tables_streams", run_streams, BY_STREAM, stream_targets),
+    Section("tables_hazards", run_hazards, BY_HAZARD, hazard_targets),
 )

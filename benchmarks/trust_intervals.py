@@ -9,10 +9,9 @@ year of daily looks at a stream in which nothing changes gives the false alarms 
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from fairlearn.metrics import demographic_parity_difference
 
-from benchmarks.pages import summary
+from benchmarks.pages import one_table
 from benchmarks.registry import Context, Section, Target, target
 from skfeamoe.metrics import (
     confidence_sequence,
@@ -176,21 +175,11 @@ def _alarms(rng) -> int:
     return len(result.alarms) + len(more.alarms)
 
 
-def interval_tables(frame) -> dict[str, pd.DataFrame]:
-    """Coverage by interval and case."""
-    return {"": summary(frame, ["interval", "case"], {"coverage": "holds the truth"})}
-
-
 def interval_targets(frame) -> Iterator[Target]:
     """Between 93 and 97 of 100; intervals of many pairs, and near a gap of 0, at least 93."""
     for (interval, case), rows in frame.groupby(["interval", "case"], sort=False):
         yield target(f"{interval}, {case}: coverage", rows["coverage"], ">=", 0.93)
         yield target(f"{interval}, {case}: not wider than needed", rows["coverage"], "<=", 0.97)
-
-
-def look_tables(frame) -> dict[str, pd.DataFrame]:
-    """What went wrong in a year."""
-    return {"": summary(frame, ["what"], {"share": "share of years, or number"})}
 
 
 def look_targets(frame) -> Iterator[Target]:
@@ -204,14 +193,9 @@ def look_targets(frame) -> Iterator[Target]:
         yield target(what, rows["share"], "<=", wanted)
 
 
+BY_CASE = one_table("interval", "case", columns={"coverage": "holds the truth"})
+BY_LOOK = one_table("what", columns={"share": "share of years, or number"})
 SECTIONS = (
-    Section(
-        "trust_intervals",
-        run_intervals,
-        interval_tables,
-        None,
-        interval_targets,
-        "reliability.md",
-    ),
-    Section("trust_looks", run_looks, look_tables, None, look_targets, "reliability.md"),
+    Section("trust_intervals", run_intervals, BY_CASE, interval_targets, page="reliability.md"),
+    Section("trust_looks", run_looks, BY_LOOK, look_targets, page="reliability.md"),
 )

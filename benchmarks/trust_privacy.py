@@ -14,11 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 
-from benchmarks.pages import summary
+from benchmarks.pages import one_table
 from benchmarks.registry import Context, Section, Target, target
 from benchmarks.trust_streams import make_rows
 from skfeamoe import FEAMOEClassifier
@@ -63,17 +62,6 @@ def _found(model, X) -> float:
     return float(np.mean([row.tobytes() in content for row in np.ascontiguousarray(X)]))
 
 
-def privacy_tables(frame) -> dict[str, pd.DataFrame]:
-    """The attack, and the files."""
-    titles = {
-        "attack": "attack (AUC)",
-        "overfit": "loss of others less loss of members",
-        "in_file": "members' rows in the file",
-        "without_people": "after `without_people`",
-    }
-    return {"": summary(frame, ["model"], titles)}
-
-
 def privacy_targets(frame) -> Iterator[Target]:
     """The attack succeeds hardly better than by chance; no row is in a file without people."""
     for name, rows in frame.groupby("model", sort=False):
@@ -82,8 +70,13 @@ def privacy_targets(frame) -> Iterator[Target]:
             yield target(f"{name}: rows without people", rows["without_people"], "<=", 0.0)
 
 
+SHOWN = {
+    "attack": "attack (AUC)",
+    "overfit": "loss of others less loss of members",
+    "in_file": "members' rows in the file",
+    "without_people": "after `without_people`",
+}
 SECTIONS = (
-    Section(
-        "trust_privacy", run_privacy, privacy_tables, None, privacy_targets, "reliability.md"
-    ),
-)
+    Section("trust_privacy", run_privacy, one_table("model", columns=SHOWN), privacy_targets,
+            page="reliability.md"),
+)  # fmt: skip

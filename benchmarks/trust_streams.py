@@ -17,11 +17,12 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.measures import scores
-from benchmarks.pages import cell, spread, summary
+from benchmarks.pages import one_table, summary
 from benchmarks.registry import Context, Section, Target, target
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.datasets import make_credit_stream
 
+PAGE = "reliability.md"
 ROWS, LONG, QUICK = 30_000, 150_000, 4_000
 WORLD, BATCH, BOUND = 10_000, 32, 0.05
 POISON_ROWS, SHARE = 40_000, 0.01
@@ -237,19 +238,15 @@ def run_poison(context: Context) -> Iterator[dict]:
             }
 
 
-def stream_tables(frame) -> dict[str, pd.DataFrame]:
-    """What became of every stream."""
-    table = summary(
-        frame,
-        ["stream"],
-        {"accuracy": "accuracy", "dp": "DP gap", "size_growth": "size, end over half"},
-        rows="{:,.0f}",
-        majority="{:.4f}",
-        n_experts="{:.1f}",
-        megabytes="{:.2f}",
-        rows_per_second="{:,.0f}",
-    )
-    return {"": table}
+stream_tables = one_table(
+    "stream",
+    columns={"accuracy": "accuracy", "dp": "DP gap", "size_growth": "size, end over half"},
+    rows="{:,.0f}",
+    majority="{:.4f}",
+    n_experts="{:.1f}",
+    megabytes="{:.2f}",
+    rows_per_second="{:,.0f}",
+)
 
 
 def stream_targets(frame) -> Iterator[Target]:
@@ -258,30 +255,22 @@ def stream_targets(frame) -> Iterator[Target]:
         yield Target(f"{name}: finite", float(rows["finite"].min()), ">=", 1.0)
         yield target(f"{name}: size, end over half", rows["size_growth"], "<=", 1.2)
         yield target(f"{name}: time, last quarter over second", rows["slowdown"], "<=", 1.25)
-        yield target(
-            f"{name}: accuracy above the most frequent label",
-            rows["accuracy"] - rows["majority"],
-            ">=",
-            -0.01,
-        )
+        lead = rows["accuracy"] - rows["majority"]
+        yield target(f"{name}: accuracy above the most frequent label", lead, ">=", -0.01)
+
+
+MOVED = {
+    "accuracy": "accuracy",
+    "dp": "DP gap",
+    "accuracy_lost": "accuracy lost",
+    "gap_moved": "gap moved",
+}
 
 
 def poison_tables(frame) -> dict[str, pd.DataFrame]:
     """How far a poisoner moves what clean people get."""
-    told = []
-    for name, rows in frame.groupby("poison", sort=False):
-        told.append(
-            {
-                "one row in a hundred": cell(name),
-                "accuracy": spread(rows["accuracy"]),
-                "DP gap": spread(rows["dp"]),
-                "accuracy lost": spread(rows["accuracy_lost"]),
-                "gap moved": spread(rows["gap_moved"]),
-                "experts": f"{rows['n_experts'].mean():.1f}",
-                "seeds": str(rows["seed"].nunique()),
-            }
-        )
-    return {"": pd.DataFrame(told)}
+    table = summary(frame, ["poison"], MOVED, n_experts="{:.1f}")
+    return {"": table.rename(columns={"poison": "one row in a hundred"})}
 
 
 def poison_targets(frame) -> Iterator[Target]:
@@ -293,8 +282,6 @@ def poison_targets(frame) -> Iterator[Target]:
 
 
 SECTIONS = (
-    Section(
-        "trust_streams", run_streams, stream_tables, None, stream_targets, "reliability.md"
-    ),
-    Section("trust_poison", run_poison, poison_tables, None, poison_targets, "reliability.md"),
+    Section("trust_streams", run_streams, stream_tables, stream_targets, page=PAGE),
+    Section("trust_poison", run_poison, poison_tables, poison_targets, page=PAGE),
 )

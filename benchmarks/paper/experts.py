@@ -203,16 +203,9 @@ def individual_targets(frame: pd.DataFrame) -> Iterator[Target]:
 
 
 SECTIONS = (
-    Section(
-        "paper_number_of_experts", run_number, number_tables, draw_number, number_targets, PAGE
-    ),
-    Section("paper_expert_kinds", run_kinds, kind_tables, draw_kinds, kind_targets, PAGE),
-    Section(
-        "paper_individual_fairness",
-        run_individual,
-        individual_tables,
-        draw_individual,
-        individual_targets,
-        PAGE,
-    ),
-)
+    Section("paper_number_of_experts", run_number, number_tables, number_targets, draw_number,
+            PAGE),
+    Section("paper_expert_kinds", run_kinds, kind_tables, kind_targets, draw_kinds, PAGE),
+    Section("paper_individual_fairness", run_individual, individual_tables, individual_targets,
+            draw_individual, PAGE),
+)  # fmt: skip

@@ -139,4 +139,4 @@ def targets(frame: pd.DataFrame) -> Iterator[Target]:
         yield Target(f"Adult, {name}: methods that dominate it", len(found), "<=", 0)
 
 
-SECTIONS = (Section("paper_mitigation", run, tables, draw, targets, PAGE),)
+SECTIONS = (Section("paper_mitigation", run, tables, targets, draw, PAGE),)

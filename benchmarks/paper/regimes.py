@@ -167,20 +167,8 @@ def compas_targets(frame: pd.DataFrame) -> Iterator[Target]:
 
 
 SECTIONS = (
-    Section(
-        "paper_adult_regimes",
-        partial(run, ADULT),
-        partial(tables, ADULT_PUBLISHED),
-        partial(draw, ADULT_PUBLISHED, "Adult, seven regimes"),
-        adult_targets,
-        PAGE,
-    ),
-    Section(
-        "paper_compas_regimes",
-        partial(run, COMPAS),
-        partial(tables, COMPAS_PUBLISHED),
-        partial(draw, COMPAS_PUBLISHED, "COMPAS, seven regimes"),
-        compas_targets,
-        PAGE,
-    ),
-)
+    Section("paper_adult_regimes", partial(run, ADULT), partial(tables, ADULT_PUBLISHED),
+            adult_targets, partial(draw, ADULT_PUBLISHED, "Adult, seven regimes"), PAGE),
+    Section("paper_compas_regimes", partial(run, COMPAS), partial(tables, COMPAS_PUBLISHED),
+            compas_targets, partial(draw, COMPAS_PUBLISHED, "COMPAS, seven regimes"), PAGE),
+)  # fmt: skip

@@ -235,6 +235,6 @@ def year_targets(frame: pd.DataFrame) -> Iterator[Target]:
 
 
 SECTIONS = (
-    Section("paper_new_world", run_world, world_tables, draw_world, world_targets, PAGE),
-    Section("paper_hmda_years", run_years, year_tables, draw_years, year_targets, PAGE),
+    Section("paper_new_world", run_world, world_tables, world_targets, draw_world, PAGE),
+    Section("paper_hmda_years", run_years, year_tables, year_targets, draw_years, PAGE),
 )
