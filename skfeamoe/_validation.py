@@ -454,9 +454,16 @@ def check_favorable(favorable_label, classes: NDArray) -> int:
         return len(classes) - 1
     found = np.flatnonzero(classes == favorable_label)
     if len(found) != 1:
+        numbered = np.array_equal(classes, np.arange(len(classes)))
         raise ValueError(
             f"favorable_label must be one of the classes {classes.tolist()}, got "
             f"{favorable_label!r}"
+            + (
+                "; ensembles and cross_val_predict of scikit-learn number the classes in "
+                "sorted order before they fit: give the number there"
+                if numbered
+                else ""
+            )
         )
     return int(found[0])
 

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.callback import ProgressBar, ScoringMonitor
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import BaggingClassifier
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import (
     GridSearchCV,
@@ -254,6 +254,17 @@ def test_string_and_boolean_labels():
         np.testing.assert_array_equal(model.classes_, labels)
         np.testing.assert_array_equal(model.predict(X), labels[base.predict(X)])
         assert model.score(X, labels[y]) == base.score(X, y)
+
+
+def test_ensembles_that_number_the_classes_ask_for_the_number(routing):
+    X, y, group = make_lending(300)
+    label = np.where(y == 1, "repaid", "defaulted")
+    model = FEAMOEClassifier(favorable_label="repaid", random_state=0)
+    vote = VotingClassifier([("one", model.set_fit_request(sensitive_features=True))])
+    with pytest.raises(ValueError, match="number the classes in sorted order"):
+        vote.fit(X, label, sensitive_features=group)
+    vote.set_params(one__favorable_label=1).fit(X, label, sensitive_features=group)
+    assert set(vote.predict(X)) == {"repaid", "defaulted"}
 
 
 def test_sparse_tag_and_repr():
