@@ -121,6 +121,17 @@ def linear_scores(Z, weight: NDArray) -> NDArray:
     """
     if not issparse(Z) or Z.nnz >= Z.shape[1]:
         return Z @ weight.T
-    columns, place = np.unique(Z.indices, return_inverse=True)
-    narrow = csr_array((Z.data, place, Z.indptr), shape=(Z.shape[0], len(columns)))
+    columns, narrow = _own_columns(Z)
     return narrow @ weight[:, columns].T
+
+
+def sparse_products(Z, slopes: NDArray) -> tuple[NDArray, NDArray]:
+    """The columns that CSR rows have, and of these slopes.T @ Z, (n_scores, n_own)."""
+    columns, narrow = _own_columns(Z)
+    return columns, (narrow.T @ slopes).T
+
+
+def _own_columns(Z) -> tuple[NDArray, csr_array]:
+    """The columns in which CSR rows have values, and the rows without the others."""
+    columns, place = np.unique(Z.indices, return_inverse=True)
+    return columns, csr_array((Z.data, place, Z.indptr), shape=(Z.shape[0], len(columns)))

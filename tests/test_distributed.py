@@ -193,6 +193,40 @@ def test_frames_with_named_columns_are_arrays_in_shards(thread_client):
     assert list(whole.feature_names_in_) == list("uvwxyz")
 
 
+def test_labels_count_for_the_people_whose_labels_are_not_seen(thread_client):
+    X, y, group = make_lending(3000)
+    rng = np.random.default_rng(0)
+    chance = np.where(y == 1, np.where(X[:, 0] > 0, 0.2, 0.4), 0.9)
+    told = np.where(rng.random(len(y)) < chance, y.astype(float), np.nan)
+    frame = pd.DataFrame(X, columns=list("uvwxyz"))
+    frame = frame.assign(paid=told, sex=group, seen=chance).iloc[np.argsort(group)]
+    found = {}
+    for propensity in ("seen", None):
+        table = frame if propensity else frame.drop(columns="seen")
+        model = FEAMOEClassifier("equal_opportunity", difference_bound=0.2, random_state=0)
+        sd.fit(
+            model,
+            dd.from_pandas(table, npartitions=4, sort=False),
+            "paid",
+            sensitive_features="sex",
+            propensity=propensity,
+            client=thread_client,
+        )
+        found[propensity] = model
+    one = FEAMOEClassifier("equal_opportunity", difference_bound=0.2, random_state=0)
+    plain = frame[list("uvwxyz")].loc[np.arange(len(y))]
+    one.fit(plain, told, sensitive_features=group, propensity=chance)
+    proba = [model.predict_proba(plain)[:, 1].mean() for model in (*found.values(), one)]
+    assert abs(proba[0] - proba[2]) < 0.02 < 0.1 < proba[0] - proba[1]
+    decided, seen = found["seen"].predict(plain), told == 1
+    rates = [
+        np.average(decided[seen & (group == a)], weights=1 / chance[seen & (group == a)])
+        for a in np.unique(group)
+    ]
+    gap = found["seen"].group_gaps_["equal_opportunity"]
+    assert gap == pytest.approx(max(rates) - min(rates), abs=1e-12)
+
+
 def test_networks_and_several_classes_learn_in_rounds(thread_client):
     X, y, _ = make_lending(1500, n_classes=3)
     seen = []

@@ -8,6 +8,7 @@ import scipy.sparse as sp
 
 import skfeamoe._explanation as explanation
 from skfeamoe import FEAMOEClassifier
+from skfeamoe._mixture.experts import bulk_gradient
 from skfeamoe._rows import linear_scores
 
 N_COLUMNS, WORDS = 2**20, 60
@@ -89,6 +90,32 @@ def test_memory_of_a_wide_stream_is_bounded():
     blocks = 3 * 2 * 8 * N_COLUMNS * model.max_experts / 1024  # parameters, kilobytes
     assert peaks[-1] - peaks[0] < 4 * blocks
     assert peaks[-1] - peaks[-10] < blocks
+
+
+def test_sparse_rows_in_bulk_teach_what_dense_ones_do(monkeypatch):
+    monkeypatch.setattr("skfeamoe._training.trainer.EARLY_ROWS", 1000)
+    rng = np.random.default_rng(0)
+    X = sp.random_array((6000, 300), density=0.05, rng=rng, format="csr")
+    group = rng.integers(2, size=6000)
+    y = (X @ rng.normal(size=300) + 0.3 * group + rng.normal(scale=0.3, size=6000) > 0.2) * 1
+    found = []
+    for rows in (X, X.toarray()):
+        model = FEAMOEClassifier(standardize=False, growth_interval=2500, random_state=0)
+        model.partial_fit(rows[:5000], y[:5000], [0, 1], sensitive_features=group[:5000])
+        assert model.n_experts_ > 1
+        found.append(model.predict_proba(rows[5000:]))
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-9)
+    assert np.ptp(found[0][:, 1]) > 0.5
+
+
+@pytest.mark.parametrize("n", [32, 64, 70, 5])
+def test_sparse_gradients_by_parts_are_dense_ones(n):
+    rng = np.random.default_rng(0)
+    Z = sp.random_array((n, 50), density=0.1, rng=rng, format="csr")
+    params, d_scores = np.zeros((6, 51)), rng.normal(size=(n, 6))
+    found = bulk_gradient(Z, params, d_scores, 32)
+    expected = bulk_gradient(Z.toarray(), params, d_scores, 32)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("n_samples", [1, 5, 400])

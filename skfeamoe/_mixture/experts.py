@@ -19,7 +19,7 @@ from scipy.sparse import issparse
 
 from skfeamoe._mixture import mlp
 from skfeamoe._mixture.layout import Layout
-from skfeamoe._rows import linear_scores
+from skfeamoe._rows import linear_scores, sparse_products
 
 FEW_ROWS, BLOCK = 64, 1_000_000
 """Products of more rows go in blocks of so many multiplications: OpenBLAS has kernels for small
@@ -70,6 +70,16 @@ class Kind(Protocol):
         """Columns of the parameters that the L2 penalty holds small."""
 
 
+def bulk_gradient(Z, params: NDArray, d_scores: NDArray, size: int) -> tuple[NDArray, NDArray]:
+    """Gradient of linear scores, and the sum of the squared ones of parts of ``size`` rows."""
+    if issparse(Z):
+        return _sparse_bulk_gradient(Z, params, d_scores, size)
+    gradients = linear_gradients(Z, params, d_scores, size)
+    gradient = gradients.sum(axis=0)
+    np.square(gradients, out=gradients)
+    return gradient, gradients.sum(axis=0)
+
+
 def linear_gradients(Z: NDArray, params: NDArray, d_scores: NDArray, size: int) -> NDArray:
     """Gradients of linear scores by parts of ``size`` rows, (n_parts, *params.shape).
 
@@ -86,6 +96,20 @@ def linear_gradients(Z: NDArray, params: NDArray, d_scores: NDArray, size: int) 
         gradients[whole, :, :-1] = d_rest.T @ Z[whole * size :]
         gradients[whole, :, -1] = d_rest.sum(axis=0)
     return gradients
+
+
+def _sparse_bulk_gradient(
+    Z, params: NDArray, d_scores: NDArray, size: int
+) -> tuple[NDArray, NDArray]:
+    """The same of CSR rows: a part adds to the columns that its rows have, and a constant."""
+    gradient, squares = np.zeros_like(params), np.zeros_like(params)
+    for start in range(0, len(d_scores), size):
+        d_part = d_scores[start : start + size]
+        columns, products = sparse_products(Z[start : start + size], d_part)
+        for at, part in ((columns, products), (-1, d_part.sum(axis=0))):
+            gradient[:, at] += part
+            squares[:, at] += part * part
+    return gradient, squares
 
 
 class LogisticExperts:

@@ -4,13 +4,12 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._fairness.distance import log_odds_gradient_norm
 from skfeamoe._fairness.schedule import Observation, ScheduleMonitor
-from skfeamoe._mixture.experts import Cache, kind_of, linear_gradients
+from skfeamoe._mixture.experts import Cache, bulk_gradient, kind_of
 from skfeamoe._mixture.forward import (
     Forward,
     favorable_gradient,
@@ -104,12 +103,9 @@ def _gradient(
 ) -> tuple[NDArray, NDArray | None]:
     """Gradient of the loss, and of many rows the sum of their batches' squared gradients."""
     params, layout, size = model.ensemble.params, model.ensemble.layout, learning.batch_size
-    if len(rows) <= size or issparse(rows.X) or not kind_of(layout).is_linear:
+    if len(rows) <= size or not kind_of(layout).is_linear:
         return parameter_gradient(rows.X, params, layout, d_scores, cache), None
-    gradients = linear_gradients(rows.X, params, d_scores, size)
-    gradient = gradients.sum(axis=0)
-    np.square(gradients, out=gradients)
-    return gradient, gradients.sum(axis=0)
+    return bulk_gradient(rows.X, params, d_scores, size)
 
 
 def _known(rows: Rows) -> tuple[NDArray | slice, int]:

@@ -39,7 +39,7 @@ def train_stream(model: Model, settings: Settings, rows: Rows) -> None:
     start = 0
     model.background.update(rows.X, rows.weight)
     while start < len(rows):
-        size = _batch_size(model, settings.learning, rows)
+        size = _batch_size(model, settings.learning)
         whole = start == 0 and size >= len(rows)
         batch = rows if whole else rows.take(slice(start, start + size))
         start += size
@@ -47,11 +47,11 @@ def train_stream(model: Model, settings: Settings, rows: Rows) -> None:
         _advance(model, settings, batch, is_last=start >= len(rows))
 
 
-def _batch_size(model: Model, learning: Learning, rows: Rows) -> int:
+def _batch_size(model: Model, learning: Learning) -> int:
     """Rows of the next step: few while the stream is young, many where many come at once."""
     if model.clock.n_samples_seen - model.clock.young_since < EARLY_ROWS:
         return learning.early_batch_size
-    return learning.batch_size if issparse(rows.X) else learning.bulk_batch_size
+    return learning.bulk_batch_size
 
 
 def _advance(model: Model, settings: Settings, rows: Rows, *, is_last: bool) -> None:
@@ -171,6 +171,7 @@ class Passes:
     def _batches(self, n_made: int) -> Iterator[NDArray]:
         """Numbers of the rows of one pass, batch by batch, in the order of a draw."""
         rows, learning = self.rows, self.settings.learning
+        # rare columns of sparse rows need the small steps that passes are few of
         size = learning.batch_size if issparse(rows.X) else learning.bulk_batch_size
         known = np.flatnonzero(rows.y >= 0)
         rng = self.model.generator(Draws.SHUFFLE)

@@ -27,6 +27,7 @@ def fit(
     *,
     sensitive_features=None,
     sample_weight=None,
+    propensity=None,
     classes=None,
     client=None,
     rows_per_round="auto",
@@ -62,6 +63,10 @@ def fit(
 
     sample_weight : Dask collection, list of shards or str, default=None
         Weights in the same partitions.
+
+    propensity : Dask collection, list of shards or str, default=None
+        The chance with which the label of each row is seen, in the same partitions, as in
+        `fit`.
 
     classes : array-like of shape (n_classes,), default=None
         All labels. None looks through `y` for them, which costs a pass over the labels.
@@ -128,7 +133,7 @@ def fit(
     """
     client = _client(client)
     _check_parameters(model, rows_per_round)
-    shards = _shards.delayed_shards(X, y, sensitive_features, sample_weight)
+    shards = _shards.delayed_shards(X, y, sensitive_features, sample_weight, propensity)
     told = Told()
     with drafted(model) as draft, progress_bar(progress, None) as draw:
         run = Run(client, draft, shards, classes, rows_per_round)

@@ -39,12 +39,16 @@ class Prepared(NamedTuple):
     summary: Summary
 
 
-def delayed_shards(X, y, sensitive_features, sample_weight) -> list[dict[str, Any]]:
+def delayed_shards(X, y, sensitive_features, sample_weight, propensity) -> list[dict[str, Any]]:
     """The pieces of all parts, shard by shard, as arguments of `prepare`."""
     dask = optional("dask", extra="distributed", purpose=PURPOSE)
-    X, parts = _split_columns(
-        X, {"y": y, "sensitive_features": sensitive_features, "sample_weight": sample_weight}
-    )
+    parts = {
+        "y": y,
+        "sensitive_features": sensitive_features,
+        "sample_weight": sample_weight,
+        "propensity": propensity,
+    }
+    X, parts = _split_columns(X, parts)
     pieces = {"X": _pieces(X, "X")}
     n_shards = len(pieces["X"])
     for name, part in parts.items():
@@ -121,9 +125,9 @@ def same(value):
 def prepare(shard: dict[str, Any], seed: int, *, estimator, classes) -> Prepared:
     """Check a shard where it is, and learn what standardization and explanations need."""
     probe = clone(estimator).set_params(random_state=seed)
-    model, rows = probe._start(
-        shard["X"], shard["y"], classes, shard["sensitive_features"], shard["sample_weight"]
-    )
+    known = ("sensitive_features", "sample_weight", "propensity")
+    given = [shard[name] for name in known]
+    model, rows = probe._start(shard["X"], shard["y"], classes, *given)
     if model.terms.is_linear:
         model.terms.update(rows.X, rows.weight)
     model.background.update(rows.X, rows.weight)
