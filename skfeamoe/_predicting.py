@@ -119,14 +119,29 @@ class MixtureClassifier(GatedClassifier):
         """
         check_is_fitted(self)
         now = snapshot(self)
-        model, favorable = now._model, now._favorable
+        distance = now._distance()
+        return now._map(X, lambda Z, *given: distance(forward(Z, *given), Z))
+
+    def _distance(self):
+        """Distances to the boundary as a function of a forward pass and its rows."""
+        model, favorable = self._model, self._favorable
         params, layout = model.ensemble.average, model.ensemble.layout
-        return now._map(
-            X,
-            lambda Z, *given: boundary_distance(
-                forward(Z, *given), Z, params, favorable, layout, model.terms, model.shift
-            ),
+        return lambda fwd, Z: boundary_distance(
+            fwd, Z, params, favorable, layout, model.terms, model.shift
         )
+
+    def _decisions(self, X):
+        """Probabilities, weights of the gate and distances, of rows that are read once."""
+        check_is_fitted(self)
+        now = snapshot(self)
+        distance = now._distance()
+
+        def read(Z, *given):
+            fwd = forward(Z, *given)
+            return np.column_stack([proba(Z, *given), fwd.gate_proba, distance(fwd, Z)])
+
+        found, n_classes = now._map(X, read), len(now.classes_)
+        return found[:, :n_classes], found[:, n_classes:-1], found[:, -1]
 
     def sensitive_groups(self, sensitive_features):
         """The group of every person, as the classifier understands sensitive features.

@@ -50,18 +50,32 @@ class RawColumns(TransformerMixin, BaseEstimator):
         """Return these columns of a frame that may have others besides."""
         check_is_fitted(self)
         X = as_pandas(X)
-        absent = [name for name in self.feature_names_in_ if name not in X.columns]
+        frame = self._chosen(X)
+        names, infinite = infinite_values(frame)
+        if not infinite.any():
+            return frame
+        masks = zip(names, infinite.T, strict=True)
+        return frame.assign(**{name: frame[name].mask(mask) for name, mask in masks})
+
+    def _chosen(self, X):
+        """The columns of when it was fitted; a frame that has no others is taken as it is."""
+        wanted, present = self.feature_names_in_.tolist(), X.columns.tolist()
+        if present == wanted:
+            return X
+        absent = [name for name in wanted if name not in present]
         if absent:
             raise ValueError(
                 f"X lacks {len(absent)} of {self.n_features_in_} columns: {absent[:5]}"
             )
-        frame = X[list(self.feature_names_in_)]
-        numbers = frame.select_dtypes("floating")
-        infinite = np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan))
-        if not infinite.any():
-            return frame
-        masks = zip(numbers.columns, infinite.T, strict=True)
-        return frame.assign(**{name: frame[name].mask(mask) for name, mask in masks})
+        return X[wanted]
+
+
+def infinite_values(frame) -> tuple[list[str], np.ndarray]:
+    """Columns of floats, and which of their values are infinite, (n_rows, n_columns)."""
+    place = [j for j, dtype in enumerate(frame.dtypes) if dtype.kind == "f"]
+    numbers = frame.take(place, axis=1)
+    values = numbers.to_numpy(dtype=float, na_value=np.nan)
+    return numbers.columns.tolist(), np.isinf(values)
 
 
 def choose_features(frame, ignored: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -225,20 +239,20 @@ class Watch:
     def _count(self, frame) -> None:
         """Count what one batch holds."""
         self.n_rows += len(frame)
-        absent = frame.isna()
-        for name, count in absent.sum().items():
-            if count:
-                self.missing[name] += int(count)
-        numbers = frame.select_dtypes("floating")
-        infinite = np.isinf(numbers.to_numpy(dtype=float, na_value=np.nan)).sum(axis=0)
-        for name, count in zip(numbers.columns, infinite, strict=True):
+        absent = frame.isna().to_numpy().sum(axis=0)
+        for j in np.flatnonzero(absent):
+            self.missing[frame.columns[j]] += int(absent[j])
+        names, infinite = infinite_values(frame)
+        for name, count in zip(names, infinite.sum(axis=0), strict=True):
             if count:
                 self.infinite[name] += int(count)
         for name, known in self.categories.items():
-            strange = ~(frame[name].isin(known) | absent[name])
-            if strange.any():
-                self.unknown[name] += int(strange.sum())
-                self.examples.setdefault(name, frame[name][strange].iloc[0])
+            column = frame[name]
+            strange = [v for v in column.unique() if v not in known and not pd.isna(v)]
+            if strange:
+                rows = column.isin(strange)
+                self.unknown[name] += int(rows.sum())
+                self.examples.setdefault(name, column[rows].iloc[0])
 
     def notes(self) -> list[str]:
         """Say what was counted, column by column."""

@@ -15,6 +15,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._feamoe import FEAMOEClassifier
+
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -85,23 +87,35 @@ def predict_rows(
 ) -> dict[str, Any]:
     """Predict one batch: codes, score of the favorable class, log loss, distance.
 
-    `needs` names what is asked for besides the labels, of "score" and "distance".
+    `needs` names what is asked for besides the labels, of "score" and "distance". Of a mixture
+    there are the weights of its gate besides.
     """
     n = len(true)
     rows: dict[str, Any] = {
-        "predicted": label_codes(estimator.predict(X), classes, "the prediction"),
         **{name: np.full(n, np.nan) for name in ("score", "log_loss", "proba", "distance")},
         "is_proba": False,
     }
+    proba = None
+    if type(estimator) is FEAMOEClassifier:  # all at once: most of a call is reading the rows
+        proba, rows["gate"], distance = estimator._decisions(X)
+        predicted = estimator.classes_[proba.argmax(axis=1)]
+    else:
+        predicted = estimator.predict(X)
+        distance = None
+        if hasattr(estimator, "gate_proba"):
+            rows["gate"] = estimator.gate_proba(X)
+    rows["predicted"] = label_codes(predicted, classes, "the prediction")
     if "score" in needs and hasattr(estimator, "predict_proba"):
-        proba = _in_order(estimator.predict_proba(X), estimator.classes_, classes)
+        proba = estimator.predict_proba(X) if proba is None else proba
+        proba = _in_order(proba, estimator.classes_, classes)
         chosen = np.clip(proba[np.arange(n), true], _EPS, 1 - _EPS)
         score = np.clip(proba[:, favorable], 0.0, 1.0)
         rows.update(score=score, proba=score, log_loss=-np.log(chosen), is_proba=True)
     elif "score" in needs and hasattr(estimator, "decision_function"):
         rows["score"] = _decision_score(estimator, X, classes, favorable)
     if "distance" in needs and hasattr(estimator, "distance_to_boundary"):
-        rows["distance"] = np.asarray(estimator.distance_to_boundary(X), dtype=float)
+        distance = estimator.distance_to_boundary(X) if distance is None else distance
+        rows["distance"] = np.asarray(distance, dtype=float)
     return rows
 
 

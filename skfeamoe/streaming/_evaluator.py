@@ -399,8 +399,6 @@ class PrequentialEvaluator:
                 self._callers[name], X, true, self.classes_, self._favorable, needs
             )
             model["seconds"]["predict"] += clock.perf_counter() - begin
-            if hasattr(self._callers[name], "gate_proba"):
-                predictions[name]["gate"] = self._callers[name].gate_proba(X)
             if self._lottery is not None and self.rows_arrived_ >= self.pretrain_rows:
                 predicted = predictions[name]["predicted"]
                 chances = self._lottery.chances(predicted, self._favorable)

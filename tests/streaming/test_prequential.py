@@ -26,6 +26,7 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from skfeamoe import FEAMOEClassifier
 from skfeamoe.metrics import burden_difference
 from skfeamoe.streaming import PrequentialEvaluator, StreamBatch, iter_batches, prequential
 
@@ -350,3 +351,30 @@ def test_preprocessor_is_fitted_on_the_first_rows_only():
     ready = clone(encode).fit(fitted_on)
     again = prequential(clone(model), frames, preprocessor=ready)
     pd.testing.assert_frame_equal(again.table, result.table)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_mixture_that_is_asked_once_says_what_it_says_call_by_call(n_classes):
+    class Subclass(FEAMOEClassifier):
+        """Asked for one thing after another, as it may say another one."""
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(900, 3)), columns=list("abc"))
+    X["d"] = rng.choice(["u", "v"], 900)
+    y = rng.integers(n_classes, size=900) | (X["a"] > 0).to_numpy()
+    sex = rng.choice(["f", "m"], 900)
+    options = {"growth_interval": 200, "favorable_label": 1, "random_state": 0}
+    batches = [
+        StreamBatch(X[s : s + 100], y[s : s + 100], sex[s : s + 100])
+        for s in range(0, 900, 100)
+    ]
+    models = {"once": FEAMOEClassifier(**options), "in turn": Subclass(**options)}
+    result = prequential(models, batches, window=300, evaluate_every=300, favorable_label=1)
+    for point in result.points:
+        once, in_turn = point.models["once"], point.models["in turn"]
+        np.testing.assert_equal(once.usage, in_turn.usage)
+        for view in ("window", "cumulative"):
+            mine, others = vars(once.views[view]), vars(in_turn.views[view])
+            np.testing.assert_equal(mine, others)
+            assert mine["measures"]["log_loss"] > 0
+    assert once.n_experts > 1
