@@ -36,7 +36,8 @@ STAND_IN_COLUMNS = {
 }
 
 COMPAS = {"groups": ["African-American", "Caucasian"]}
-HMDA = {"groups": ["White", "Black"], "include_proxies": True}
+BY_RACE = {"groups": ["White", "Black"]}
+HMDA = BY_RACE | {"include_proxies": True}
 HMDA_SEX = {"sensitive": "sex", "groups": ["Male", "Female"], "include_proxies": True}
 YEAR_2017 = {"version": "2014-2017", "years": 2017}
 WITH = {"include_sensitive": True}
@@ -50,6 +51,11 @@ LOADERS = {
     "hmda": (datasets.fetch_hmda, HMDA, None),
     "hmda_with_race": (datasets.fetch_hmda, HMDA | WITH, "race"),
     "hmda_with_sex": (datasets.fetch_hmda, HMDA_SEX | WITH, "sex"),
+    "hmda_2022": (
+        datasets.fetch_hmda,
+        {"version": "2022-2024", "groups": HMDA["groups"]},
+        None,
+    ),
     "hmda_2017": (datasets.fetch_hmda, YEAR_2017 | {"groups": HMDA["groups"]}, None),
     "hmda_2017_with_sex": (datasets.fetch_hmda, YEAR_2017 | HMDA_SEX | WITH, "sex"),
     "student_math": (datasets.fetch_student_math, {}, None),

@@ -1,9 +1,5 @@
 """Recourse beside dice-ml: validity, cost and time on Adult and HMDA.
 
-``python -m benchmarks.recourse`` measures, writes ``results/recourse.json`` and the table in
-docs/guide/recourse.md; ``--report`` only writes the table. It needs ``pip install dice-ml`` and
-the whole data sets (``--data``, by default ``../shared/data``).
-
 Both get the same model (a Pipeline from raw rows to a bounded mixture), the same refused
 people whom it has not learned, the same columns to act on and the same ranges. The cost is
 that of :func:`skfeamoe.inspection.recourse`: changes in median absolute deviations, 1 for a
@@ -13,67 +9,52 @@ time as in its guide. Only complete rows are taken, since it takes no missing va
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
-import json
 import logging
 import time
-import warnings
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import sklearn
 from sklearn.pipeline import make_pipeline
 
+from benchmarks.data import Task, load
+from benchmarks.pages import cell, spread
+from benchmarks.registry import Context, Section
 from skfeamoe import FEAMOEClassifier
-from skfeamoe.datasets import fetch_adult, fetch_hmda, make_preprocessor
+from skfeamoe.datasets import make_preprocessor
 from skfeamoe.inspection import recourse
 
-RESULTS = Path(__file__).parent / "results" / "recourse.json"
-PAGE = Path(__file__).parents[1] / "docs" / "guide" / "recourse.md"
-TRAIN_ROWS = 6_000
-PEOPLE = 50
-METHODS = {"random": PEOPLE, "genetic": PEOPLE, "kdtree": 10}  # and how many people are asked
+TRAIN_ROWS, PEOPLE = 6_000, 50
+DICE = {"random": PEOPLE, "genetic": PEOPLE, "kdtree": 10}
+"""Methods of dice-ml, and how many people are asked."""
+
 OURS, OURS_ONE = "recourse", "recourse, one at a time"
+DATA = {"Adult": "adult_without_sex", "HMDA": "hmda_2022"}
 ACTIONABLE = {
     "Adult": ["education", "occupation", "workclass", "hours-per-week", "capital-gain"],
-    "HMDA": [
-        "loan_amount_000s",
-        "income_000s",
-        "loan_to_value_pct",
-        "debt_to_income_pct",
-        "loan_purpose",
-    ],
-}
+    "HMDA": ["loan_amount_000s", "income_000s", "loan_to_value_pct", "debt_to_income_pct",
+             "loan_purpose"],
+}  # fmt: skip
 
 
-def load(name: str, data: Path):
-    """One data set."""
-    if name == "Adult":
-        return fetch_adult(path=data)
-    return fetch_hmda(path=data, version="2022-2024", groups=["White", "Black"])
-
-
-def problem(name: str, data: Path, seed: int):
+def problem(task: Task, seed: int):
     """A fitted model, its training table with the label, and people whom it refuses."""
-    bunch = load(name, data)
-    complete = np.flatnonzero(bunch.data.notna().all(axis=1))
+    complete = np.flatnonzero(task.X.notna().all(axis=1))
     rows = np.random.default_rng(seed).permutation(complete)[: 3 * TRAIN_ROWS]
-    X = bunch.data.iloc[rows].reset_index(drop=True)
+    X, y, groups = task.X.iloc[rows].reset_index(drop=True), task.y[rows], task.groups[rows]
     numbers = X.select_dtypes("number").columns
     X[numbers] = X[numbers].astype(float)  # dice-ml hands numbers on as objects otherwise
-    y = bunch.target.iloc[rows].reset_index(drop=True)
-    groups = bunch.sensitive_features.iloc[rows].reset_index(drop=True)
-    train = slice(0, TRAIN_ROWS)
-    preprocessor = make_preprocessor(X, log_columns=bunch.log_columns)
+    train = slice(0, min(TRAIN_ROWS, len(y) // 2))
     model = make_pipeline(
-        preprocessor, FEAMOEClassifier(difference_bound=0.1, max_iter=3, random_state=seed)
+        make_preprocessor(X, log_columns=task.log_columns),
+        FEAMOEClassifier(difference_bound=0.1, max_iter=3, random_state=seed),
     )
     with sklearn.config_context(enable_metadata_routing=True):
         model.fit(X[train], y[train], sensitive_features=groups[train])
-    others = X[TRAIN_ROWS:]
+    others = X[train.stop :]
     refused = others[model.predict(others) == 0][:PEOPLE]
     return model, X[train].assign(label=y[train]), refused
 
@@ -164,81 +145,55 @@ def by_recourse(model, table, refused, names, *, one_at_a_time):
     return valid, np.where(valid, cost, np.nan), seconds
 
 
-def measure(data: Path, seeds: int) -> list[dict]:
+def run(context: Context) -> Iterator[dict]:
     """A record for every data set, seed and method."""
-    records = []
-    for name, names in ACTIONABLE.items():
-        for seed in range(seeds):
-            model, table, refused = problem(name, data, seed)
+    for name, names in context.some(tuple(ACTIONABLE.items())):
+        for seed in context.seeds:
+            model, table, refused = problem(load(DATA[name], context), seed)
+            names = list(refused)[:3] if context.stand_in else names
+            refused = refused[: 2 if context.quick else PEOPLE]
             runs = {
                 OURS: by_recourse(model, table, refused, names, one_at_a_time=False),
                 OURS_ONE: by_recourse(model, table, refused, names, one_at_a_time=True),
             }
-            for method, people in METHODS.items():
+            for method, people in DICE.items():
                 few = refused[:people]
                 runs[f"dice-ml, {method}"] = by_dice(model, table, few, names, method)
             for method, (valid, cost, seconds) in runs.items():
                 own_cost = runs[OURS][1][: len(cost)]
                 both = ~np.isnan(cost) & ~np.isnan(own_cost)
-                records.append(
-                    {
-                        "data": name,
-                        "seed": seed,
-                        "method": method,
-                        "valid": float(valid.mean()),
-                        "median_cost": float(np.nanmedian(cost)),
-                        "dearer": float(np.mean(own_cost[both] > cost[both] + 1e-6)),
-                        "milliseconds": 1e3 * seconds / len(valid),
-                    }
-                )
-                print(records[-1], flush=True)
-    return records
+                yield {
+                    "data": name,
+                    "seed": seed,
+                    "method": method,
+                    "valid": float(valid.mean()),
+                    "median_cost": float(np.nanmedian(cost)),
+                    "dearer": float(np.mean(own_cost[both] > cost[both] + 1e-6)),
+                    "milliseconds": 1e3 * seconds / len(valid),
+                }
 
 
-def report(records: list[dict]) -> str:
-    """The table in Markdown: means over the seeds, with standard deviations."""
-    frame = pd.DataFrame(records)
-    own = frame[frame["method"] == OURS].set_index(["data", "seed"])["milliseconds"]
-    frame["times"] = (
-        frame["milliseconds"]
-        / own.reindex(pd.MultiIndex.from_frame(frame[["data", "seed"]])).to_numpy()
-    )
-    lines = [
-        "| data | method | valid | median cost | dearer for | ms a person | time ratio |",
-        "|---|---|---:|---:|---:|---:|---:|",
-    ]
+def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Means over the seeds, and standard deviations of the cost."""
+    keys = ["data", "seed"]
+    own = frame[frame["method"] == OURS].set_index(keys)["milliseconds"].rename("own")
+    frame = frame.join(own, on=keys)
+    rows = []
     for (data, method), runs in frame.groupby(["data", "method"], sort=False):
-        valid, cost, dearer = runs["valid"], runs["median_cost"], runs["dearer"]
-        beside = "" if method.startswith(OURS) else f"{dearer.mean():.1%}"
-        spread = f" ± {cost.std():.2f}" if cost.notna().sum() > 1 else ""
-        lines.append(
-            f"| {data} | {method} | {valid.mean():.1%} | {cost.mean():.2f}{spread} "
-            f"| {beside} | {runs['milliseconds'].mean():.1f} | {runs['times'].mean():.0f} |"
+        dearer = "" if method.startswith(OURS) else cell(runs["dearer"].mean(), "{:.1%}")
+        ratio = (runs["milliseconds"] / runs["own"]).mean()
+        rows.append(
+            {
+                "data": data,
+                "method": method,
+                "valid": f"{runs['valid'].mean():.1%}",
+                "median cost": spread(runs["median_cost"], 2),
+                "dearer for": dearer,
+                "ms a person": f"{runs['milliseconds'].mean():.1f}",
+                "time ratio": f"{ratio:.0f}",
+            }
         )
-    return "\n".join(lines)
+    return {"": pd.DataFrame(rows)}
 
 
-def write_table(records: list[dict]) -> None:
-    """Put the table between its marks in the guide."""
-    begin, end = "<!-- begin recourse -->", "<!-- end recourse -->"
-    before, rest = PAGE.read_text(encoding="utf-8").split(begin)
-    after = rest.split(end)[1]
-    PAGE.write_text(f"{before}{begin}\n{report(records)}\n{end}{after}", encoding="utf-8")
-
-
-def main() -> None:
-    """Measure unless told to report only."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--report", action="store_true", help="only write the table")
-    arguments = parser.parse_args()
-    if not arguments.report:
-        warnings.simplefilter("ignore")
-        records = measure(arguments.data, arguments.seeds)
-        RESULTS.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
-    write_table(json.loads(RESULTS.read_text(encoding="utf-8")))
-
-
-if __name__ == "__main__":
-    main()
+SECTIONS = (Section("recourse", run, tables, page="guide/recourse.md"),)
