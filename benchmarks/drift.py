@@ -5,7 +5,6 @@ Every batch of 32 rows is decided on before it is learned.
 
 import pickle
 import resource
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -19,6 +18,7 @@ from benchmarks import drift_report as report
 from benchmarks import drift_streams as streams
 from benchmarks.drift_report import ARF, BOUND, DRIFT, FEAMOE, SINGLE, STATIC, TREE
 from benchmarks.drift_streams import Stream
+from benchmarks.measures import clock
 from benchmarks.models import River, Scaled, decisions, make_feamoe
 from benchmarks.registry import Context, Section
 
@@ -121,9 +121,8 @@ def endless(context: Context) -> Iterator[dict]:
     seen = 0
     for chunk in range(n_chunks):
         rows = streams.credit("recurring", "both", chunk, context, ENDLESS_CHUNK)
-        start = time.process_time()
-        model.partial_fit(rows.X, rows.y, [0, 1], sensitive_features=rows.groups)
-        seconds = time.process_time() - start
+        known = {"sensitive_features": rows.groups}
+        seconds = clock(model.partial_fit, rows.X, rows.y, [0, 1], **known)[1]
         seen += len(rows.y)
         yield {
             "stream": "endless",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmarks.drift_streams import Stream
 from benchmarks.pictures import finish
-from benchmarks.registry import Target, target
+from benchmarks.registry import Target, of, target
 
 BOUND = 0.05
 FEAMOE = {
@@ -159,19 +159,11 @@ def late_alarms(changes, alarms, width: float = 0.0) -> int:
 # ------------------------------------------------------------------------- targets
 
 
-def _of(frame, method, stream=None) -> pd.DataFrame:
-    """The rows of one model (on one stream), by seed."""
-    keep = frame["method"] == method
-    if stream is not None:
-        keep &= frame["stream"] == stream
-    return frame[keep].set_index("seed").sort_index()
-
-
 def sudden(frame) -> Iterator[Target]:
     """Recovery in a fraction of the rows that one expert needs."""
     for goal, share in (("accuracy", 1 / 10), ("gap", 1 / 3)):
         column, stream = f"recovery_{goal}", f"sudden, {goal}"
-        own, single = _of(frame, DRIFT, stream), _of(frame, SINGLE, stream)
+        own, single = (of(frame, method=m, stream=stream) for m in (DRIFT, SINGLE))
         rows, needed = own[column].map(np.mean), single[column].map(np.mean)
         ratio = rows.mean() / max(needed.mean(), 1)
         what = f"sudden drift in {goal}: rows to recover, against those of one expert"
@@ -185,14 +177,14 @@ def sudden(frame) -> Iterator[Target]:
 def recurring(frame) -> Iterator[Target]:
     """Worlds that return are known."""
     for goal in ("accuracy", "gap"):
-        rows = _of(frame, DRIFT, f"recurring, {goal}")[f"recovery_{goal}"]
+        rows = of(frame, method=DRIFT, stream=f"recurring, {goal}")[f"recovery_{goal}"]
         what = f"recurring drift in {goal}: rows to recover on second visits"
         yield target(what, rows.map(lambda rows: np.mean(rows[1:])), "<=", STALE_ROWS)
 
 
 def stationary(frame) -> Iterator[Target]:
     """Hardly any false alarm."""
-    rows = _of(frame, DRIFT)
+    rows = of(frame, method=DRIFT)
     alarms = rows["alarms"].map(len) * 100_000 / rows["rows"]
     yield target("no drift: false alarms per 100,000 rows", alarms, "<=", 1)
     yield Target("no drift: the same, worst seed", float(alarms.max()), "<=", 1)
@@ -200,34 +192,34 @@ def stationary(frame) -> Iterator[Target]:
 
 def regions(frame) -> Iterator[Target]:
     """Regional specialists stay."""
-    lead = _of(frame, DRIFT)["accuracy"] - _of(frame, INTERVAL)["accuracy"]
+    lead = of(frame, method=DRIFT)["accuracy"] - of(frame, method=INTERVAL)["accuracy"]
     yield target("regions: accuracy above growth='interval'", lead, ">=", -0.01)
 
 
 def _lead(frame, slack: float) -> Iterator[Target]:
     """Accuracy above every online peer, on the seeds that both have."""
-    own = _of(frame, DRIFT)["accuracy"]
+    own = of(frame, method=DRIFT)["accuracy"]
     title = TITLES[frame["stream"].iloc[0]]
     for peer in ONLINE_PEERS:
-        lead = (own - _of(frame, peer)["accuracy"]).dropna()
+        lead = (own - of(frame, method=peer)["accuracy"]).dropna()
         if len(lead):
             yield target(f"{title}: accuracy above {peer}", lead, ">=", slack)
 
 
 def gss(frame) -> Iterator[Target]:
     """The bound holds, at the accuracy of peers or above, and above the model of 1980."""
-    rows = _of(frame, DRIFT)
+    rows = of(frame, method=DRIFT)
     within = rows["windows_within"]
     yield target("GSS from 2008: share of windows with gap <= .07", within, ">=", 0.8)
     yield target("GSS from 2008: gap", rows["gap"], "<=", 0.08)
-    lead = rows["accuracy"] - _of(frame, STATIC)["accuracy"]
+    lead = rows["accuracy"] - of(frame, method=STATIC)["accuracy"]
     yield target("GSS from 2008: accuracy above the static model of 1980", lead, ">=", 0.015)
     yield from _lead(frame, -0.002)
 
 
 def hmda(frame) -> Iterator[Target]:
     """The bound holds in every year."""
-    rows = _of(frame, DRIFT)
+    rows = of(frame, method=DRIFT)
     for column in sorted(name for name in frame if name.startswith("gap_20")):
         year = column.removeprefix("gap_")
         yield target(f"HMDA {year}: gap", rows[column], "<=", BOUND + 0.015)

@@ -1,6 +1,5 @@
 """The three-expert system: every expert, every gate, and what each loss term is worth."""
 
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.data import Split, encode, load
+from benchmarks.measures import clock
 from benchmarks.models import fit_feamoe
 from benchmarks.pages import cell
 from benchmarks.registry import Context, Section, Target, target
@@ -220,11 +220,9 @@ def run_times(context: Context) -> Iterator[dict]:
         groups = np.where(X[:, 0] > 0, "a", "b")
         for gate, label in (("differentiable", GATE), ("reinforce", REINFORCE)):
             model = PolicyGatedMoEClassifier(gate, random_state=seed)
-            start = time.process_time()
-            model.set_params(**QUICK if context.quick else {}).fit(
-                X, y, sensitive_features=groups
-            )
-            yield {"method": label, "seed": seed, "seconds": time.process_time() - start}
+            model.set_params(**QUICK if context.quick else {})
+            seconds = clock(model.fit, X, y, sensitive_features=groups)[1]
+            yield {"method": label, "seed": seed, "seconds": seconds}
 
 
 # ---------------------------------------------------------------- tables and targets

@@ -77,12 +77,12 @@ def target(what: str, values, sense: str, wanted: float) -> Target:
 
 
 def of(frame: pd.DataFrame, **where) -> pd.DataFrame:
-    """The records of one setting, by seed; None means that a record has no such value."""
+    """The records of one setting, by seed if they have one; None: there is no such value."""
     for column, value in where.items():
         if column in frame:
             given = frame[column]
             frame = frame[given.isna() if value is None else given == value]
-    return frame.set_index("seed").sort_index()
+    return frame.set_index("seed").sort_index(kind="stable") if "seed" in frame else frame
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pandas as pd
 from benchmarks import shapley_cases as peers
 from benchmarks.measures import timed
 from benchmarks.pictures import finish
-from benchmarks.registry import Context, Section, Target
+from benchmarks.registry import Context, Section, Target, of
 from benchmarks.shapley_cases import TITLES, Case, make_case
 
 OURS, COMPILED, KERNEL = "skfeamoe", "skfeamoe, numba", "KernelExplainer, l1 off"
@@ -218,16 +218,10 @@ def theorem(context: Context) -> Iterator[dict]:
 # -------------------------------------------------------------------------- targets
 
 
-def _part(frame, case, method, setting=None) -> pd.DataFrame:
-    """The records of a case, a method and a setting."""
-    keep = (frame["case"] == case) & (frame["method"] == method)
-    return frame[keep if setting is None else keep & (frame["setting"] == setting)]
-
-
 def equal_error_ratio(frame, case, method) -> float:
     """Geometric mean of the time ratios at KernelExplainer's errors, within our curve."""
-    ours = _part(frame, case, method).sort_values("error")
-    peer = _part(frame, case, KERNEL)
+    ours = of(frame, case=case, method=method).sort_values("error")
+    peer = of(frame, case=case, method=KERNEL)
     peer = peer[peer["error"].between(ours["error"].min(), ours["error"].max())]
     times = np.interp(np.log(peer["error"]), np.log(ours["error"]), np.log(ours["seconds"]))
     return float(np.exp(np.mean(np.log(peer["seconds"]) - times)))
@@ -236,9 +230,9 @@ def equal_error_ratio(frame, case, method) -> float:
 def own_targets(frame) -> Iterator[Target]:
     """Faster than KernelExplainer on the same background."""
     if "adult" in set(frame["case"]):
-        ours = _part(frame, "adult", OURS, "exact").iloc[0]
-        peer = _part(frame, "adult", KERNEL).iloc[0]
-        every = _part(frame, "adult", "ExactExplainer").iloc[0]
+        ours = of(frame, case="adult", method=OURS, setting="exact").iloc[0]
+        peer = of(frame, case="adult", method=KERNEL).iloc[0]
+        every = of(frame, case="adult", method="ExactExplainer").iloc[0]
         yield Target("Adult, exact, 100 rows: ms a row", 1e3 * ours["seconds"], "<=", 1.5)
         ratio = peer["seconds"] / ours["seconds"]
         yield Target("Adult: times KernelExplainer", ratio, ">=", 200)
@@ -246,22 +240,22 @@ def own_targets(frame) -> Iterator[Target]:
         gap = 1e10 * every["largest_error"]
         yield Target("largest gap to ExactExplainer x 1e10", gap, "<=", 1)
     for case in [case for case in PUBLISHED if case in set(frame["case"])]:
-        peer = _part(frame, case, KERNEL).iloc[0]["seconds"]
+        peer = of(frame, case=case, method=KERNEL).iloc[0]["seconds"]
         for setting in ("theorem 1", "exact"):
-            ours = _part(frame, case, OURS, setting).iloc[0]["seconds"]
+            ours = of(frame, case=case, method=OURS, setting=setting).iloc[0]["seconds"]
             what = f"{TITLES[case]}: KernelExplainer's time over that of {setting}"
             yield Target(what, peer / ours, ">=", 8)
     for case, wanted in (("dense30", 60), ("dense100", 300)):
         for method in (OURS, COMPILED):
-            if len(_part(frame, case, method)) > 1:
+            if len(of(frame, case=case, method=method)) > 1:
                 what = f"{TITLES[case]}, equal error: times KernelExplainer ({method})"
                 yield Target(what, equal_error_ratio(frame, case, method), ">=", wanted)
 
 
 def _better(frame, case, method):
     """KernelExplainer on 1,000 rows, and our fastest record with a smaller error."""
-    peer = _part(frame, case, KERNEL, f"{PEER_BACKGROUND} background rows")
-    ours = _part(frame, case, method)
+    peer = of(frame, case=case, method=KERNEL, setting=f"{PEER_BACKGROUND} background rows")
+    ours = of(frame, case=case, method=method)
     if peer.empty or ours.empty:
         return None
     peer = peer.iloc[0]

@@ -6,7 +6,6 @@ experts and a demographic-parity bound of .05 unless the row says otherwise.
 """
 
 import copy
-import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,6 +16,8 @@ from sklearn.linear_model import LogisticRegression, SGDClassifier
 
 from benchmarks import models
 from benchmarks.data import load, split
+from benchmarks.measures import clock
+from benchmarks.models import batches
 from benchmarks.registry import Context, Section, Target
 from benchmarks.shapley_cases import make_case
 from benchmarks.throughput import FEAMOE, SGD, started_models
@@ -86,16 +87,9 @@ def run_speed(context: Context) -> Iterator[dict]:
             yield {"what": what, "value": float(value), "seed": 0}
 
 
-def clock(function: Callable) -> float:
-    """Processor seconds of a call."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
-
-
 def ratio(one: Callable, other: Callable, repeats: int) -> float:
     """Median time of one call over that of another, in turns."""
-    times = np.array([[clock(one), clock(other)] for _ in range(repeats)])
+    times = np.array([[clock(one)[1], clock(other)[1]] for _ in range(repeats)])
     return float(np.divide(*np.median(times, axis=0)))
 
 
@@ -105,7 +99,7 @@ def streams(rows, quick: bool) -> Iterator[tuple[str, float]]:
     n_experts = started[FEAMOE].n_experts_
     for batch, amount in STREAMED.items():
         amount = batch if quick else min(amount, len(rows.y) // batch * batch)
-        parts = [slice(s, s + batch) for s in range(0, amount, batch)]
+        parts = list(batches(amount, batch))
 
         def feamoe(parts=parts):
             model = copy.deepcopy(started[FEAMOE])
@@ -137,7 +131,7 @@ def fits(context: Context, quick: bool) -> Iterator[tuple[str, float]]:
         bounds = {"constraints": "demographic_parity", "difference_bound": 0.05}
         ours = partial(models.fit_feamoe, data, **bounds)
         theirs = partial(models.exponentiated_gradient, data, **bounds)
-        yield f"fit, {name}: speed over ExponentiatedGradient's", clock(theirs) / clock(ours)
+        yield f"fit, {name}: speed over ExponentiatedGradient's", ratio(theirs, ours, 1)
         free = partial(models.fit_feamoe, data, constraints=None)
         plain = partial(LogisticRegression(max_iter=1000).fit, data.scaled, data.y)
         repeats = 1 if quick else REPEATS
@@ -190,7 +184,7 @@ def explanations(context: Context, quick: bool) -> Iterator[tuple[str, float]]:
                 background=case.model.background_[:n], feature_groups=groups, **options
             )
             times = [
-                clock(partial(explainer.shap_values, case.new[i : i + 1]))
+                clock(explainer.shap_values, case.new[i : i + 1])[1]
                 for i in range(2 if quick else 50)
             ]
             name = f"prepared explainer{told}, {n:,} background rows: ms a row"
@@ -211,10 +205,9 @@ def drift(rows, quick: bool) -> Iterator[tuple[str, float]]:
     for start in range(n, min(n + (320 if quick else 12_000), len(rows.y)), 32):
         p = slice(start, start + 32)
         for growth, model in grown.items():
-            call = partial(
-                model.partial_fit, rows.X[p], rows.y[p], sensitive_features=groups[p]
-            )
-            times[growth] = times.get(growth, 0.0) + clock(call)
+            known = {"sensitive_features": groups[p]}
+            seconds = clock(model.partial_fit, rows.X[p], rows.y[p], **known)[1]
+            times[growth] = times.get(growth, 0.0) + seconds
     what = "drift growth, 8 groups: time over that of interval growth"
     yield what, times["drift"] / times["interval"]
 
@@ -224,7 +217,7 @@ def costs(quick: bool) -> Iterator[tuple[str, float]]:
     for size, values in SIZES.items():
         repeats, values = (1, values[:2]) if quick else (3, values)
         times = [
-            np.median([clock(_stream(**{size: value})) for _ in range(repeats)])
+            np.median([clock(_stream(**{size: value}))[1] for _ in range(repeats)])
             for value in values
         ]
         slope = np.polyfit(np.log(values), np.log(times), 1)[0]
@@ -245,13 +238,7 @@ def _stream(rows=4000, features=20, experts=4, groups=2) -> Callable:
         max_experts=experts,
         random_state=0,
     )
-
-    def learn():
-        for start in range(0, rows, 200):
-            p = slice(start, start + 200)
-            model.partial_fit(X[p], y[p], [0, 1], sensitive_features=codes[p])
-
-    return learn
+    return partial(models.stream, model, X, y, codes, 200)
 
 
 def speed_tables(frame) -> dict[str, pd.DataFrame]:

@@ -6,7 +6,6 @@ others get standardized features for nothing (``SGDClassifier + scaler`` pays fo
 """
 
 import copy
-import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -18,6 +17,8 @@ from sklearn.neural_network import MLPClassifier
 
 from benchmarks import models
 from benchmarks.data import load, split
+from benchmarks.measures import clock
+from benchmarks.models import batches
 from benchmarks.registry import Context, Section, Target
 from skfeamoe import FEAMOEClassifier
 
@@ -50,13 +51,6 @@ def run_throughput(context: Context) -> Iterator[dict]:
             yield told | {"slowest": float(min(speeds)), "fastest": float(max(speeds))}
 
 
-def _clock(function, *args) -> float:
-    """CPU seconds of a call."""
-    start = time.process_time()
-    function(*args)
-    return time.process_time() - start
-
-
 def started_models(rows) -> dict:
     """Models that have seen 40,000 rows at most; FEAMOE has grown to 10 experts."""
     n = min(40_000, len(rows.y))
@@ -86,7 +80,7 @@ def partial_fit_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
         loops = {name: _learning_loop(name, rows, batch, amount) for name in started}
         for _ in range(repeats):
             for name, loop in loops.items():
-                seconds = _clock(loop, copy.deepcopy(started[name]))
+                seconds = clock(loop, copy.deepcopy(started[name]))[1]
                 found.setdefault((name, batch), []).append(amount / seconds)
     return found
 
@@ -94,7 +88,7 @@ def partial_fit_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
 def _learning_loop(name, rows, batch, amount, told=True):
     """A function that shows a model ``amount`` rows, ``batch`` at a time, prepared input."""
     X, y, groups = (rows.scaled if name in SCALED else rows.X), rows.y, rows.groups
-    parts = [slice(s, s + batch) for s in range(0, amount, batch)]
+    parts = list(batches(amount, batch))
     if name == RIVER:
         return _river_loop(_names(rows), X[:amount], y[:amount], batch)
     if name == FEAMOE and told:
@@ -115,7 +109,7 @@ def _river_loop(names, X, y, batch):
         cases = [dict(zip(names, x, strict=True)) for x in X.tolist()]
         pairs, learn = list(zip(cases, y.tolist(), strict=True)), "learn_one"
     else:
-        parts = [slice(s, s + batch) for s in range(0, len(y), batch)]
+        parts = batches(len(y), batch)
         pairs = [(pd.DataFrame(X[p], columns=names), pd.Series(y[p])) for p in parts]
         learn = "learn_many"
 
@@ -139,7 +133,7 @@ def network_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
                 if name != "MLPClassifier":
                     model = FEAMOEClassifier(constraint, batch_size=batch, **shape)
                 model.partial_fit(rows.scaled[:batch], rows.y[:batch], classes=[0, 1])
-                found.setdefault((name, batch), []).append(amount / _clock(loop, model))
+                found.setdefault((name, batch), []).append(amount / clock(loop, model)[1])
     return found
 
 
@@ -157,7 +151,7 @@ def fit_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
     }
     for _ in range(repeats):
         for name, fit in chosen.items():
-            found.setdefault((name, n), []).append(n / _clock(fit))
+            found.setdefault((name, n), []).append(n / clock(fit)[1])
     return found
 
 
@@ -170,9 +164,15 @@ def predict_times(rows, repeats) -> dict[tuple[str, int], list[float]]:
             for name, model in started.items():
                 X = (rows.scaled_test if name in SCALED else rows.X_test)[:batch]
                 predict = _predictor(name, model, X, _names(rows))
-                seconds = _clock(lambda call: [call() for _ in range(calls)], predict)  # noqa: B023
+                seconds = clock(_again, predict, calls)[1]
                 found.setdefault((name, batch), []).append(len(X) * calls / seconds)
     return found
+
+
+def _again(call, times: int) -> None:
+    """A call, so many times."""
+    for _ in range(times):
+        call()
 
 
 def _predictor(name, model, X, names):
@@ -207,6 +207,4 @@ def throughput_targets(frame) -> Iterator[Target]:
         yield Target(f"one network by {batch} rows, speed over MLPClassifier's", ratio, ">=", 1)
 
 
-SECTIONS = (
-    Section("throughput", run_throughput, throughput_tables, targets=throughput_targets),
-)
+SECTIONS = (Section("throughput", run_throughput, throughput_tables, throughput_targets),)
