@@ -21,6 +21,7 @@ from skfeamoe.persistence import load
 from skfeamoe.streaming import _files
 
 OPTIONS = ("--target", "repaid", "--sensitive", "group")
+STREAM = (*OPTIONS, "--batch", "40")  # a default batch is of four rows here
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +46,7 @@ def test_links_to_the_input_are_the_input(folder, capsys):
     os.link(folder / "loans.csv", folder / "hard.html")
     for name in ("soft.html", "hard.html", "./loans.csv"):
         code, _, err = run(
-            capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--report", name
+            capsys, "stream", "loans.csv", *STREAM, "--no-plot", "--report", name
         )
         assert code == 2
         assert "is the same file as the input" in err
@@ -56,7 +57,7 @@ def test_standard_input_is_an_input_too(folder):
     content = (folder / "loans.csv").read_bytes()
     with (folder / "loans.csv").open("rb") as file:
         done = subprocess.run(
-            [sys.executable, "-m", "skfeamoe", "stream", "-", *OPTIONS, "--model", "loans.csv"],
+            [sys.executable, "-m", "skfeamoe", "stream", "-", *STREAM, "--model", "loans.csv"],
             stdin=file, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 2
@@ -74,7 +75,7 @@ def test_a_failing_picture_loses_neither_model_nor_report(folder, capsys, monkey
 
     monkeypatch.setattr("skfeamoe._cli._stream.save_picture", full_disk)
     code, out, err = run(
-        capsys, "stream", "loans.csv", *OPTIONS, "--output", "p.png", "--model", "m",
+        capsys, "stream", "loans.csv", *STREAM, "--output", "p.png", "--model", "m",
         "--report", "r.html", "--json", "numbers",
     )  # fmt: skip
     assert code == 1
@@ -112,7 +113,7 @@ def test_files_are_replaced_whole_by_the_link_and_with_their_rights(folder):
 
 def test_a_file_named_part_of_the_users_is_left_alone(folder, capsys):
     (folder / "m.part").write_text("mine")
-    assert main(["stream", "loans.csv", *OPTIONS, "--no-plot", "--model", "m"]) == 0
+    assert main(["stream", "loans.csv", *STREAM, "--no-plot", "--model", "m"]) == 0
     capsys.readouterr()
     assert (folder / "m.part").read_text() == "mine"
 
@@ -125,7 +126,7 @@ def test_outputs_check_the_right_to_write(folder, monkeypatch):
 
 def test_a_closed_pipe_ends_with_one_line_and_its_code(folder):
     process = subprocess.Popen(
-        [sys.executable, "-m", "skfeamoe", "stream", "loans.csv", *OPTIONS, "--no-plot"],
+        [sys.executable, "-m", "skfeamoe", "stream", "loans.csv", *STREAM, "--no-plot"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     process.stdout.readline()
@@ -165,12 +166,12 @@ def test_an_interrupted_run_says_how_to_go_on(folder, capsys, monkeypatch):
 
     def stopped(self, batch):
         calls.append(1)
-        if len(calls) == 60:
+        if len(calls) == 6:
             raise KeyboardInterrupt
         return update(self, batch)
 
     monkeypatch.setattr(PrequentialEvaluator, "update", stopped)
-    command = ["stream", "loans.csv", *OPTIONS, "--no-plot", "--checkpoint", "state"]
+    command = ["stream", "loans.csv", *STREAM, "--no-plot", "--checkpoint", "state"]
     code, _, err = run(capsys, *command)
     assert code == 130
     line = "python -m skfeamoe " + " ".join(command)
@@ -188,7 +189,7 @@ def test_an_error_of_a_model_is_one_line(folder, capsys, monkeypatch):
         raise AttributeError("no attribute 'classes_'")
 
     monkeypatch.setattr(OnlineLogisticRegression, "predict", broken)
-    code, _, err = run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot")
+    code, _, err = run(capsys, "stream", "loans.csv", *STREAM, "--no-plot")
     assert code == 2
     assert err.count("\n") == 1
     assert "AttributeError: no attribute 'classes_'" in err
@@ -198,12 +199,12 @@ def test_odd_cells_are_counted_and_do_not_make_a_category(folder, capsys):
     frame = good().astype({"income": object})
     frame.loc[[5, 17, 300], "income"] = "n.a."
     frame.to_csv("odd.csv", index=False)
-    code, out, _ = run(capsys, "stream", "odd.csv", *OPTIONS, "--no-plot")
+    code, out, _ = run(capsys, "stream", "odd.csv", *STREAM, "--no-plot")
     assert code == 0
     assert "income: 3 of 400 cells are no number (such as 'n.a.')" in out
     assert "rare values" not in out
     code, out, _ = run(
-        capsys, "stream", "odd.csv", *OPTIONS, "--no-plot", "--categorical", "income"
+        capsys, "stream", "odd.csv", *STREAM, "--no-plot", "--categorical", "income"
     )
     assert code == 0
     assert "cells are no number" not in out
@@ -214,7 +215,8 @@ def test_text_far_down_a_column_of_numbers_is_missing_and_told(folder, capsys):
     frame = pd.concat([good()] * 50, ignore_index=True).astype({"income": object})
     frame.loc[19_000, "income"] = "?"
     frame.to_csv("long.csv", index=False)
-    code, out, _ = run(capsys, "stream", "long.csv", *OPTIONS, "--no-plot", "--model-only")
+    large = (*OPTIONS, "--batch", "2000")
+    code, out, _ = run(capsys, "stream", "long.csv", *large, "--no-plot", "--model-only")
     assert code == 0
     assert "income: 1 of 20,000 cells are no number (such as '?')" in out
 
@@ -223,7 +225,7 @@ def test_encoding_and_separator_are_guessed_and_told(folder, capsys):
     frame = good().assign(region="Zürich")
     frame.loc[::2, "region"] = "Basel"
     (folder / "swiss.csv").write_bytes(frame.to_csv(index=False, sep=";").encode("cp1252"))
-    code, out, err = run(capsys, "stream", "swiss.csv", *OPTIONS, "--no-plot")
+    code, out, err = run(capsys, "stream", "swiss.csv", *STREAM, "--no-plot")
     assert (code, err) == (0, "")
     assert "not UTF-8: read as cp1252" in out
     assert "columns are separated by ';'" in out
@@ -268,7 +270,7 @@ def test_rows_are_sorted_by_time_if_asked(folder, capsys):
     frame = good().sample(frac=1, random_state=0)
     frame["day"] = [f"{1 + i % 28:02d}/{1 + i // 28 % 12:02d}/2024" for i in frame.index]
     frame.drop(columns="year").to_csv("mixed.csv", index=False)
-    options = (*OPTIONS, "--no-plot", "--time", "day", "--day-first")
+    options = (*STREAM, "--no-plot", "--time", "day", "--day-first")
     _, out, _ = run(capsys, "stream", "mixed.csv", *options)
     assert "NOT in order of day" in out
     code, out, _ = run(capsys, "stream", "mixed.csv", *options, "--sort")
@@ -278,13 +280,13 @@ def test_rows_are_sorted_by_time_if_asked(folder, capsys):
 
 
 def test_standard_input_gives_what_the_file_gives(folder, capsys, monkeypatch):
-    _, of_file, _ = run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot")
+    _, of_file, _ = run(capsys, "stream", "loans.csv", *STREAM, "--no-plot")
 
     class Stdin(io.StringIO):
         buffer = io.BytesIO((folder / "loans.csv").read_bytes())
 
     monkeypatch.setattr(sys, "stdin", Stdin())
-    code, of_pipe, _ = run(capsys, "stream", "-", *OPTIONS, "--no-plot")
+    code, of_pipe, _ = run(capsys, "stream", "-", *STREAM, "--no-plot")
     assert code == 0
     assert of_pipe.partition("Over ")[2] == of_file.partition("Over ")[2]
 
@@ -293,7 +295,7 @@ def test_copies_can_be_ignored_or_kept(folder, capsys):
     good().assign(sex=lambda f: f["group"]).to_csv("copy.csv", index=False)
     for option in ("--ignore", "--keep"):
         code, _, err = run(
-            capsys, "stream", "copy.csv", *OPTIONS, "--no-plot", option, "sex", "--model-only"
+            capsys, "stream", "copy.csv", *STREAM, "--no-plot", option, "sex", "--model-only"
         )
         assert (code, err) == (0, "")
 
@@ -313,7 +315,8 @@ def test_a_favorable_label_whose_name_suggests_harm_is_warned_of(
     frame = good().rename(columns={"repaid": target})
     frame[target] = frame[target].map({"no": values[0], "yes": values[1]})
     frame.drop(columns="granted").to_csv("harm.csv", index=False)
-    options = ("--target", target, "--sensitive", "group", "--no-plot", "--model-only")
+    options = ("--target", target, "--sensitive", "group", "--no-plot", "--model-only",
+               "--batch", "40")  # fmt: skip
     _, out, _ = run(capsys, "stream", "harm.csv", *options)
     assert ("WARNING" in out) == warned
     assert (f"--favorable {values[0]} turns it around" in out) == warned
@@ -322,7 +325,7 @@ def test_a_favorable_label_whose_name_suggests_harm_is_warned_of(
 
 
 def test_saved_models_take_pandas_polars_and_arrow_and_name_columns(folder, capsys):
-    assert run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--model", "m")[0] == 0
+    assert run(capsys, "stream", "loans.csv", *STREAM, "--no-plot", "--model", "m")[0] == 0
     model, frame = load(folder / "m"), good()
     want = model.predict_proba(frame)
     for other in (pl.from_pandas(frame), pa.Table.from_pandas(frame)):
@@ -338,7 +341,7 @@ def test_saved_models_take_pandas_polars_and_arrow_and_name_columns(folder, caps
 
 
 def test_explain_says_why_a_row_was_refused(folder, capsys):
-    assert run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--model", "m")[0] == 0
+    assert run(capsys, "stream", "loans.csv", *STREAM, "--no-plot", "--model", "m")[0] == 0
     model, frame = load(folder / "m"), good()
     row = int(np.flatnonzero(model.predict(frame) == "no")[0])
     code, out, err = run(capsys, "explain", "m", "loans.csv", "--row", row)
@@ -355,14 +358,14 @@ def test_explain_says_why_a_row_was_refused(folder, capsys):
 
 def test_stream_of_the_granted_tells_what_they_show_and_what_is_true(folder, capsys):
     more = ("--no-plot", "--labels", "granted")
-    code, out, _ = run(capsys, "stream", "loans.csv", *OPTIONS, *more, "--exploration", "0.2")
+    code, out, _ = run(capsys, "stream", "loans.csv", *STREAM, *more, "--exploration", "0.2")
     told = " ".join(out.split())
     assert code == 0
     assert "of the outcomes. On these its accuracy was" in told
     assert "who were granted by lot; on all rows, which only a simulation knows" in told
-    _, out, _ = run(capsys, "stream", "loans.csv", *OPTIONS, *more, "--exploration", "0")
+    _, out, _ = run(capsys, "stream", "loans.csv", *STREAM, *more, "--exploration", "0")
     assert "corrected" not in out
-    _, out, _ = run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot")
+    _, out, _ = run(capsys, "stream", "loans.csv", *STREAM, "--no-plot")
     assert "simulation" not in out
 
 
@@ -396,7 +399,7 @@ def test_compare_shows_the_frontier(folder, capsys):
 
 def test_several_constraints_have_bounds_and_verdicts_each(folder, capsys):
     code, out, _ = run(
-        capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--model-only", "--bound", "0.2",
+        capsys, "stream", "loans.csv", *STREAM, "--no-plot", "--model-only", "--bound", "0.2",
         "--constraint", "demographic_parity=0.1", "--constraint", "equal_opportunity",
         "--delay", "20", "--growth", "none", "--metrics", "ks_statistic,brier_score",
     )  # fmt: skip
@@ -411,7 +414,7 @@ def test_several_constraints_have_bounds_and_verdicts_each(folder, capsys):
 
 
 def test_quiet_prints_the_verdict_alone(folder, capsys):
-    _, out, err = run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--quiet")
+    _, out, err = run(capsys, "stream", "loans.csv", *STREAM, "--no-plot", "--quiet")
     assert err == ""
     assert len(out.splitlines()) == 1
     assert out.startswith("FEAMOE ")
@@ -421,7 +424,7 @@ def test_the_record_lists_what_was_done(folder, capsys):
     from hashlib import sha256
 
     begin = time.time()
-    run(capsys, "stream", "loans.csv", *OPTIONS, "--no-plot", "--ignore", "granted",
+    run(capsys, "stream", "loans.csv", *STREAM, "--no-plot", "--ignore", "granted",
         "--report", "r.html", "--seed", 7)  # fmt: skip
     text = (folder / "r.html").read_text(encoding="utf-8")
     assert sha256((folder / "loans.csv").read_bytes()).hexdigest() in text

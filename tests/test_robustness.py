@@ -143,7 +143,8 @@ def column_cases():
 def test_odd_columns(container, name, learn):
     X, y, group = make_lending(N, noise=0.4)
     X = container(np.column_stack([X, COLUMNS[name]]))
-    model = FEAMOEClassifier(ALL, difference_bound=0.9, growth_interval=300, random_state=0)
+    asked = {"difference_bound": 0.9, "growth_interval": 300, "max_iter": 4}
+    model = FEAMOEClassifier(ALL, **asked, random_state=0)
     if learn == "fit":
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FairnessWarning)
@@ -339,7 +340,7 @@ def test_one_warning_with_a_single_group(learn):
     ("names", "groups"), [(None, False), (None, True), ("demographic_parity", True)]
 )
 def test_no_warning_where_nothing_is_wrong(learn, names, groups):
-    X, y, group = make_lending(1500)
+    X, y, group = make_lending(500)
     group = group if groups else None
     model = FEAMOEClassifier(names, difference_bound=0.6, random_state=0)
     if learn == "fit":

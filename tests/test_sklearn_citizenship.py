@@ -53,7 +53,8 @@ def expected_failed_checks(estimator):
 @quiet
 @pytest.mark.filterwarnings('ignore:expert="additive" has straight lines')
 @parametrize_with_checks(
-    [FEAMOEClassifier(name) for name in [None, *ALL]]
+    # without groups constraints are idle, whichever they are
+    [FEAMOEClassifier(None), FEAMOEClassifier(ALL)]
     + [FEAMOEClassifier(ALL, control="schedule", loss="jacobs")]
     # a check asks for an accuracy of .83 where the sign of the first column is the label
     + [GroupsFromX(name, difference_bound=0.5, growth_interval=10) for name in ALL]
