@@ -100,7 +100,8 @@ def test_stream_reports_what_it_found_and_saves_a_model_for_raw_frames(
     capsys, loans_csv, tmp_path
 ):
     code, out, err = run_lines(
-        capsys, "stream", loans_csv, "--batch", 100, "--target", "repaid", "--time", "applied_on",
+        capsys, "stream", loans_csv, "--batch", 100,
+        "--target", "repaid", "--time", "applied_on",
         "--sensitive", "group", "--sensitive", "sex", "--ignore", "customer",
         "--model", "model.skops", "--output", "loans.png",
     )  # fmt: skip
@@ -137,7 +138,8 @@ def test_stream_gives_the_same_table_for_csv_and_parquet(capsys, loans_csv, tmp_
 
 def test_stream_takes_the_favorable_value_and_every_constraint(capsys, loans_csv):
     code, out, err = run_lines(
-        capsys, "stream", loans_csv, "--batch", 100, "--target", "repaid", "--sensitive", "group",
+        capsys, "stream", loans_csv, "--batch", 100,
+        "--target", "repaid", "--sensitive", "group",
         "--favorable", "no", "--constraint", "equal_opportunity", "--bound", "0.1",
         "--no-plot",
     )  # fmt: skip
@@ -149,7 +151,8 @@ def test_stream_takes_the_favorable_value_and_every_constraint(capsys, loans_csv
 
 def test_a_ratio_may_be_bound_beside_a_difference(capsys, loans_csv):
     code, out, err = run_lines(
-        capsys, "stream", loans_csv, "--batch", 100, "--target", "repaid", "--sensitive", "group",
+        capsys, "stream", loans_csv, "--batch", 100,
+        "--target", "repaid", "--sensitive", "group",
         "--ratio-bound", "0.8", "--constraint", "demographic_parity",
         "--constraint", "burden=0.3", "--no-plot", "--model-only",
     )  # fmt: skip
@@ -165,7 +168,8 @@ def test_stream_learns_whole_numbers_as_labels_and_three_classes(capsys, tmp_pat
     frame.loc[7, "repaid"] = None
     frame.to_csv(tmp_path / "three.csv", index=False)
     code, out, err = run_lines(
-        capsys, "stream", "three.csv", "--batch", 40, "--target", "repaid", "--sensitive", "group",
+        capsys, "stream", "three.csv", "--batch", 40,
+        "--target", "repaid", "--sensitive", "group",
         "--favorable", "2", "--no-plot",
     )  # fmt: skip
     assert (code, err) == (0, [])
@@ -178,7 +182,8 @@ def test_stream_tells_when_rows_are_out_of_order(capsys, tmp_path):
     frame["year"] = np.repeat([2001, 2003, 2002, 2004], 100)
     frame.to_csv(tmp_path / "disorder.csv", index=False)
     code, out, _ = run_lines(
-        capsys, "stream", "disorder.csv", "--batch", 40, "--target", "repaid", "--sensitive", "group",
+        capsys, "stream", "disorder.csv", "--batch", 40,
+        "--target", "repaid", "--sensitive", "group",
         "--time", "year", "--no-plot",
     )  # fmt: skip
     assert code == 0
@@ -191,7 +196,8 @@ def test_stream_leaves_out_and_names_columns_that_cannot_be_features(capsys, tmp
     frame["scores"] = [[1, 2]] * 400
     frame.to_parquet(tmp_path / "odd.parquet")
     code, out, err = run_lines(
-        capsys, "stream", "odd.parquet", "--batch", 40, "--target", "repaid", "--sensitive", "group",
+        capsys, "stream", "odd.parquet", "--batch", 40,
+        "--target", "repaid", "--sensitive", "group",
         "--no-plot",
     )  # fmt: skip
     assert (code, err) == (0, [])

@@ -139,7 +139,7 @@ def ever_wrong(chances, runs, looks):
 
 
 @pytest.mark.parametrize(
-    ("runs", "every"), [(400, 100), pytest.param(2_000, 25, marks=pytest.mark.slow)]
+    ("runs", "every"), [(200, 150), pytest.param(2_000, 25, marks=pytest.mark.slow)]
 )
 @pytest.mark.parametrize("world", ["still", "rare", "jumps", "waves"])
 def test_a_confidence_sequence_is_right_at_all_looks_together(world, runs, every):
@@ -157,7 +157,7 @@ def test_looking_every_day_with_the_usual_interval_raises_false_alarms():
     rng = np.random.default_rng(0)
     days = np.arange(100, 10_001, 200)
     usual = anytime = 0
-    for _ in range(100):
+    for _ in range(runs := 40):
         total = [np.cumsum(rng.random(10_000) < 0.3) for _ in range(2)]
         at = [[t[day - 1] for t in total] for day in days]
         usual += any(
@@ -167,8 +167,8 @@ def test_looking_every_day_with_the_usual_interval_raises_false_alarms():
             gap_confidence_sequence(s, [d, d]).low > 0
             for s, d in zip(at[::10], days[::10], strict=True)
         )
-    assert usual / 100 > 0.2
-    assert anytime / 100 <= 0.05
+    assert usual / runs > 0.2
+    assert anytime / runs <= 0.05
 
 
 def people_data(rng, n_people, same):
@@ -181,7 +181,7 @@ def people_data(rng, n_people, same):
     return person, sex, (luck < chance).astype(int)
 
 
-@pytest.mark.parametrize("draws", [150, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [80, pytest.param(2_000, marks=pytest.mark.slow)])
 def test_people_are_drawn_with_all_their_rows(draws):
     """Rows of one person are alike: intervals by rows are too narrow, by people right."""
     rng = np.random.default_rng(0)
@@ -214,7 +214,7 @@ TRUE_GAPS = {
 }
 
 
-@pytest.mark.parametrize("draws", [100, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("draws", [50, pytest.param(2_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("metric", TRUE_GAPS)
 def test_bootstrapped_gaps_are_covered_as_promised(metric, draws):
     rng = np.random.default_rng(1)
@@ -239,7 +239,7 @@ def share_right(y_true, y_pred):
 @pytest.mark.parametrize(
     ("metric", "draws"),
     [
-        (share_right, 150),
+        (share_right, 80),
         pytest.param(accuracy_score, 1_000, marks=pytest.mark.slow),
         pytest.param(roc_auc_score, 1_000, marks=pytest.mark.slow),
     ],
