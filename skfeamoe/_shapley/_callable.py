@@ -39,6 +39,7 @@ class CallableGame:
         self.n_players = int(owner.max()) + 1
         self.rows_at_once = max(1, memory_budget // (8 * 4 * len(owner)))
         self.held = held
+        self.in_parts = False
         parts = rows[:1] if held is None else held[0](rows[:1])
         self.n_outputs = self.n_channels = self.evaluate(rows[:1], parts).shape[1]
         self.base = None if held else self.background_weight @ self.evaluate(rows)

@@ -9,52 +9,112 @@ players: the states of 2^j subsets give those of 2^(j+1) by one vector operation
     y(S) = v(S) (c_{|S|-1} + c_{|S|}),    offset = sum_S v(S) c_{|S|},
 
 phi_j = sum_{S with j} y(S) - offset, because c_{|S|-1} weighs v(S) where j joins and
-c_{|S|} where it does not (Shapley 1953). Summing the halves of y onto each other from j =
-m-1 to 0 gives all m sums in O(2^m) instead of O(m 2^m).
+c_{|S|} where it does not (Shapley 1953). `shares_of_parts` does games of different sizes at
+once, in parts of 2^LOWER coalitions. In a part c depends on the number of lower players only,
+so a product with a matrix of 0 and 1 gives all sums that are needed. `fold` does games of one
+size: summing the halves of y onto each other from j = m-1 to 0 gives all m sums in O(2^m).
 
 Arrays end in the axis of pairs, so that inner loops are contiguous.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import comb
 
 import numpy as np
 
-#: Most players that may differ in one pair: 2^20 coalitions take 8 MB a pair and output.
+#: Most players that may differ in one pair.
 MAX_EXACT_PLAYERS = 20
-#: Coalitions times pairs that are evaluated at once: keeps the work arrays in cache.
-SLAB = 8192
+#: Players that are enumerated within a part of a pair's coalitions.
+LOWER = 6
+#: Parts that are evaluated at once: keeps the work arrays in cache.
+PARTS = 128
 
 
 def doubled(base: np.ndarray, steps: np.ndarray, combine: np.ufunc) -> np.ndarray:
     """Return the states of all subsets, (R, 2^m, P), of base (R, P) and steps (R, m, P)."""
     n_scores, m, n_pairs = steps.shape
-    states = np.empty((n_scores, 2**m, n_pairs))
-    states[:, 0] = base
+    states = np.empty((2**m, n_scores, n_pairs))
+    states[0] = base
     for j in range(m):
         half = 2**j
-        combine(states[:, :half], steps[:, j, None], out=states[:, half : 2 * half])
-    return states
+        combine(states[:half], steps[:, j], out=states[half : 2 * half])
+    return states.swapaxes(0, 1)
 
 
-def enumerate_values(base, steps, head, n_outputs: int) -> np.ndarray:
-    """Return the value of every coalition, (n_outputs, 2^m, P), from scores."""
-    m, n_pairs = steps.shape[1:]
+def values_of_parts(base, steps, head) -> np.ndarray:
+    """Return the values of the lower players' coalitions, (n_outputs, 2^LOWER, Q)."""
+    halves = slice(head.n_experts), slice(head.n_experts, None)
+    return head.values(*(doubled(base[half], steps[half], head.combine) for half in halves))
+
+
+def shares_of_parts(base, steps, n_differ, head) -> tuple[np.ndarray, np.ndarray]:
+    """Return what parts add to Shapley values, (n_outputs, m, Q), and whose they are, (Q,).
+
+    `base` (R, P) and `steps` (R, m, P) are scores. Pair p has n_differ[p] <= m players, which
+    come first; the steps of the others are 0. Pairs are cut into *parts* of 2^LOWER coalitions
+    each: which of the players from number LOWER on are in is fixed in a part, so all parts
+    are alike and few calls do them all.
+    """
     base, steps = head.encode(base), head.encode(steps)
-    low = min(m, max(SLAB // n_pairs, 1).bit_length() - 1)
-    lower = doubled(base, steps[:, :low], head.combine)
-    if low == m:
-        return head.values(lower)
-    neutral = np.full_like(base, head.combine.identity)
-    upper = doubled(neutral, steps[:, low:], head.combine)
-    values = np.empty((n_outputs, 2**m, n_pairs))
-    state = np.empty_like(lower)
-    for h in range(upper.shape[1]):
-        head.combine(lower, upper[:, h, None], out=state)
-        values[:, h << low : (h + 1) << low] = head.values(state)
-    return values
+    pair = np.arange(len(n_differ))
+    within = np.zeros((steps.shape[1] - LOWER, len(pair)), dtype=bool)
+    for j in range(LOWER, steps.shape[1]):
+        split = np.flatnonzero(n_differ[pair] > j)
+        joined = head.combine(base[:, split], steps[:, j].take(pair[split], axis=1))
+        base = np.concatenate([base, joined], axis=1)
+        pair = np.concatenate([pair, pair[split]])
+        within = np.concatenate([within, within[:, split]], axis=1)
+        within[j - LOWER, len(pair) - len(split) :] = True
+    steps = np.ascontiguousarray(steps[:, :LOWER])
+    sums = np.empty((head.n_outputs, (LOWER + 1) ** 2, len(pair)))
+    for start in range(0, len(pair), PARTS):
+        part = slice(start, start + PARTS)
+        values = values_of_parts(base[:, part], steps.take(pair[part], axis=2), head)
+        np.matmul(_sums_by_size(), values, out=sums[:, :, part])
+    return _shares(sums, within, n_differ[pair]), pair
+
+
+def _shares(sums: np.ndarray, within: np.ndarray, n_differ: np.ndarray) -> np.ndarray:
+    """Return what parts add to Shapley values, (n_outputs, m, Q), from sums of their values.
+
+    `within` (m - LOWER, Q) says which of the upper players are in.
+    """
+    sums = sums.reshape(len(sums), LOWER + 1, LOWER + 1, -1)
+    weights = _weights_by_size().take(MAX_EXACT_PLAYERS * n_differ + within.sum(axis=0), axis=0)
+    offset = np.einsum("csq,qs->cq", sums[:, 0], weights[:, 0])
+    total = np.einsum("cjsq,qs->cjq", sums, weights[:, 1])
+    joined = np.concatenate([total[:, 1:], np.where(within, total[:, :1], 0.0)], axis=1)
+    return joined - offset[:, None]
+
+
+@cache
+def _sums_by_size() -> np.ndarray:
+    """Return 0 or 1: is a coalition of the lower players of a size, and with a player in it.
+
+    Rows are (any or player j) x size, columns coalitions.
+    """
+    coalitions = np.arange(2**LOWER)
+    with_player = [np.ones_like(coalitions), *((coalitions >> j) & 1 for j in range(LOWER))]
+    of_size = coalition_sizes(LOWER) == np.arange(LOWER + 1)[:, None]
+    return (np.array(with_player)[:, None] * of_size).reshape(-1, 2**LOWER).astype(float)
+
+
+@cache
+def _weights_by_size() -> np.ndarray:
+    """Return c_s and c_{s-1} + c_s for s = u..u + LOWER, (players x u, 2, LOWER + 1).
+
+    u is the number of upper players in a part. Games of fewer players than LOWER are filled up.
+    """
+    weights = np.zeros((MAX_EXACT_PLAYERS + 1, MAX_EXACT_PLAYERS, 2, LOWER + 1))
+    for n_players in range(MAX_EXACT_PLAYERS + 1):
+        outside = join_weights(max(n_players, LOWER))
+        either = outside + np.concatenate([[0.0], outside[:-1]])
+        for upper in range(len(outside) - LOWER):
+            weights[n_players, upper, 0] = outside[upper : upper + LOWER + 1]
+            weights[n_players, upper, 1] = either[upper : upper + LOWER + 1]
+    return weights.reshape(-1, 2, LOWER + 1)
 
 
 def enumerate_parts(base, steps, head) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +126,7 @@ def enumerate_parts(base, steps, head) -> tuple[np.ndarray, np.ndarray]:
     """
     m, n_pairs = steps.shape[1:]
     states = doubled(head.encode(base), head.encode(steps), head.combine)
-    gate, expert = head.split(states)
+    gate, expert = head.split(states[: head.n_experts], states[head.n_experts :])
     values = head.join(gate, expert)
     swaps = np.empty((len(values), m, n_pairs))
     joining = join_weights(m)

@@ -15,9 +15,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from ._compiled import compiled_chains
-from ._exact import enumerate_parts, enumerate_values, fold
+from ._exact import LOWER, enumerate_parts, fold, shares_of_parts
 from ._heads import LogHead, ProductHead
 from ._players import contributions
 
@@ -26,6 +27,8 @@ OUTPUTS = ("probability", "log_odds")
 ENGINES = ("numpy", "numba")
 #: Beyond exp(+-300), products of a gate and an expert term could leave float64.
 SAFE_SCORE = 300.0
+#: Parts of pairs that are prepared at once, if there are more than those of one pair.
+MOST_PARTS = 4096
 
 
 class Mixture(NamedTuple):
@@ -85,17 +88,21 @@ class MixtureGame:
         if frozen:
             self.weights[:, : self.n_experts] = 0.0
             intercept[: self.n_experts] = 0.0
+        self.is_sparse = sp.issparse(background)
         scores = contributions(background, owner, self.weights)
         self.background_weight, scores = _merge_equal_rows(weight, scores)
         self.center_of_player = scores @ self.background_weight
-        self.scores = np.ascontiguousarray(scores - self.center_of_player[:, :, None])
+        self.padded = _with_nobody(scores - self.center_of_player[:, :, None])
+        self.scores = self.padded[:, :-1]
         self.center = self._recentered(intercept + self.center_of_player.sum(axis=1))
         self.offset = self.center[:, None] + self.scores.sum(axis=1)
         self.reach = np.abs(self.scores).sum(axis=1)
         self.product_head = ProductHead(self.n_experts, self.n_outputs, output)
         self.log_head = LogHead(self.n_experts, self.n_outputs, output)
         self.n_players = scores.shape[1]
+        self.base = self.log_head.values(*self.halves(self.offset)) @ self.background_weight
         self.n_channels = self.n_outputs * (3 if decompose else 1)
+        self.in_parts = not decompose
 
     def _recentered(self, center: np.ndarray) -> np.ndarray:
         """Shift gate scores, and each expert's class scores, so that the largest is 0."""
@@ -105,6 +112,10 @@ class MixtureGame:
             experts = center[self.n_experts :].reshape(self.n_experts, self.n_outputs)
             experts -= experts.max(axis=1, keepdims=True)
         return center
+
+    def halves(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores of the gate and those of the experts."""
+        return states[: self.n_experts], states[self.n_experts :]
 
     def bytes_per_row(self) -> int:
         """Return what one row of a chunk keeps in memory, up to a small factor."""
@@ -125,8 +136,11 @@ class MixtureChunk:
     def __init__(self, game: MixtureGame, X):
         self.game = game
         self._memory: dict[str, np.ndarray] = {}
-        self.scores = contributions(X, game.owner, game.weights)
-        self.scores -= game.center_of_player[:, :, None]
+        if sp.issparse(X) != game.is_sparse:
+            X = sp.csr_array(X) if game.is_sparse else X.toarray()
+        scores = contributions(X, game.owner, game.weights)
+        self.padded = _with_nobody(scores - game.center_of_player[:, :, None])
+        self.scores = self.padded[:, :-1]
         self.offset = np.zeros((len(game.center), X.shape[0]))
         if game.frozen:
             self.offset[: game.n_experts] = game.mixture.log_gate(X)
@@ -164,26 +178,48 @@ class MixtureChunk:
         """Return the value of the empty coalition, (n, n_outputs)."""
         game = self.game
         if not game.frozen:
-            values = game.log_head.values(game.offset) @ game.background_weight
-            return np.broadcast_to(values, (self.scores.shape[2], len(values)))
+            return np.broadcast_to(game.base, (self.scores.shape[2], len(game.base)))
         scores = self.offset[:, :, None] + game.offset[:, None, :]
-        return (game.log_head.values(scores) @ game.background_weight).T
+        return (game.log_head.values(*game.halves(scores)) @ game.background_weight).T
 
     def _head(self, rows: np.ndarray, others: np.ndarray):
         """Return the head that is safe for these pairs."""
         reach = self.reach[:, rows] + self.game.reach[:, others]
         return self.game.log_head if reach.max() > SAFE_SCORE else self.game.product_head
 
+    def exact_values(self, differs: np.ndarray) -> np.ndarray:
+        """Return Shapley values (n, n_outputs, M), means over the background, of many pairs.
+
+        A pair has the players that `differs`, (M, n, B), says; without any, its values are 0.
+        """
+        game, (n_players, n, n_background) = self.game, differs.shape
+        differs = differs.reshape(n_players, -1)
+        n_differ = differs.sum(axis=0)
+        reach = np.add.outer(self.reach.max(axis=0), game.reach.max(axis=0)).ravel()
+        values = np.zeros((n, n_players + 1, game.n_outputs))
+        for head, safe in ((game.product_head, True), (game.log_head, False)):
+            pairs = np.flatnonzero((n_differ > 0) & ((reach <= SAFE_SCORE) == safe))
+            n_parts = np.cumsum(1 << np.maximum(n_differ[pairs] - LOWER, 0))
+            cuts = np.flatnonzero(np.diff(n_parts // MOST_PARTS)) + 1
+            for block in np.split(pairs, cuts) if len(pairs) else ():
+                rows, others = np.divmod(block, n_background)
+                players = _in_front(differs[:, block])
+                own = self.padded[:, players, rows] - game.padded[:, players, others]
+                base = self.offset[:, rows] + game.offset[:, others]
+                shares, pair = shares_of_parts(base, own, n_differ[block], head)
+                shares *= game.background_weight[others[pair]]
+                whose = (rows * (n_players + 1) + players).take(pair, axis=1).ravel()
+                for c, share in enumerate(shares):
+                    sums = np.bincount(whose, share.ravel(), n * (n_players + 1))
+                    values[:, :, c] += sums.reshape(n, -1)
+        return values[:, :-1].swapaxes(1, 2)
+
     def exact_block(self, rows, others, players) -> np.ndarray:
-        """Return Shapley values (n_channels, m, P) of pairs whose m players are given."""
-        game, n_scores = self.game, len(self.game.center)
-        own = self.scores.reshape(n_scores, -1)[:, players * self.scores.shape[2] + rows]
-        own -= game.scores.reshape(n_scores, -1)[:, players * game.scores.shape[2] + others]
+        """Return Shapley values with their parts, (n_channels, m, P), of pairs of m players."""
+        game = self.game
+        own = self.padded[:, players, rows] - game.padded[:, players, others]
         base = self.offset[:, rows] + game.offset[:, others]
-        head = self._head(rows, others)
-        if not game.decompose:
-            return fold(enumerate_values(base, own, head, game.n_outputs))
-        values, swaps = enumerate_parts(base, own, head)
+        values, swaps = enumerate_parts(base, own, self._head(rows, others))
         return _with_parts(fold(values), swaps)
 
     def chain_block(self, rows, others, order) -> np.ndarray:
@@ -213,9 +249,9 @@ class MixtureChunk:
         head.invert(head.combine(forward[0], forward[-1]), forward, out=reverse)
         states = states.transpose(2, 0, 1, 3)
         if not game.decompose:
-            values = head.values(states)
+            values = head.values(*game.halves(states))
             return 0.5 * np.diff(values[:, 0] - values[:, 1], axis=1)
-        gate, expert = head.split(states)
+        gate, expert = head.split(*game.halves(states))
         values = head.join(gate, expert)
         swap = head.join(gate[:, :, :-1], expert[:, :, :, 1:])
         swap -= head.join(gate[:, :, 1:], expert[:, :, :, :-1])
@@ -243,6 +279,21 @@ class MixtureChunk:
             game.n_outputs,
             game.log_odds,
         )
+
+
+def _with_nobody(scores: np.ndarray) -> np.ndarray:
+    """Return scores with one more player that adds nothing, (R, M + 1, n)."""
+    return np.concatenate([scores, np.zeros_like(scores[:, :1])], axis=1)
+
+
+def _in_front(differs: np.ndarray) -> np.ndarray:
+    """Return the players (m, P) that differ in each pair, filled up with number n_players."""
+    pair, player = np.nonzero(differs.T)
+    n_differ = differs.sum(axis=0)
+    place = np.arange(len(pair)) - np.repeat(np.cumsum(n_differ) - n_differ, n_differ)
+    players = np.full((max(n_differ.max(), LOWER), len(n_differ)), len(differs))
+    players[place, pair] = player
+    return players
 
 
 def _with_parts(total: np.ndarray, swap: np.ndarray) -> np.ndarray:

@@ -11,9 +11,10 @@ sum_k G_k o_kc,
 scores of any size. Log-odds never come from log(f / (1 - f)): both sums have positive
 terms.
 
-A head offers `values(state)`; `split(state)` into a gate and an expert part; and
-`join(gate, expert)`, so that the gate of one coalition can meet the experts of another.
-Arrays are (scores, *shape) in and (n_outputs, *shape) out. `values` overwrites its state.
+A head offers `values` of the gate's and the experts' states; `split` of these into weights
+and probabilities; and `join` of those, so that the gate of one coalition can meet the experts
+of another. Arrays are (scores, *shape) in and (n_outputs, *shape) out. `values` overwrites
+the states.
 """
 
 from __future__ import annotations
@@ -39,22 +40,20 @@ class ProductHead:
         """Turn scores into this number system, in place."""
         return np.exp(scores, out=scores)
 
-    def values(self, state: np.ndarray) -> np.ndarray:
+    def values(self, gate: np.ndarray, expert: np.ndarray) -> np.ndarray:
         """Return the output of each state, (n_outputs, *shape)."""
         if self.n_outputs > 1 or self.output != "probability":
-            return self.join(*self.split(state))
-        gate, odds = state[: self.n_experts], state[self.n_experts :]
-        odds += 1.0
-        np.divide(gate, odds, out=odds)
-        value = odds.sum(axis=0, keepdims=True)
-        value /= gate.sum(axis=0)
+            return self.join(*self.split(gate, expert))
+        expert += 1.0
+        np.divide(gate, expert, out=expert)
+        value = np.einsum("k...->...", expert)[None]
+        value /= np.einsum("k...->...", gate)
         return value
 
-    def split(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def split(self, gate: np.ndarray, odds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return gate weights (K, *shape) and class probabilities (K, n_sides, *shape)."""
-        gate, odds = state[: self.n_experts], state[self.n_experts :]
         if self.n_outputs > 1:
-            odds = odds.reshape(self.n_experts, self.n_outputs, *state.shape[1:])
+            odds = odds.reshape(self.n_experts, self.n_outputs, *odds.shape[1:])
             return gate, odds / odds.sum(axis=1, keepdims=True)
         positive = 1.0 / (1.0 + odds)
         if self.output == "probability":
@@ -88,16 +87,15 @@ class LogHead:
         """Turn scores into this number system, in place."""
         return scores
 
-    def values(self, state: np.ndarray) -> np.ndarray:
+    def values(self, gate: np.ndarray, expert: np.ndarray) -> np.ndarray:
         """Return the output of each state, (n_outputs, *shape)."""
-        return self.join(*self.split(state))
+        return self.join(*self.split(gate, expert))
 
-    def split(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def split(self, gate: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the logs of gate weights and class probabilities, shaped as above."""
-        gate, score = state[: self.n_experts], state[self.n_experts :]
         gate = gate - _log_sum_exp(gate, 0)
         if self.n_outputs > 1:
-            score = score.reshape(self.n_experts, self.n_outputs, *state.shape[1:])
+            score = score.reshape(self.n_experts, self.n_outputs, *score.shape[1:])
             return gate, score - _log_sum_exp(score, 1)
         sides = [-np.logaddexp(0.0, score)]
         if self.output == "log_odds":

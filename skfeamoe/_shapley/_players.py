@@ -2,8 +2,8 @@
 
 Scores are linear, u(x) = intercept + sum_j P_j(x) with P_j(x) = sum_{columns c of j} x_c
 w_c. `contributions` returns all P_j(x) at once. Equal column values give bitwise equal
-contributions (no BLAS, whose rounding depends on the row), so that `P_j(x) == P_j(z)` finds
-the players that cannot matter.
+contributions, so that `P_j(x) == P_j(z)` finds the players that cannot matter: no BLAS, whose
+rounding depends on the row, and rows that are compared are all sparse or all dense.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse as sp
+
+#: Products of dense rows and weights that are in memory at once.
+BLOCK = 2**20
 
 
 def player_of_column(players: Sequence | None, n_features: int) -> np.ndarray:
@@ -46,12 +49,25 @@ def player_of_column(players: Sequence | None, n_features: int) -> np.ndarray:
 def contributions(X, owner: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return P of shape (n_scores, n_players, n) for weights (n_features, n_scores)."""
     n_players, n = int(owner.max()) + 1, X.shape[0]
-    if not sp.issparse(X) and n_players == len(owner):
-        order = np.argsort(owner)
-        return weights[order].T[:, :, None] * X.T[order][None]
-    stacked = _one_row_per_player(sp.csr_array(X), owner, n_players)
+    if not sp.issparse(X):
+        return _dense_contributions(X, owner, weights)
+    stacked = _one_row_per_player(X, owner, n_players)
     flat = np.asarray(stacked @ weights)
     return np.ascontiguousarray(flat.reshape(n, n_players, -1).transpose(2, 1, 0))
+
+
+def _dense_contributions(X: np.ndarray, owner: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the same for dense rows, some at a time."""
+    order = np.argsort(owner, kind="stable")
+    first = np.searchsorted(owner[order], np.arange(int(owner.max()) + 1))
+    weights = np.ascontiguousarray(weights[order].T)[:, None]
+    P = np.empty((len(weights), len(first), len(X)))
+    step = max(BLOCK // weights.size, 1)
+    for start in range(0, len(X), step):
+        products = X[start : start + step, order] * weights
+        sums = np.add.reduceat(products, first, axis=2)
+        P[:, :, start : start + step] = sums.swapaxes(1, 2)
+    return P
 
 
 def _one_row_per_player(X: sp.csr_array, owner: np.ndarray, n_players: int) -> sp.csr_array:

@@ -37,7 +37,10 @@ def attribute(game, X, *, method, max_evals, tol, key, memory_budget) -> Attribu
             n_evals[part], exact[part] = plan.exact_rows(differs)
             sampled = np.flatnonzero(~exact[part])
             differs[:, sampled] = False
-            values[part] = _enumerate(chunk, differs, memory_budget)
+            if game.in_parts:
+                values[part] = chunk.exact_values(differs)
+            else:
+                values[part] = _enumerate(chunk, differs, memory_budget)
         if sampled.size:
             mean, deviation, rounds = chain_values(
                 chunk, sampled, start, key, plan.max_rounds, tol

@@ -190,16 +190,42 @@ def test_memory_budget_changes_nothing(method, game):
             np.testing.assert_allclose(parts.error_std, whole.error_std, rtol=1e-9, atol=1e-14)
 
 
-def test_many_coalitions_in_slabs_equal_few(monkeypatch):
+@pytest.mark.parametrize("output", OUTPUTS)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_blocks_change_nothing(n_classes, output, monkeypatch):
     rng = np.random.default_rng(10)
-    X = rng.normal(size=(8, 9))
-    for n_classes in (2, 3):
-        mixture = random_mixture(rng, 2, n_classes, 9)
-        whole = mixture_shapley(mixture, X[:4], X[4:], method="exact")
-        with monkeypatch.context() as patch:
-            patch.setattr("skfeamoe._shapley._exact.SLAB", 64)
-            slabs = mixture_shapley(mixture, X[:4], X[4:], method="exact")
-        np.testing.assert_allclose(slabs.values, whole.values, rtol=0, atol=1e-14)
+    X = rng.integers(3, size=(24, 9)).astype(float)  # pairs differ in 0 to 9 players
+    mixture = random_mixture(rng, 2, n_classes, 9)
+    options = {"method": "exact", "output": output}
+    whole = mixture_shapley(mixture, X[:4], X[4:], **options)
+    monkeypatch.setattr("skfeamoe._shapley._exact.PARTS", 3)
+    monkeypatch.setattr("skfeamoe._shapley._game.MOST_PARTS", 5)
+    blocks = mixture_shapley(mixture, X[:4], X[4:], **options)
+    np.testing.assert_allclose(blocks.values, whole.values, rtol=0, atol=1e-13)
+
+
+def test_more_players_than_a_block_of_parts_has():
+    rng = np.random.default_rng(16)
+    X = rng.normal(size=(2, 19))
+    mixture = random_mixture(rng, 2, 2, 19)
+    result = mixture_shapley(mixture, X[:1], X[1:], method="exact")
+    general = model_shapley(
+        lambda A: outputs(mixture, A, "probability"), X[:1], X[1:], method="exact"
+    )
+    np.testing.assert_allclose(result.values, general.values, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("sparse_rows", [True, False])
+def test_sparse_rows_meet_a_dense_background(sparse_rows):
+    rng = np.random.default_rng(17)
+    X, players = one_hot_data(rng, 30)
+    X = np.where(X == 0, 0.0, X * 0.1)  # products that do not round alike in another order
+    mixture = random_mixture(rng, 3, 2, X.shape[1])
+    rows, background = (sp.csr_array(X), X) if sparse_rows else (X, sp.csr_array(X))
+    mixed = mixture_shapley(mixture, rows, background, players=players)
+    dense = mixture_shapley(mixture, X, X, players=players)
+    np.testing.assert_array_equal(mixed.n_evals, dense.n_evals)
+    np.testing.assert_allclose(mixed.values, dense.values, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("game", GAMES)
