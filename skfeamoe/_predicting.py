@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._bins import SensitiveBins
@@ -19,8 +20,9 @@ from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import boundary_distance
 from skfeamoe._validation import check_features, feature_columns, rounding_to_zero, snapshot
 
-PREDICT_ROWS = 1024
-"""Rows that a prediction works on at a time: they stay in the cache, and memory is bounded."""
+PREDICT_ROWS, PREDICT_CELLS = 8192, 2**20
+"""Rows, and numbers of dense rows and hidden units, that a prediction works on at a time: calls
+are few, and memory is bounded."""
 
 
 class MixtureClassifier(GatedClassifier):
@@ -190,8 +192,10 @@ class MixtureClassifier(GatedClassifier):
             X, _ = check_features(now, X, reset=False, sensitive_columns=now.sensitive_columns)
             params, layout = _folded(model)
             shift = _folded_shift(model)
-            for start in range(0, X.shape[0], PREDICT_ROWS):
-                Z = model.terms.published(X[start : start + PREDICT_ROWS])
+            width = layout.n_experts * sum(layout.hidden) + (0 if issparse(X) else X.shape[1])
+            step = min(max(PREDICT_CELLS // max(width, 1), 1), PREDICT_ROWS)
+            for start in range(0, X.shape[0], step):
+                Z = model.terms.published(X[start : start + step])
                 parts.append(read(Z, params, layout, None, shift))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 

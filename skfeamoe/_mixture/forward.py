@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_expit
 
-from skfeamoe._logistic import sigmoid
+from skfeamoe._logistic import FARTHEST
 from skfeamoe._mixture.experts import Cache, kind_of
 from skfeamoe._mixture.layout import Layout
 
@@ -158,8 +158,13 @@ def proba(
 ) -> NDArray:
     """f(x) alone, (n_samples, n_classes), at half the cost of a full forward pass."""
     if layout.n_classes == 2:
-        gate, log_odds = gate_and_log_odds(Z, params, layout, prior, shift)
-        second = np.einsum("nk,nk->n", gate, sigmoid(log_odds))
+        scores, _ = score(Z, params, layout, prior, shift)
+        gate, odds = scores[:, : layout.n_experts], scores[:, layout.n_experts :]
+        if max(scores.max(initial=0.0), -scores.min(initial=0.0)) > SAFE_SCORE:
+            gate -= gate.max(axis=1, keepdims=True)
+            np.clip(odds, -FARTHEST, FARTHEST, out=odds)
+        np.exp(scores, out=scores)
+        second = np.einsum("nk,nk->n", gate, odds / (1.0 + odds))
         second /= gate @ np.ones(layout.n_experts)
         np.minimum(second, 1.0, out=second)  # a mean of ones may round to more
         return np.stack([1.0 - second, second], axis=1)

@@ -218,10 +218,11 @@ class LinearTerms:
         if issparse(X) and not self.centered:
             return X
         X = X.toarray() if issparse(X) else X
-        if self.centered and self.n_rows >= SETTLED_ROWS:
-            X = np.clip(X, *self.bounds)
-        if not np.isnan(np.vdot(X, X)):
+        unbounded = np.full(self.n_inputs, np.inf)
+        low, high = self.bounds if self.centered else (-unbounded, unbounded)
+        if _all_within(X, low, high):
             return X
+        X = np.clip(X, low, high)
         return np.where(np.isnan(X), self.mean if self.centered else 0.0, X)
 
     def fold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
@@ -369,3 +370,19 @@ def _batch_moments(X, weight: NDArray, total: float) -> tuple[NDArray, NDArray]:
 def _nonzero(scale: NDArray) -> NDArray:
     """Scale with 1 where it is too small to divide by."""
     return np.where(scale <= SMALLEST_SCALE, 1.0, scale)
+
+
+def _all_within(X: NDArray, low: NDArray, high: NDArray) -> bool:
+    """Whether all numbers are within the bounds of their columns, and none is missing.
+
+    Eight rows are looked at as one, as NumPy takes long for short ones.
+    """
+    whole = len(X) // 8 * 8
+    for part, times in ((X[:whole].reshape(-1, 8 * X.shape[1]), 8), (X[whole:], 1)):
+        if len(part) == 0:
+            continue
+        lowest, highest = part.min(axis=0), part.max(axis=0)
+        above, below = lowest >= np.tile(low, times), highest <= np.tile(high, times)
+        if not (above.all() and below.all()):  # as with NaN, the extreme of what has one
+            return False
+    return True

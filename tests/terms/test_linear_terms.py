@@ -107,3 +107,20 @@ def test_terms_of_another_version_are_refused_by_name():
     with pytest.raises(ValueError, match="terms of the kind 'wavelets'"):
         terms_from_dict({"kind": "wavelets"})
     assert set(KINDS) == {"columns", "linear", "raw"}
+
+
+@pytest.mark.parametrize("n", [1, 7, 8, 21])
+def test_published_rows_are_held_within_the_bounds_and_have_no_holes(n):
+    terms = learned()
+    terms.update(np.repeat(X, 4, axis=0), np.ones(4 * len(X)))  # so many that bounds hold
+    low, high = terms.bounds
+    usual = np.clip(X[:n], low, high)
+    assert terms.published(usual) is usual
+    for row, column, value in ((0, 0, 1e9), (n - 1, 1, -1e9), (n // 2, 2, np.nan)):
+        rows = usual.copy()
+        rows[row, column] = value
+        expected = usual.copy()
+        expected[row, column] = {1e9: high, -1e9: low}.get(value, terms.mean)[column]
+        for order in "CF":
+            found = terms.published(np.array(rows, order=order))
+            np.testing.assert_array_equal(found, expected)
