@@ -6,11 +6,14 @@ so often has the *present* model decide on them and solves for the offset that k
 bounds (`offset`). What it measured then, `Measured`, is what the model reports: gaps with
 their standard errors, the groups that span them, and what the bounds cost.
 
-A gap on n people is known up to its standard error. So a bound is aimed at with a margin,
+A gap on n people is known up to its standard error, and of what an offset closes on them a
+part is lost on new ones (`optimism`). So a bound is aimed at with a margin,
 
-.. math:: \text{aim} = \max(\text{bound} - m \cdot \text{SE},\ \text{bound}/2),
+.. math:: \text{aim} = \max(\text{bound} - m \cdot \text{SE}
+    - l\,(\text{gap without offset} - \text{bound})^+,\ \text{bound}/2),
 
-with m = `MARGIN`: where there are few people the promise is kept more carefully.
+with m = `MARGIN` and l the part that is lost: where there are few people the promise is kept
+more carefully.
 
 Over 400 lines, because the monitor's parts are modules of their own already, and its own steps
 share its state.
@@ -50,6 +53,7 @@ from skfeamoe._fairness.offset import (
     no_offset,
     solve_offset,
 )
+from skfeamoe._fairness.optimism import lost_part
 from skfeamoe._fairness.people import People
 from skfeamoe._fairness.shrinkage import (
     effects,
@@ -115,6 +119,7 @@ class BoundMonitor:
             self.directions.events.index(label_event(event)) for event in slots.events
         ]
         self.shares = np.zeros(0)  # (n_groups,), rows of each group, faded
+        self.taught = np.zeros(0)  # (n_groups,), people by whom directions were taught
         self.coef = np.zeros(0)  # (n_directions,), of the offset
         self.offset = np.zeros(n_terms + 1)  # the linear function that predicts
         self.local = LocalOffset()  # what it has besides for parts of the people
@@ -164,6 +169,7 @@ class BoundMonitor:
         self.coef = np.pad(coef, ((0, 0), (0, missing))).ravel()
         self.directions = self.directions.with_groups(n_groups)
         self.shares = np.pad(self.shares, (0, missing))
+        self.taught = np.pad(self.taught, (0, missing))
         grown = Measured.nothing(self.n_slots, n_groups)
         for name in CELLS:
             getattr(grown, name)[:, : n_groups - missing] = getattr(self.measured, name)
@@ -195,7 +201,9 @@ class BoundMonitor:
         n_known = int(np.count_nonzero(known))
         self.people.update(rows)
         if n_known:
-            counted = np.bincount(rows.groups[known], rows.weight[known], self.n_groups)
+            groups = rows.groups[known]
+            counted = np.bincount(groups, rows.weight[known], self.n_groups)
+            self.taught = self.taught + np.bincount(groups, minlength=self.n_groups)
             self.shares = self.shares * 0.5 ** (n_known / asked.half_life) + counted
             self.known_at = self.people.n_seen
 
@@ -353,13 +361,15 @@ class BoundMonitor:
         errors = np.nan_to_num(
             [measured.gap(s, ratio=bool(asked.is_ratio[s]))[1] for s in range(self.n_slots)]
         )
-        aims = np.maximum(asked.limits - MARGIN * errors, LEAST_AIM * asked.limits)
+        directions = self.directions.scores(scored.Z)
+        margins = MARGIN * errors + self._optimism(asked, cases, scored, directions)
+        aims = np.maximum(asked.limits - margins, LEAST_AIM * asked.limits)
         local = self._local_limits(asked, cases, scored, aims)
         least = np.maximum(NOISE * errors, LEAST_TOLERANCE)
         problem = Problem(
             scored.margin,
             cases.by_person * scored.cost,
-            self.directions.scores(scored.Z),
+            directions,
             cases.slots(scored, self._margin(scored), self._parts(scored)),
             np.concatenate([aims, *local]),
             np.concatenate([least, np.full(sum(map(len, local)), LEAST_TOLERANCE)]),
@@ -375,6 +385,28 @@ class BoundMonitor:
         left = solution.excess.copy()
         left[: self.n_slots] += aims - asked.limits
         return solution._replace(excess=left)
+
+    def _optimism(
+        self, asked: Fairness, cases: Cases, scored: Scored, directions: NDArray
+    ) -> NDArray:
+        """Part of every slot's gap that would come back on new people, (n_slots,)."""
+        free, lost = self._free(cases, scored), np.zeros(self.n_slots)
+        by_group = directions.reshape(len(directions), -1, self.n_groups)
+        for s, e in enumerate(self.direction_of):
+            gap = free.gap(s, ratio=bool(asked.is_ratio[s]))[0]
+            span = free.span(s)
+            if span is None or gap <= asked.limits[s]:
+                continue
+            apart = by_group[:, e, span[0]] - by_group[:, e, span[1]]
+            of_event = [cases.members[s] & (cases.code == a) for a in span]
+            taught = [
+                self.taught[a] * own.sum() / (cases.code == a).sum()
+                for a, own in zip(span, of_event, strict=True)
+            ]
+            n_terms = int(np.count_nonzero(self.directions.squares[e, span[0], :-1]))
+            part = lost_part(apart, *of_event, n_terms, taught)
+            lost[s] = part * (gap - asked.limits[s])
+        return lost
 
     def _affordable(self, problem: Problem, solution: Solution, most: float) -> Solution:
         """The offset of the tightest relaxed bounds that costs no more than ``most``."""
@@ -476,6 +508,8 @@ class BoundMonitor:
         self.directions = self.directions.mean(other.directions, codes, part)
         np.add.at(shares := self.shares.copy(), codes, other.shares)
         self.shares = shares
+        np.add.at(taught := self.taught.copy(), codes, other.taught)
+        self.taught = taught
         since = min(self.people.n_seen - self.known_at, other.people.n_seen - other.known_at)
         self.people.merge(other.people, codes)
         self.known_at = self.people.n_seen - since
@@ -503,6 +537,8 @@ class BoundMonitor:
         """The monitor that `to_dict` has written."""
         made = cls.__new__(cls)
         vars(made).update(data)
+        if "taught" not in data:  # of a model from before optimism was counted
+            made.taught = data["shares"].copy()
         if "local" not in data:  # of a model from before there were local bounds
             n_slots = data["n_slots"]
             made.is_ratio, made.local_bounds = np.zeros(n_slots, bool), np.full(n_slots, np.nan)
