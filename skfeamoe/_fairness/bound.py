@@ -203,7 +203,8 @@ class BoundMonitor:
         if n_known:
             groups = rows.groups[known]
             counted = np.bincount(groups, rows.weight[known], self.n_groups)
-            self.taught = self.taught + np.bincount(groups, minlength=self.n_groups)
+            counts = rows.weight[known] > 0.0
+            self.taught = self.taught + np.bincount(groups, counts, self.n_groups)
             self.shares = self.shares * 0.5 ** (n_known / asked.half_life) + counted
             self.known_at = self.people.n_seen
 
