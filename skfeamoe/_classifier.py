@@ -1,11 +1,13 @@
 """What all classifiers of this package share: a gate over experts, and decisions by it."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
 
 
-class GatedClassifier(ClassifierMixin, BaseEstimator):
+class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
     """A classifier that mixes experts; subclasses give probabilities and their logarithms."""
 
     __metadata_request__score = {"sensitive_features": True}
@@ -69,9 +71,9 @@ class GatedClassifier(ClassifierMixin, BaseEstimator):
         """
         return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
 
+    @abstractmethod
     def _known_groups(self) -> list[str]:
         """Names of the groups by code."""
-        raise NotImplementedError
 
     @property
     def groups_(self):

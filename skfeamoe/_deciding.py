@@ -1,6 +1,7 @@
 """Decisions that a stream learns from: `decide` now, `complete` when the outcome is known."""
 
 import warnings
+from abc import ABC, abstractmethod
 from numbers import Real
 from typing import Any
 
@@ -14,7 +15,7 @@ from skfeamoe._rows import Rows
 from skfeamoe._validation import drafted
 
 
-class DecidingMixin:
+class DecidingMixin(ABC):
     """`decide` and `complete` of a classifier that learns from a stream."""
 
     classes_: NDArray
@@ -185,29 +186,29 @@ default=None
             raise AttributeError("n_waiting_ is known once the classifier is fitted")
         return 0 if self._waiting is None else len(self._waiting)
 
+    @abstractmethod
     def _favorable_class(self):
         """The label that is good for the person."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _looked_at(self, X) -> tuple[NDArray, NDArray]:
         """Decisions, and how near the boundary the refused are, from 0 to 1."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _exploration(self, rate: float, explore: str) -> Exploration:
         """Chances of the refused."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _lottery_seed(self) -> int:
         """Seed of the lots."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _meet(self, X, sensitive_features, sample_weight) -> Rows:
         """Let rows count as people; the rows as they will be learned from."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _hear(self, rows: Rows, labels: Labels, propensity: NDArray) -> None:
         """Learn the labels of rows that have counted as people before."""
-        raise NotImplementedError
 
 
 def check_exploration(exploration, explore: str) -> float:
