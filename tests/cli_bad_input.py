@@ -179,7 +179,7 @@ CASES = [
     ),
     Case("time misspelled", STREAM + " --time years", "did you mean 'year'?"),
     Case("ignored column misspelled", STREAM + " --ignore incom", "close to 'income'"),
-    Case("id misspelled", STREAM + " --id incom", "--id names no feature"),
+    Case("id misspelled", STREAM + " --id incom", "did you mean 'income'"),
     Case("category misspelled", STREAM + " --categorical regions", "close to 'region'"),
     Case("number misspelled", STREAM + " --numeric incme", "close to 'income'"),
     Case("one column in two roles", STREAM + " --time group", "'group' has two roles"),

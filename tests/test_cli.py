@@ -302,3 +302,27 @@ def test_distance_of_the_rivals_ends_on_their_boundary(rival):
     side = np.sign(model.decision_function(X))
     step = (model.distance_to_boundary(X) * side)[:, None] * unit
     assert model.decision_function(X - step) == pytest.approx(np.zeros(300), abs=1e-9)
+
+
+@pytest.mark.parametrize("command", ["stream", "monitor"])
+def test_people_are_counted_once_where_an_id_says_whose_row_it_is(capsys, tmp_path, command):
+    frame = loans(1_200).dropna(subset=["sex"])
+    frame["customer"] = np.arange(len(frame)) // 3 * 7
+    frame["granted"] = frame["repaid"].to_numpy()[::-1]
+    frame.to_csv("loans.csv", index=False)
+    column = {"stream": "--target", "monitor": "--decision"}[command]
+    name = {"stream": "repaid", "monitor": "granted"}[command]
+    known = ["loans.csv", column, name, *"--sensitive sex --favorable yes --no-plot".split()]
+    more = ["--model-only", "--json", "numbers", "--id", "customer"]
+    if command == "monitor":
+        more = ["--target", "repaid", "--constraint", "demographic_parity", *more[1:]]
+    code, out, _ = run_lines(capsys, command, *known, *more)
+    assert code == 0
+    assert "Counted by people, " in out
+    people = pd.read_csv(tmp_path / "numbers" / "people.csv")
+    assert (
+        1.5 < people["n_rows"].sum() / people["n_people"].sum() < 2.0
+    )  # two sexes in three rows
+    code, out, _ = run_lines(capsys, command, *known, *more[:-2], "--ignore", "customer")
+    assert code == 0
+    assert "Counted by people" not in out

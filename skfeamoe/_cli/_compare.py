@@ -105,8 +105,7 @@ def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[
     batches = list(_batches(source, roles, 5_000, start_row=start))
     X, groups = (stacked([getattr(b, n) for b in batches]) for n in ("X", "sensitive_features"))
     y = np.concatenate([batch.y for batch in batches])
-    ignored = [*arguments.ignore, *([arguments.id] if arguments.id else [])]
-    names, notes = choose_features(X, ignored)
+    names, notes = choose_features(X, arguments.ignore)
     for note in notes:
         print_wrapped(console, f"- {note}", "  ")
     n_train = int(TRAIN_SHARE * len(y))

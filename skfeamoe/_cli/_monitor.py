@@ -26,7 +26,7 @@ from ._survey import (
     survey,
     survey_notes,
 )
-from ._verdict import print_wrapped
+from ._verdict import people_sentences, print_wrapped
 
 MOST_BATCH_ROWS = 5_000
 
@@ -62,6 +62,7 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, lis
         "target": arguments.decision,
         "sensitive": arguments.sensitive,
         "time": arguments.time,
+        "person": arguments.id,
     }
     ignored = [*arguments.ignore, *arguments.keep, arguments.target or arguments.decision]
     with console.status(f"Reading {source.shown}"):
@@ -108,6 +109,7 @@ def _feed(watch, source, roles, arguments, found: Survey, inputs) -> None:
                 np.asarray(batch.y)[keep],
                 batch.sensitive_features[keep],
                 time=None if batch.time is None else batch.time[keep],
+                person=None if batch.person is None else batch.person[keep],
                 X=batch.X.loc[keep, inputs] if inputs else None,
             )
     except (ValueError, OSError) as error:
@@ -142,8 +144,7 @@ def _all(source: Source) -> list[str]:
 def _inputs(source: Source, roles, arguments, window: int) -> tuple[list[str], list[str]]:
     """Columns that are watched for changes."""
     first: StreamBatch = next(_batches(source, roles, max(window, 256)))
-    apart = [arguments.target, arguments.id]
-    frame = first.X.drop(columns=[name for name in apart if name is not None])
+    frame = first.X.drop(columns=[arguments.target] if arguments.target else [])
     for name in arguments.ignore:
         if name not in frame.columns:
             raise InputError(f"--ignore names no column besides those with a part: {name!r}")
@@ -199,6 +200,8 @@ def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -
         verdict = result.verdict(measure=name, bound=bound)
         for sentence in verdict.sentences[: 1 if arguments.quiet else None]:
             print_wrapped(console, f"- {sentence}", "  ")
+    for sentence in people_sentences(result, DECISIONS):
+        print_wrapped(console, f"- {sentence}", "  ")
     console.quiet = arguments.quiet
 
 

@@ -118,6 +118,7 @@ def surveyed(source: Source, arguments, console) -> tuple[dict[str, Any], Survey
         "target": arguments.target,
         "sensitive": arguments.sensitive,
         "time": arguments.time,
+        "person": arguments.id,
     }
     ignored = [*arguments.ignore, *arguments.keep]
     with console.status(f"Reading {source.shown}"):
@@ -285,14 +286,10 @@ def _features(
 ) -> tuple[list[str], list[str]]:
     """Choose the features by the first rows."""
     first = next(_batches(source, roles, max(first_rows, MOST_BATCH_ROWS))).X
-    for option, names in (("--ignore", arguments.ignore), ("--id", [arguments.id])):
-        for name in names:
-            if name is not None and name not in first.columns:
-                raise InputError(
-                    f"{option} names no feature: {did_you_mean(name, first.columns)}"
-                )
-    left_out = [*arguments.ignore, *([arguments.id] if arguments.id else [])]
-    return choose_features(frame_of(first), left_out)
+    for name in arguments.ignore:
+        if name not in first.columns:
+            raise InputError(f"--ignore names no feature: {did_you_mean(name, first.columns)}")
+    return choose_features(frame_of(first), arguments.ignore)
 
 
 def _first_frame(

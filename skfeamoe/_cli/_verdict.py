@@ -12,6 +12,7 @@ import numpy as np
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe.inspection._timeline import MEASURE_NAMES
 from skfeamoe.streaming import PrequentialResult, Verdict
+from skfeamoe.streaming._people import gap_of_people
 from skfeamoe.streaming._tally import GROUP_COUNTS, group_gaps
 from skfeamoe.streaming._words import GAP_WORDS, apart
 
@@ -99,6 +100,7 @@ def sentences(
     for verdict in verdicts(result, bounds):
         found += [s for s in verdict.sentences if s not in found]
         found += _rivals_sentence(result, verdict)
+    found += people_sentences(result, FEAMOE)
     found += _accuracy_sentence(result)
     found += _granted_sentence(result)
     if len(change_points):
@@ -131,6 +133,24 @@ def _rivals_sentence(result: PrequentialResult, verdict: Verdict) -> list[str]:
     if lower:
         text += f" (smaller than FEAMOE's: {', '.join(lower)})"
     return [f"The {GAP_WORDS[verdict.measure]} of the others: {text}."]
+
+
+def people_sentences(result: PrequentialResult, model: str) -> list[str]:
+    """Selection rates in which everybody counts once, where rows are known to be theirs."""
+    if model not in result.people:
+        return []
+    found = result.people[model]
+    n_people, n_rows = sum(found["n_people"]), sum(found["n_rows"])
+    if not n_people:
+        return ["No tested row has both a known person and a known group."]
+    gap = gap_of_people(found, result.min_group_size)
+    text = f"Counted by people, {n_people:,.0f} with {n_rows / n_people:.1f} rows each, "
+    if np.isnan(gap.value):
+        return [text + "fewer than two groups are large enough to compare."]
+    return [
+        text + f"each once, the demographic-parity gap is {gap.value:.3f} (95 % interval "
+        f"{gap.low:.3f} to {gap.high:.3f}; people are independent where their rows are not)."
+    ]
 
 
 def _accuracy_sentence(result: PrequentialResult) -> list[str]:

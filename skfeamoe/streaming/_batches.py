@@ -34,6 +34,8 @@ class StreamBatch:
         Weights of the rows.
     time : ndarray of shape (n_samples,), default=None
         Value of the time column.
+    person : array-like of shape (n_samples,), default=None
+        Whose row it is; None or NaN where that is not known.
     row_numbers : ndarray of shape (n_samples,), default=None
         Position of each row in the source, counted from 0 (a CSV's header not counted).
     next_row : int, default=None
@@ -51,6 +53,7 @@ class StreamBatch:
     sensitive_features: Any = None
     sample_weight: Any = None
     time: Any = None
+    person: Any = None
     row_numbers: Any = None
     next_row: int | None = None
 
@@ -67,6 +70,7 @@ class _Roles:
     sensitive: list[str]
     time: str | None
     sample_weight: str | None
+    person: str | None
     features: list[str] | None
     keep_sensitive: bool
     missing_target: str
@@ -79,6 +83,7 @@ def iter_batches(
     sensitive: str | Sequence[str] = (),
     time: str | None = None,
     sample_weight: str | None = None,
+    person: str | None = None,
     features: Sequence[str] | None = None,
     keep_sensitive: bool = False,
     batch_size: int = 256,
@@ -110,6 +115,8 @@ def iter_batches(
         the rows is that of the source.
     sample_weight : str, default=None
         Column of row weights.
+    person : str, default=None
+        Column that says whose row it is, never a feature.
     features : sequence of str, default=None
         Columns of ``X``. Default: all that have no other role.
     keep_sensitive : bool, default=False
@@ -164,6 +171,7 @@ def iter_batches(
         sensitive=[sensitive] if isinstance(sensitive, str) else list(sensitive),
         time=time,
         sample_weight=sample_weight,
+        person=person,
         features=None if features is None else list(features),
         keep_sensitive=keep_sensitive,
         missing_target=missing_target,
@@ -253,7 +261,7 @@ def _batch(frame, first_row: int, roles: _Roles, dtype) -> StreamBatch:
             )
         row_numbers = row_numbers[~missing]
         frame = _kept(frame, ~missing)
-    aside = {roles.target, roles.time, roles.sample_weight}
+    aside = {roles.target, roles.time, roles.sample_weight, roles.person}
     if not roles.keep_sensitive:
         aside |= set(roles.sensitive)
     names = roles.features or [name for name in frame.columns if name not in aside]
@@ -263,6 +271,7 @@ def _batch(frame, first_row: int, roles: _Roles, dtype) -> StreamBatch:
         sensitive_features=_columns(frame, roles.sensitive) if roles.sensitive else None,
         sample_weight=_weights(frame, roles.sample_weight, row_numbers),
         time=None if roles.time is None else frame[roles.time].to_numpy(),
+        person=None if roles.person is None else frame[roles.person].to_numpy(),
         row_numbers=row_numbers,
         next_row=next_row,
     )
@@ -316,13 +325,13 @@ def _missing(column) -> np.ndarray:
 
 def _check_roles(roles: _Roles) -> None:
     """No column may play two parts."""
-    used = [roles.target, *roles.sensitive, roles.time, roles.sample_weight]
+    used = [roles.target, *roles.sensitive, roles.time, roles.sample_weight, roles.person]
     named = [name for name in used if name is not None]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
         raise ValueError(
-            f"column {twice[0]!r} has two roles; target, sensitive, time and sample_weight "
-            "must be different columns"
+            f"column {twice[0]!r} has two roles; target, sensitive, time, sample_weight "
+            "and person must be different columns"
         )
     if roles.features is not None and {roles.target} & set(roles.features):
         raise ValueError(f"features must not hold the target {roles.target!r}")
@@ -330,7 +339,7 @@ def _check_roles(roles: _Roles) -> None:
 
 def _checked(frames: Iterable, roles: _Roles) -> Iterator:
     """Check that the columns are there, and stay the same from frame to frame."""
-    wanted = [roles.target, *roles.sensitive, roles.time, roles.sample_weight]
+    wanted = [roles.target, *roles.sensitive, roles.time, roles.sample_weight, roles.person]
     wanted += roles.features or []
     columns: list[str] | None = None
     for number, frame in enumerate(frames):

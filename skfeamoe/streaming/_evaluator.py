@@ -35,6 +35,7 @@ from ._parameters import (
     named_models,
     new_model,
 )
+from ._people import PeopleCodes, add_decisions, rates_of_people
 from ._points import EvaluationPoint, ModelPoint, View
 from ._result import PrequentialResult
 from ._river import RiverModel, is_river
@@ -192,6 +193,7 @@ class PrequentialEvaluator:
         self.classes_: Any = None
         self._favorable = -1
         self._groups: dict[tuple[str, ...], int] = {}
+        self._people = PeopleCodes()
         self._sensitive_names: list[str] = []
         self._waiting: list[dict[str, Any]] = []
         self._points: list[EvaluationPoint] = []
@@ -245,6 +247,7 @@ class PrequentialEvaluator:
         true = _calls.label_codes(batch.y, self.classes_, "y")
         item = self._predicted(batch, self._transformed(batch.X), true)
         item["group"] = self._group_codes(batch.sensitive_features, len(batch))
+        item["person"] = self._people.of_rows(batch.person, item["group"])
         self._waiting.append(item)
         if self.inputs_ is not None:
             now = None if batch.time is None else np.asarray(batch.time)[-1]
@@ -307,6 +310,7 @@ class PrequentialEvaluator:
                 for name, model in self._models.items()
                 if "watch" in model
             },
+            people=self._rates_of_people(),
             timings={name: dict(m["seconds"]) for name, m in self._models.items()},
             estimators=dict(self.estimators_),
         )
@@ -325,6 +329,15 @@ class PrequentialEvaluator:
     def group_names_(self) -> list[str]:
         """Names of the groups that have appeared so far."""
         return [group_name(values) for values in self._groups]
+
+    def _rates_of_people(self) -> dict[str, dict[str, list[float]]]:
+        """Rates by person of each model; none if nobody said whose rows they are."""
+        groups = self._people.groups
+        return {
+            name: rates_of_people(model["people"], groups, len(self._groups))
+            for name, model in self._models.items()
+            if model["people"].size
+        }
 
     def _check_begun(self) -> None:
         """There is nothing to report before the first batch."""
@@ -477,6 +490,9 @@ class PrequentialEvaluator:
             for view, part in counted(rows, predicted["shown"], predicted["chances"]).items():
                 _tally.grow_groups(model[view], len(self._groups))
                 _tally.add_rows(model[view], part, self._favorable, bins=bins)
+        if item["person"] is not None:
+            granted, n_people = rows["predicted"] == self._favorable, len(self._people.number)
+            model["people"] = add_decisions(model["people"], item["person"], granted, n_people)
         if self.window is not None:
             _tally.push_rows(model["ring"], rows)
         if "gate" in predicted:

@@ -162,6 +162,7 @@ class StreamMonitor:
         y_score=None,
         sample_weight=None,
         time=None,
+        person=None,
         X=None,
     ) -> list[dict[str, Any]]:
         """Count some decisions whose true labels are known.
@@ -180,6 +181,8 @@ default=None
             Weights, which count in the measures; alarms count every row once.
         time : array-like of shape (n_samples,), default=None
             When the rows happened.
+        person : array-like of shape (n_samples,), default=None
+            Whose row it is, for rates by person.
         X : DataFrame or array of shape (n_samples, n_features), default=None
             Inputs of the decisions, with `input_window`.
 
@@ -217,6 +220,7 @@ default=None
             sensitive_features=sensitive_features,
             sample_weight=sample_weight,
             time=None if time is None else np.asarray(time),
+            person=None if person is None else np.asarray(person),
         )
         if len(batch.X) != len(batch.y):
             raise ValueError(
@@ -261,6 +265,7 @@ def monitor(
     sensitive_features=None,
     sample_weight=None,
     time=None,
+    person=None,
     favorable_label: Any = None,
     detector: str = "adwin",
     detector_params: Mapping[str, Any] | None = None,
@@ -292,6 +297,8 @@ default=None
         Weights, which count in the measures; alarms count every row once.
     time : array-like of shape (n_samples,), default=None
         When the rows happened, for tables and pictures.
+    person : array-like of shape (n_samples,), default=None
+        Whose row it is: ``people_table`` then has rates in which everybody counts once.
     favorable_label : label, default=None
         The label that is good for the person; default: the last in sorted order.
     detector : {"adwin", "page_hinkley", "kswin"}, default="adwin"
@@ -378,6 +385,7 @@ default=None
         "y_score": y_score,
         "sample_weight": sample_weight,
         "time": time,
+        "person": person,
         "X": X,
     }
     for name, part in parts.items():

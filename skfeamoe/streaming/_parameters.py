@@ -58,6 +58,7 @@ def new_model(name: str, estimator, train, pretrain_rows: int) -> dict[str, Any]
         "waiting": [],
         "is_proba": False,
         "usage": {},
+        "people": np.zeros((2, 0)),
         "rows_scored": 0,
         "rows_unscored": 0,
         "seconds": {"predict": 0.0, "train": 0.0},
@@ -130,7 +131,7 @@ def check_labels(labels: Any, exploration: Any, random_state: Any) -> None:
 
 def check_lengths(batch: StreamBatch) -> None:
     """All parts of a batch must have as many rows as `y`, and weights be weights."""
-    for name in ("X", "sensitive_features", "sample_weight", "time"):
+    for name in ("X", "sensitive_features", "sample_weight", "time", "person"):
         part = getattr(batch, name)
         if part is None:
             continue

@@ -120,6 +120,8 @@ def write_numbers(report: Report, folder, *, title: str, facts: Mapping[str, Any
         "calibration": parts.calibration_frame(result, report.model),
         "summary": result.summary().reset_index(),
     }
+    if result.people:
+        tables["people"] = result.people_table
     if report.gap_explanation is not None:
         tables["gap_by_feature"] = report.gap_explanation.to_frame().reset_index()
     if report.explanation is not None:

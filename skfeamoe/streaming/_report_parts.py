@@ -17,6 +17,7 @@ from skfeamoe.inspection._timeline import MEASURE_NAMES
 from skfeamoe.metrics import wilson_interval
 
 from ._gaps import full_windows, gap_of
+from ._people import gap_of_people
 from ._tally import GAPS, RATIOS, calibration_errors, event_rates, group_rates
 from ._verdict import KEPT, NOT_KEPT
 from ._words import (
@@ -150,7 +151,29 @@ def gap_lines(result, model: str) -> list[dict[str, str]]:
                 },
             }
         )
-    return lines
+    return [*lines, *_people_gap(result, model)]
+
+
+def _people_gap(result, model: str) -> list[dict[str, str]]:
+    """The gap of selection rates in which everybody counts once."""
+    people = result.people.get(model)
+    ends = None if people is None else gap_of_people(people, result.min_group_size)
+    if ends is None or np.isnan(ends.value):
+        return []
+    n, rate = np.array(people["n_people"]), np.array(people["selection_rate"])
+    large = np.flatnonzero(n >= result.min_group_size)
+    sides = {"highest": large[rate[large].argmax()], "lowest": large[rate[large].argmin()]}
+    return [
+        {
+            "name": f"{GAP_WORDS[GAPS[0]]} by people",
+            "value": decimal(ends.value),
+            "ends": f"{decimal(ends.low)} to {decimal(ends.high)}",
+            **{
+                side: f"{result.group_names[g]}: {percent(rate[g])} of {count(n[g])} people"
+                for side, g in sides.items()
+            },
+        }
+    ]
 
 
 def group_lines(result, model: str) -> tuple[list[dict[str, Any]], int]:
@@ -161,7 +184,7 @@ def group_lines(result, model: str) -> tuple[list[dict[str, Any]], int]:
     n = rates["n_rows"]
     order = np.argsort(-n, kind="stable")
     of_event = {"base_rate": n} | {name: events[name][1] for name in RATES[1:]}
-    lines = []
+    lines, people = [], result.people.get(model)
     for g in order[:MOST_LINES]:
         line: dict[str, Any] = {
             "group": result.group_names[g],
@@ -169,7 +192,13 @@ def group_lines(result, model: str) -> tuple[list[dict[str, Any]], int]:
             "share": percent(n[g] / n.sum() if n.sum() else np.nan),
             "small": n[g] < result.min_group_size,
             "calibration": decimal(calibration[g]),
+            "people": "",
         }
+        if people is not None:
+            line["people"] = count(people["n_people"][g])
+            line["rate_of_people"] = percent(people["selection_rate"][g])
+            error = 1.96 * people["standard_error"][g]
+            line["rate_of_people_ends"] = f"± {percent(error)}"
         for name in RATES:
             line[name] = percent(rates[name][g])
             ends = wilson_interval(rates[name][[g]], of_event[name][[g]])[0]

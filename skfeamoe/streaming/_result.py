@@ -79,6 +79,9 @@ class PrequentialResult:
         The models as the run left them.
     alarm_records : dict
         Alarms of each model that was watched, as plain data; see `alarms`.
+    people : dict
+        Where it is known whose rows they are, rates by person of each model; see
+        `people_table`.
     inputs : InputMonitor or None
         What watched the inputs, if they were watched; see `input_drift`.
 
@@ -114,6 +117,7 @@ class PrequentialResult:
     estimators: dict[str, Any] = field(repr=False)
     alarm_records: dict[str, list[dict[str, Any]]] = field(default_factory=dict, repr=False)
     inputs: InputMonitor | None = field(default=None, repr=False)
+    people: dict[str, dict[str, list[float]]] = field(default_factory=dict, repr=False)
 
     @property
     def group_names(self) -> list[str]:
@@ -176,6 +180,25 @@ class PrequentialResult:
                 }
                 rows.append(row | {key: float(rate[g]) for key, rate in rates.items()})
         return pd.DataFrame(rows)
+
+    @property
+    def people_table(self) -> pd.DataFrame:
+        """One row per model and group, over the whole stream: everybody counts once.
+
+        Columns: ``model``, ``group``, ``n_people``, ``n_rows`` (theirs), ``selection_rate``
+        (mean over people of the share of their rows that was granted), ``standard_error``
+        (of this mean; people are independent where their rows are not). Empty if batches did
+        not say whose rows they are (``StreamBatch.person``).
+        """
+        import pandas as pd
+
+        names = ["n_people", "n_rows", "selection_rate", "standard_error"]
+        parts = [
+            pd.DataFrame({"model": model, "group": self.group_names, **people})
+            for model, people in self.people.items()
+        ]
+        empty = pd.DataFrame(columns=["model", "group", *names])
+        return pd.concat(parts, ignore_index=True) if parts else empty
 
     @property
     def expert_table(self) -> pd.DataFrame:
