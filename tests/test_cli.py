@@ -312,7 +312,7 @@ def test_people_are_counted_once_where_an_id_says_whose_row_it_is(capsys, tmp_pa
     frame.to_csv("loans.csv", index=False)
     column = {"stream": "--target", "monitor": "--decision"}[command]
     name = {"stream": "repaid", "monitor": "granted"}[command]
-    known = ["loans.csv", column, name, *"--sensitive sex --favorable yes --no-plot".split()]
+    known = ["loans.csv", column, name, "--sensitive", "sex", "--favorable", "yes", "--no-plot"]
     more = ["--model-only", "--json", "numbers", "--id", "customer"]
     if command == "monitor":
         more = ["--target", "repaid", "--constraint", "demographic_parity", *more[1:]]
