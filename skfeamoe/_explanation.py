@@ -15,12 +15,15 @@ from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 
 from skfeamoe._feature_groups import Players, resolve_players
+from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.forward import mixture_log_proba
+from skfeamoe._mixture.mlp import ACTIVATIONS
 from skfeamoe._shapley import (
     GAMES,
     OUTPUTS,
     Attribution,
     Mixture,
+    Networks,
     PreparedMixture,
     model_shapley,
 )
@@ -35,6 +38,9 @@ WIDE = 10_000
 
 MOST_BYTES = 2**32
 """Memory that the background of such an explanation may take."""
+
+MOST_PARTS = 2**25
+"""What all players of all background rows may add to all hidden units, in numbers."""
 
 MOST_NAMED = 3
 """Columns of a group that its cell in a plot names."""
@@ -161,6 +167,11 @@ def _linear_game(estimator, active, rows, *, players, **options):
     )
     if not isinstance(active, slice):
         return PreparedMixture(mixture, rows, players=players, **options)
+    return _of_terms(estimator, mixture, rows, players, options)
+
+
+def _of_terms(estimator, mixture, rows, players, options):
+    """A game on the estimator's terms, as a function of rows and a random state."""
     columns_of, owner = estimator._terms.published, estimator._terms.owner
     columns = [np.flatnonzero(np.isin(owner, player)) for player in players]
     play = PreparedMixture(mixture, columns_of(rows), players=columns, **options)
@@ -179,25 +190,46 @@ def _in_words(table, players: Players, codes: NDArray, shown: NDArray | None):
 
 
 def _game(estimator, active, rows, **options):
-    """The games of all other experts, which call the model."""
+    """The games of all other experts, by what enters their hidden layers, or by calls."""
+    decompose, engine = options.pop("decompose"), options.pop("engine")
+    if decompose or engine != "numpy":
+        wrong = "decompose=True" if decompose else f"engine={engine!r}"
+        raise ValueError(
+            f'{wrong} needs expert="logistic"; networks are explained without, so leave it at '
+            "its default"
+        )
+    params, layout, shift = estimator._published()
+    n_parts = len(options["players"]) * rows.shape[0] * layout.n_experts * sum(layout.hidden)
+    in_layers = layout.hidden and (shift is None or shift.local is None)
+    if in_layers and options["game"] != "gate_frozen_margin" and n_parts <= MOST_PARTS:
+        players = options.pop("players")
+        return _of_terms(estimator, _networks(params, layout, shift), rows, players, options)
     forward = estimator._forward_pass()
     return lambda X, random_state: _play_by_calls(
         forward, X, rows, random_state=random_state, **options
     )
 
 
-def _play_by_calls(forward, X, background, *, game, output, decompose, engine, **options):
+def _networks(params, layout, shift) -> Networks:
+    """The mixture as the games of networks take it."""
+    kind = kind_of(layout)
+    offset = np.zeros(layout.n_features + 1) if shift is None else shift.offset
+    return Networks(
+        *kind.gate(params, layout),
+        layers=kind.layers(params, layout),
+        activation=ACTIVATIONS[layout.activation].value,
+        shift_coef=offset[:-1],
+        shift_intercept=offset[-1],
+        favorable=layout.n_classes - 1 if shift is None else shift.favorable,
+    )
+
+
+def _play_by_calls(forward, X, background, *, game, output, **options):
     """Shapley values of a mixture that can be called only."""
     if game not in GAMES:
         raise ValueError(f"game must be one of {GAMES}, got {game!r}")
     if output not in OUTPUTS:
         raise ValueError(f"output must be one of {OUTPUTS}, got {output!r}")
-    if decompose or engine != "numpy":
-        wrong = "decompose=True" if decompose else f"engine={engine!r}"
-        raise ValueError(
-            f'{wrong} needs expert="logistic"; networks are explained by calls of the whole '
-            "model, so leave it at its default"
-        )
     if game == "interventional":
         return model_shapley(
             lambda rows: _output(mixture_log_proba(forward(rows)), output),

@@ -199,11 +199,14 @@ class MixtureClassifier(GatedClassifier):
                 parts.append(read(Z, params, layout, None, shift))
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
+    def _published(self):
+        """Parameters, layout and shift in units of what `published` terms are."""
+        return *_folded(self._model), _folded_shift(self._model)
+
     def _forward_pass(self):
         """The forward pass as a function of checked rows in units of X."""
         model = self._model
-        params, layout = _folded(model)
-        shift = _folded_shift(model)
+        params, layout, shift = self._published()
         return lambda rows: forward(model.terms.published(rows), params, layout, shift=shift)
 
     @property

@@ -342,12 +342,47 @@ def test_calls_give_what_the_fast_games_of_logistic_experts_give(game, output):
         X[50:80],
         game=game,
         output=output,
-        decompose=False,
-        engine="numpy",
         method="exact",
     )
     np.testing.assert_allclose(called.values[:, :, 0], fast.values, atol=1e-12)
     np.testing.assert_allclose(called.base_values[:, 0], fast.base_values, atol=1e-12)
+
+
+@pytest.mark.parametrize("game", GAMES[:2])
+@outputs
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("layers", [(8,), (6, 4)])
+@pytest.mark.parametrize("scale", [1.0, 300.0])
+def test_values_by_hidden_layers_are_those_by_calls(scale, layers, n_classes, output, game):
+    X, y, groups = make_lending(400, n_classes=n_classes)
+    model = FEAMOEClassifier(
+        "demographic_parity",
+        difference_bound=0.05,
+        favorable_label=1,
+        expert="mlp",
+        hidden_layer_sizes=layers,
+        growth_interval=100,
+        random_state=0,
+    ).fit(X, y, sensitive_features=groups)
+    model._model.ensemble.average[...] *= scale  # beyond what exponentials of scores can hold
+    rows = X[:3], X[50:70]
+    options = {"game": game, "output": output, "method": "exact"}
+    fast = model.explain(rows[0], background=rows[1], **options)
+    called = _play_by_calls(model._forward_pass(), *rows, **options)
+    expected, base = called.values, called.base_values
+    if n_classes == 2:
+        expected, base = expected[:, :, 0], base[:, 0]
+    size = np.abs(expected).max()
+    np.testing.assert_allclose(fast.values, expected, rtol=0, atol=1e-10 * max(size, 1.0))
+    np.testing.assert_allclose(fast.base_values, base, rtol=1e-9, atol=1e-10)
+
+
+def test_networks_too_wide_for_sums_are_called(monkeypatch):
+    model, X = explained(expert="mlp")
+    rows, options = X[:2], {"background": X[50:70], "method": "exact"}
+    summed = model.explain(rows, **options)
+    monkeypatch.setattr("skfeamoe._explanation.MOST_PARTS", 0)
+    np.testing.assert_allclose(model.explain(rows, **options).values, summed.values, atol=1e-12)
 
 
 def test_sampled_values_are_within_their_errors():

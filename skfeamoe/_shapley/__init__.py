@@ -1,6 +1,6 @@
-"""Shapley values of a mixture of linear experts, as functions from arrays to arrays.
+"""Shapley values of a mixture of linear experts or networks, as functions of arrays.
 
-The mixture is f_c(x) = sum_k g_k(x) o_kc(x) with a softmax gate g and linear experts; a
+The mixture is f_c(x) = sum_k g_k(x) o_kc(x) with a softmax gate g and experts o_k; a
 *game* says what a coalition S of players (features, or groups of columns) is worth:
 
 ===========================  ==========================================================
@@ -11,12 +11,14 @@ game                         v(S) for one row x
 ``gate_frozen_probability``  mean over z of sum_k g_k(x) o_k(x on S, z elsewhere)
 ===========================  ==========================================================
 
-`mixture_shapley` plays all three, `model_shapley` plays the first for any callable.
+`mixture_shapley` plays all three for linear experts, `PreparedMixture` the first and the last
+for networks too, `model_shapley` the first for any callable.
 """
 
 from ._api import PreparedMixture, mixture_shapley, model_shapley
 from ._exact import MAX_EXACT_PLAYERS
-from ._game import ENGINES, GAMES, OUTPUTS, Mixture
+from ._game import ENGINES, GAMES, OUTPUTS
+from ._mixtures import Mixture, Networks
 from ._result import Attribution
 from ._schedule import DEFAULT_EVALS, MEMORY_BUDGET, METHODS
 
@@ -30,6 +32,7 @@ __all__ = [
     "OUTPUTS",
     "Attribution",
     "Mixture",
+    "Networks",
     "PreparedMixture",
     "mixture_shapley",
     "model_shapley",

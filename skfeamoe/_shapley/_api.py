@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from ._callable import CallableGame
-from ._game import ENGINES, GAMES, OUTPUTS, Mixture, MixtureGame, frozen_margin
+from ._game import ENGINES, GAMES, OUTPUTS, MixtureGame, frozen_margin
+from ._mixtures import Mixture, Networks
 from ._players import player_of_column
 from ._result import Attribution
 from ._schedule import MEMORY_BUDGET, METHODS, attribute
@@ -139,7 +140,7 @@ class PreparedMixture:
 
     def __init__(
         self,
-        mixture: Mixture,
+        mixture: Mixture | Networks,
         background,
         *,
         game: str = "interventional",
@@ -161,7 +162,9 @@ class PreparedMixture:
                 f"decompose=True needs game='interventional', got {game!r}; "
                 "a frozen gate has no routing part"
             )
-        self.mixture = Mixture(*(np.asarray(part, dtype=float) for part in mixture))
+        if isinstance(mixture, Mixture):
+            mixture = Mixture(*(np.asarray(part, dtype=float) for part in mixture))
+        self.mixture = mixture
         background = _as_matrix(background, "background")
         self.n_features = self.mixture.gate_coef.shape[1]
         _check_width(self.n_features, background=background)

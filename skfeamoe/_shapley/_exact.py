@@ -28,8 +28,9 @@ import numpy as np
 MAX_EXACT_PLAYERS = 20
 #: Players that are enumerated within a part of a pair's coalitions.
 LOWER = 6
-#: Parts that are evaluated at once: keeps the work arrays in cache.
-PARTS = 128
+#: Scores of all parts that are evaluated at once, which keeps work arrays in the cache, and
+#: parts at least, which keeps calls few.
+WIDTH, FEWEST_PARTS = 1280, 32
 
 
 def doubled(base: np.ndarray, steps: np.ndarray, combine: np.ufunc) -> np.ndarray:
@@ -69,8 +70,9 @@ def shares_of_parts(base, steps, n_differ, head) -> tuple[np.ndarray, np.ndarray
         within[j - LOWER, len(pair) - len(split) :] = True
     steps = np.ascontiguousarray(steps[:, :LOWER])
     sums = np.empty((head.n_outputs, (LOWER + 1) ** 2, len(pair)))
-    for start in range(0, len(pair), PARTS):
-        part = slice(start, start + PARTS)
+    n_parts = max(WIDTH // len(base), FEWEST_PARTS)
+    for start in range(0, len(pair), n_parts):
+        part = slice(start, start + n_parts)
         values = values_of_parts(base[:, part], steps.take(pair[part], axis=2), head)
         np.matmul(_sums_by_size(), values, out=sums[:, :, part])
     return _shares(sums, within, n_differ[pair]), pair

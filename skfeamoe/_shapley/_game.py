@@ -3,7 +3,8 @@
 All scores of a coalition are linear, u(S) = u(z) + sum_{j in S} (P_j(x) - P_j(z)), so a
 chunk of rows needs only its P_j(x). Contributions are centered at their background mean,
 and what softmax cannot see (the mean over experts or classes) is taken out of the
-coefficients; neither changes a value. A pair is *extreme* where some score may leave
+coefficients; neither changes a value. Of networks these are the scores that enter the first
+hidden layer. A pair is *extreme* where some score may leave
 [-SAFE_SCORE, SAFE_SCORE]; such pairs take log space, all others products of exponentials.
 
 A game held at the gate of x is the same game with no gate coefficients and log g_k(x) as a
@@ -12,68 +13,35 @@ gate intercept of its own for each row.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import scipy.sparse as sp
 
 from ._compiled import compiled_chains
 from ._exact import LOWER, enumerate_parts, fold, shares_of_parts
-from ._heads import LogHead, ProductHead
+from ._heads import SAFE_SCORE
+from ._mixtures import Mixture, Networks, log_gate
 from ._players import contributions
 
 GAMES = ("interventional", "gate_frozen_margin", "gate_frozen_probability")
 OUTPUTS = ("probability", "log_odds")
 ENGINES = ("numpy", "numba")
-#: Beyond exp(+-300), products of a gate and an expert term could leave float64.
-SAFE_SCORE = 300.0
 #: Parts of pairs that are prepared at once, if there are more than those of one pair.
 MOST_PARTS = 4096
-
-
-class Mixture(NamedTuple):
-    """A mixture of linear experts under a softmax gate, in the units of the explained `X`.
-
-    Parameters
-    ----------
-    gate_coef : ndarray of shape (K, n_features)
-    gate_intercept : ndarray of shape (K,)
-    expert_coef : ndarray of shape (K, n_outputs, n_features)
-        n_outputs = 1: sigmoid, the probability of class 1; else softmax over n_outputs.
-    expert_intercept : ndarray of shape (K, n_outputs)
-    """
-
-    gate_coef: np.ndarray
-    gate_intercept: np.ndarray
-    expert_coef: np.ndarray
-    expert_intercept: np.ndarray
-
-    def scores(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights (n_features, R) and intercepts (R,) for the heads."""
-        _, n_outputs, n_features = self.expert_coef.shape
-        gate, gate_0 = self.gate_coef, self.gate_intercept
-        expert, expert_0 = self.expert_coef, self.expert_intercept
-        if n_outputs == 1:
-            expert, expert_0 = -expert, -expert_0
-        else:
-            expert = expert - expert.mean(axis=1, keepdims=True)
-            expert_0 = expert_0 - expert_0.mean(axis=1, keepdims=True)
-        gate, gate_0 = gate - gate.mean(axis=0), gate_0 - gate_0.mean()
-        weights = np.concatenate([gate, expert.reshape(-1, n_features)]).T
-        return np.ascontiguousarray(weights), np.concatenate([gate_0, expert_0.ravel()])
-
-    def log_gate(self, X) -> np.ndarray:
-        """Return log g_k(x), (K, n)."""
-        scores = np.asarray(X @ self.gate_coef.T).T + self.gate_intercept[:, None]
-        scores -= scores.max(axis=0)
-        return scores - np.log(np.exp(scores).sum(axis=0))
 
 
 class MixtureGame:
     """What does not depend on the explained rows: the background's scores and the heads."""
 
     def __init__(
-        self, mixture: Mixture, background, weight, owner, frozen, output, decompose, engine
+        self,
+        mixture: Mixture | Networks,
+        background,
+        weight,
+        owner,
+        frozen,
+        output,
+        decompose,
+        engine,
     ):
         self.mixture, self.owner, self.frozen, self.decompose = (
             mixture,
@@ -83,7 +51,8 @@ class MixtureGame:
         )
         self.compiled = engine == "numba" and not decompose
         self.log_odds = output == "log_odds"
-        self.n_experts, self.n_outputs, _ = mixture.expert_coef.shape
+        self.product_head, self.log_head = mixture.heads(output)
+        self.n_experts, self.n_outputs = self.log_head.n_experts, self.log_head.n_outputs
         self.weights, intercept = mixture.scores()
         if frozen:
             self.weights[:, : self.n_experts] = 0.0
@@ -94,24 +63,13 @@ class MixtureGame:
         self.center_of_player = scores @ self.background_weight
         self.padded = _with_nobody(scores - self.center_of_player[:, :, None])
         self.scores = self.padded[:, :-1]
-        self.center = self._recentered(intercept + self.center_of_player.sum(axis=1))
+        self.center = mixture.centered(intercept + self.center_of_player.sum(axis=1))
         self.offset = self.center[:, None] + self.scores.sum(axis=1)
         self.reach = np.abs(self.scores).sum(axis=1)
-        self.product_head = ProductHead(self.n_experts, self.n_outputs, output)
-        self.log_head = LogHead(self.n_experts, self.n_outputs, output)
         self.n_players = scores.shape[1]
         self.base = self.log_head.values(*self.halves(self.offset)) @ self.background_weight
         self.n_channels = self.n_outputs * (3 if decompose else 1)
         self.in_parts = not decompose
-
-    def _recentered(self, center: np.ndarray) -> np.ndarray:
-        """Shift gate scores, and each expert's class scores, so that the largest is 0."""
-        center = center.copy()
-        center[: self.n_experts] -= center[: self.n_experts].max()
-        if self.n_outputs > 1:
-            experts = center[self.n_experts :].reshape(self.n_experts, self.n_outputs)
-            experts -= experts.max(axis=1, keepdims=True)
-        return center
 
     def halves(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the scores of the gate and those of the experts."""
@@ -143,7 +101,7 @@ class MixtureChunk:
         self.scores = self.padded[:, :-1]
         self.offset = np.zeros((len(game.center), X.shape[0]))
         if game.frozen:
-            self.offset[: game.n_experts] = game.mixture.log_gate(X)
+            self.offset[: game.n_experts] = log_gate(game.mixture, X)
         self.reach = np.abs(self.scores).sum(axis=1) + np.abs(
             self.offset + game.center[:, None]
         )
@@ -319,7 +277,7 @@ def frozen_margin(
     """
     n_experts, n_outputs, n_features = mixture.expert_coef.shape
     weights = mixture.expert_coef.reshape(-1, n_features).T
-    gate = np.exp(mixture.log_gate(X))
+    gate = np.exp(log_gate(mixture, X))
     parts = contributions(X, owner, weights) - contributions(mean, owner, weights)
     parts = parts.reshape(n_experts, n_outputs, *parts.shape[1:])
     values = np.einsum("kn,kcjn->njc", gate, parts)

@@ -19,10 +19,14 @@ the states.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+
+#: Beyond exp(+-300), products of a gate and an expert term could leave float64.
+SAFE_SCORE = 300.0
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,45 @@ class LogHead:
         if self.n_outputs == 1:
             return mixed[:1] - mixed[1:]
         return mixed - _sum_of_others(mixed, np.logaddexp, -np.inf)
+
+
+@dataclass(frozen=True)
+class NetworkHead:
+    """Outputs of states that hold the gate's scores and what enters networks' hidden layers.
+
+    The experts' states are those of K x n_hidden units, and the last a score that is added to
+    every expert's output number `favorable`, or subtracted if it is no output.
+    """
+
+    n_experts: int
+    n_outputs: int
+    output: str
+    layers: tuple  # those behind the first hidden one, weights (K, n_out, n_in) and biases
+    activation: Callable
+    favorable: int
+    combine: ClassVar[np.ufunc] = np.add
+    invert: ClassVar[np.ufunc] = np.subtract
+
+    @staticmethod
+    def encode(scores: np.ndarray) -> np.ndarray:
+        """Turn scores into this number system, in place."""
+        return scores
+
+    def values(self, gate: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+        """Return the output of each state, (n_outputs, *shape)."""
+        shift, a = hidden[-1].reshape(-1), hidden[:-1].reshape(self.n_experts, -1, gate[0].size)
+        for weight, bias in self.layers:
+            a = weight @ self.activation(a) + bias[:, :, None]
+        if self.n_outputs == 1:
+            a += shift if self.favorable == 1 else -shift
+            np.negative(a, out=a)
+        else:
+            a[:, self.favorable] += shift
+        gate = gate - gate.max(axis=0)
+        a = a.reshape(-1, *gate.shape[1:])
+        safe = max(-gate.min(), np.abs(a).max()) <= SAFE_SCORE
+        head = (ProductHead if safe else LogHead)(self.n_experts, self.n_outputs, self.output)
+        return head.values(head.encode(gate), head.encode(a))
 
 
 def _log_sum_exp(scores: np.ndarray, axis: int) -> np.ndarray:

@@ -198,7 +198,8 @@ def test_blocks_change_nothing(n_classes, output, monkeypatch):
     mixture = random_mixture(rng, 2, n_classes, 9)
     options = {"method": "exact", "output": output}
     whole = mixture_shapley(mixture, X[:4], X[4:], **options)
-    monkeypatch.setattr("skfeamoe._shapley._exact.PARTS", 3)
+    monkeypatch.setattr("skfeamoe._shapley._exact.WIDTH", 20)
+    monkeypatch.setattr("skfeamoe._shapley._exact.FEWEST_PARTS", 1)
     monkeypatch.setattr("skfeamoe._shapley._game.MOST_PARTS", 5)
     blocks = mixture_shapley(mixture, X[:4], X[4:], **options)
     np.testing.assert_allclose(blocks.values, whole.values, rtol=0, atol=1e-13)
