@@ -54,11 +54,11 @@ def expected_failed_checks(estimator):
 @pytest.mark.filterwarnings('ignore:expert="additive" has straight lines')
 @parametrize_with_checks(
     # without groups constraints are idle, whichever they are
-    [FEAMOEClassifier(None), FEAMOEClassifier(ALL)]
+    [FEAMOEClassifier(None), FEAMOEClassifier()]
     + [FEAMOEClassifier(ALL, control="schedule", loss="jacobs")]
     # a check asks for an accuracy of .83 where the sign of the first column is the label
-    + [GroupsFromX(name, difference_bound=0.5, growth_interval=10) for name in ALL]
-    + [GroupsFromX(ALL, control="schedule", growth_interval=10, max_experts=3)]
+    + [GroupsFromX(name, difference_bound=0.5, growth_interval=10, max_iter=5) for name in ALL]
+    + [GroupsFromX(ALL, control="schedule", growth_interval=10, max_experts=3, max_iter=5)]
     + [FEAMOEClassifier(None, expert="additive"), GroupsFromX(ALL, expert="additive")],
     expected_failed_checks=expected_failed_checks,
 )
