@@ -1,6 +1,8 @@
 """A small lending problem with a wide gap between groups, shared by the estimator's tests."""
 
+import copy
 import pickle
+from functools import wraps
 
 import numpy as np
 
@@ -40,6 +42,20 @@ def stream(model, X, y, groups=None, *, rows=32, weight=None, classes=None):
             sample_weight=None if weight is None else weight[part],
         )
     return model
+
+
+def made_once(make):
+    """What a function makes of the same parameters, made once; every call gets a copy."""
+    made = {}
+
+    @wraps(make)
+    def copied(*args, **parameters):
+        key = repr((args, sorted(parameters.items())))
+        if key not in made:
+            made[key] = make(*args, **parameters)
+        return copy.deepcopy(made[key])
+
+    return copied
 
 
 def frozen(model):

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from lending import frozen, make_lending, stream
+from lending import frozen, made_once, make_lending, stream
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness.constraints import CONSTRAINTS
@@ -95,6 +95,7 @@ def attempt(model, learn, **changes):
     getattr(model, learn)(arguments.pop("X"), arguments.pop("y"), **arguments)
 
 
+@made_once
 def fitted(**parameters):
     return stream(
         FEAMOEClassifier(growth_interval=40, random_state=0, **parameters), X, Y, GROUP

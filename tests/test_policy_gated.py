@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from lending import make_lending
+from lending import made_once, make_lending
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.metrics import f1_score, roc_auc_score
@@ -47,6 +47,7 @@ def test_scikit_learn_check(estimator, check):
     check(estimator)
 
 
+@made_once
 def fitted(**parameters):
     X, y, group = make_lending(600)
     model = PolicyGatedMoEClassifier(**(QUICK | parameters))

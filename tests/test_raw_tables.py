@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
-from lending import assert_same_state, frozen, make_lending, stream
+from lending import assert_same_state, frozen, made_once, make_lending, stream
 from raw_tables import JOBS, make_table, stream_table
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
@@ -24,12 +24,14 @@ experts = pytest.mark.parametrize("expert", EXPERTS)
 quick = {"growth_interval": 400, "max_experts": 4, "random_state": 0, "background_size": 60}
 
 
+@made_once
 def fitted(expert="additive", constraints="demographic_parity", **parameters):
     options = {**quick, "difference_bound": 0.5, **parameters}
     model = FEAMOEClassifier(constraints, expert=expert, **options)
     return model.fit(FRAME, Y, sensitive_features=GROUP)
 
 
+@made_once
 def streamed(expert="additive", constraints="demographic_parity", **parameters):
     options = {**quick, "difference_bound": 0.5, **parameters}
     model = FEAMOEClassifier(constraints, expert=expert, **options)

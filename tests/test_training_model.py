@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from lending import assert_same_state, make_lending, stream
+from lending import assert_same_state, made_once, make_lending, stream
 from sklearn.base import clone
 
 from skfeamoe import FEAMOEClassifier
@@ -18,6 +18,7 @@ ALL = ["demographic_parity", "equalized_odds", "equal_opportunity", "burden"]
 X, y, group = make_lending(1200, n_groups=3)
 
 
+@made_once
 def trained(n_rows=600, **parameters):
     base = {"growth_interval": 150, "max_experts": 4, "random_state": 0}
     model = FEAMOEClassifier(ALL, **(base | parameters))
