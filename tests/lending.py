@@ -29,7 +29,7 @@ def make_lending(
     return X, y, np.array(list("abcdefghij"))[code]
 
 
-def stream(model, X, y, groups=None, *, rows=32, weight=None, classes=None):
+def stream(model, X, y, groups=None, *, rows=160, weight=None, classes=None):
     """The model after the rows have streamed through it, ``rows`` at a time."""
     classes = np.unique(y) if classes is None else classes
     for start in range(0, len(y), rows):

@@ -528,7 +528,7 @@ def test_attributes_are_copies():
 
 
 def test_history_stays_bounded():
-    X, y, _ = make_lending(500)
+    X, y, _ = make_lending(100)
     model = FEAMOEClassifier(None, growth_interval=50, max_experts=2, batch_size=500)
     for _ in range(600):
         model.partial_fit(X, y, [0, 1])

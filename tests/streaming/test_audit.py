@@ -167,7 +167,8 @@ def test_a_full_disk_is_an_error_and_not_the_end(log):
 
 # -------------------------------------------------------------------- the command line
 
-OPTIONS = ("--target", "repaid", "--sensitive", "group", "--time", "applied_on", "--no-plot")
+OPTIONS = ("--target", "repaid", "--sensitive", "group", "--time", "applied_on", "--no-plot",
+           "--batch", "250")  # fmt: skip
 
 
 @pytest.fixture

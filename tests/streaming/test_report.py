@@ -103,8 +103,9 @@ def test_a_browser_shows_every_picture_and_asks_for_nothing(report, tmp_path):
         assert browser.run(missing) == 0
 
 
-def test_file_is_written_whole(result, tmp_path):
-    path = tmp_path / "report.html"
+def test_file_is_written_whole(tmp_path):
+    y = np.random.default_rng(0).integers(2, size=300)
+    result, path = monitor(y, y), tmp_path / "report.html"
     path.write_text("old")
     text = result.to_html(path)
     assert path.read_text(encoding="utf-8") == text
