@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from cli_bad_input import good
 
+from skfeamoe import FEAMOEClassifier
 from skfeamoe._cli import _outputs, main
 from skfeamoe._cli._source import guessed_encoding, time_format
 from skfeamoe.persistence import load
@@ -433,3 +434,18 @@ def test_the_record_lists_what_was_done(folder, capsys):
     assert "granted: left out as asked" in text
     assert "scikit-learn" in text
     assert time.time() - begin < 300
+
+
+def test_page_and_numbers_rest_on_one_explanation(folder, capsys, monkeypatch):
+    calls, explain = [], FEAMOEClassifier.explain
+
+    def counted(self, *arguments, **options):
+        calls.append(options)
+        return explain(self, *arguments, **options)
+
+    monkeypatch.setattr(FEAMOEClassifier, "explain", counted)
+    outputs = ("--no-plot", "--model-only", "--report", "r.html", "--json", "numbers")
+    code, _, _ = run(capsys, "stream", "loans.csv", *STREAM, *outputs)
+    assert (code, len(calls)) == (0, 1)
+    assert (folder / "r.html").exists()
+    assert (folder / "numbers" / "importance.csv").exists()

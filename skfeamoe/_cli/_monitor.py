@@ -14,7 +14,7 @@ from ._bounds import bounds_of
 from ._encoding import choose_features
 from ._errors import InputError, OutputError, as_input_error, new_console
 from ._outputs import Outputs, save_picture
-from ._report import has_river, record
+from ._report import has_river, record, write_results
 from ._run import MIN_GROUP_SIZE, window_rows
 from ._source import Source
 from ._stream import checked_outputs
@@ -234,17 +234,8 @@ def _write(console, arguments, outputs: Outputs, result, notes, bounds, measure:
         "title": title,
         "facts": record(arguments, notes),
     }
-    with console.status("Writing the report"):
-        if "--report" in outputs:
-            outputs.write(
-                "--report", lambda path: result.to_html(path, **about), console,
-                f"Report: {arguments.report}",
-            )  # fmt: skip
-        if "--json" in outputs:
-            outputs.write(
-                "--json", lambda path: result.to_json(path, **about), console,
-                f"Every number of it: {arguments.json}",
-            )  # fmt: skip
+    if "--report" in outputs or "--json" in outputs:
+        write_results(arguments, console, outputs, result, about)
 
 
 def _full(result: PrequentialResult):

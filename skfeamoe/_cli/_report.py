@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skfeamoe.streaming import PrequentialResult, StreamBatch
+from skfeamoe.streaming import PrequentialResult, StreamBatch, _report
 from skfeamoe.streaming._batches import stacked
+from skfeamoe.streaming._files import write_text
 from skfeamoe.streaming._report import MOST_EXPLAINED
 
-from ._encoding import Encoding
-from ._errors import as_input_error
+from ._errors import as_input_error, needs
 from ._models import FEAMOE
+from ._outputs import Outputs
 
 HASHED_PIECE = 1 << 20
 
@@ -52,36 +55,49 @@ def has_river() -> bool:
     return importlib.util.find_spec("river") is not None
 
 
-def write_report(
-    arguments,
-    path: Path,
-    result: PrequentialResult,
-    encoding: Encoding,
-    recent: Recent,
-    notes: list[str],
-    bounds: Mapping[str, float],
+def write_results(
+    arguments, console, outputs: Outputs, result: PrequentialResult, about: dict[str, Any]
 ) -> None:
-    """Write the report to the file that was asked for."""
-    try:
-        result.to_html(path, **_about(arguments, result, encoding, recent, notes, bounds))
-    except ValueError as error:
-        raise as_input_error(error) from error
+    """Write the report and its numbers, where they were asked for, with a progress bar."""
+    title, facts = about.pop("title"), about.pop("facts")
+
+    @cache
+    def report():
+        tell("explaining the last decisions")
+        try:
+            return result._about(**about)
+        except ValueError as error:
+            raise as_input_error(error) from error
+
+    def write_page(path: Path) -> None:
+        write_text(path, _report.render(report(), title=title, facts=facts, tell=tell))
+
+    def write_numbers(path: Path) -> None:
+        about_what = report()
+        tell("writing the numbers")
+        _report.write_numbers(about_what, path, title=title, facts=facts)
+
+    with _told_steps(console) as tell:
+        if "--report" in outputs:
+            outputs.write("--report", write_page, console, f"Report: {arguments.report}")
+        if "--json" in outputs:
+            done = f"Every number of it: {arguments.json}"
+            outputs.write("--json", write_numbers, console, done)
 
 
-def write_json(
-    arguments,
-    path: Path,
-    result: PrequentialResult,
-    encoding: Encoding,
-    recent: Recent,
-    notes: list[str],
-    bounds: Mapping[str, float],
-) -> None:
-    """Write every number of the report into the folder that was asked for."""
-    try:
-        result.to_json(path, **_about(arguments, result, encoding, recent, notes, bounds))
-    except ValueError as error:
-        raise as_input_error(error) from error
+@contextmanager
+def _told_steps(console) -> Iterator[Callable[[str], None]]:
+    """A progress bar that moves with each step it is told of."""
+    progress = needs("rich.progress")
+    columns = (
+        progress.TextColumn("writing the report"),
+        progress.BarColumn(bar_width=24),
+        progress.TextColumn("{task.description}"),
+        progress.TimeElapsedColumn(),
+    )
+    with progress.Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=_report.MOST_STEPS)
+        yield lambda text: bar.update(task, advance=1, description=text)
 
 
 def record(arguments, notes: list[str]) -> dict[str, Any]:
@@ -111,7 +127,7 @@ def data_hash(name: str) -> str:
     return digest.hexdigest()
 
 
-def _about(arguments, result, encoding, recent, notes, bounds) -> dict[str, Any]:
+def about_stream(arguments, encoding, recent, notes, bounds) -> dict[str, Any]:
     """What report and numbers are about."""
     (measure, bound), *_ = bounds.items()
     frame, groups = recent.rows()

@@ -28,7 +28,7 @@ from ._models import FEAMOE, three_models
 from ._outputs import Outputs, check_picture, save_picture
 from ._picture import picture
 from ._reasons import print_reasons
-from ._report import Recent, has_river, write_json, write_report
+from ._report import Recent, about_stream, has_river, write_results
 from ._run import MIN_GROUP_SIZE, new_evaluator, run, window_rows
 from ._source import Source
 from ._survey import (
@@ -369,29 +369,10 @@ def _save(
 def _report(
     console, arguments, outputs: Outputs, result, encoding, recent, notes, bounds
 ) -> None:
-    """Write the report and its numbers, with a progress bar."""
-    if not _wants_report(arguments):
-        return
-    measures = bounds.measures
-    with console.status("Writing the report"):
-        if "--report" in outputs:
-            outputs.write(
-                "--report",
-                lambda path: write_report(
-                    arguments, path, result, encoding, recent, notes, measures
-                ),
-                console,
-                f"Report: {arguments.report}",
-            )
-        if "--json" in outputs:
-            outputs.write(
-                "--json",
-                lambda path: write_json(
-                    arguments, path, result, encoding, recent, notes, measures
-                ),
-                console,
-                f"Every number of it: {arguments.json}",
-            )
+    """Write the report and its numbers, where they were asked for."""
+    if _wants_report(arguments):
+        about = about_stream(arguments, encoding, recent, notes, bounds.measures)
+        write_results(arguments, console, outputs, result, about)
 
 
 def _how_to_go_on(arguments) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,21 @@ class Report:
         return bool(self.result.settings.get("decided_first", True))
 
 
-def render(report: Report, *, title: str, facts: Mapping[str, Any] | None) -> str:
+MOST_STEPS = 10
+"""How often whoever explains, draws and writes a report tells what comes next, at most."""
+
+
+def nobody(text: str) -> None:
+    """Tell nobody."""
+
+
+def render(
+    report: Report,
+    *,
+    title: str,
+    facts: Mapping[str, Any] | None,
+    tell: Callable[[str], Any] = nobody,
+) -> str:
     """Return the report as HTML."""
     from ._report_pictures import pictures
 
@@ -85,7 +99,7 @@ def render(report: Report, *, title: str, facts: Mapping[str, Any] | None) -> st
         verdicts=report.verdicts,
         cautions=[] if report.verdicts else cautions_of(view, result.favorable_label, model),
         tiles=parts.tiles(report),
-        pictures=pictures(report),
+        pictures=pictures(report, tell),
         models=parts.model_table(result),
         gaps=parts.gap_lines(result, model),
         groups=groups,

@@ -36,8 +36,11 @@ MOST_SHAPES = 4
 MOST_GROUPS = 5
 
 
-def pictures(report: Any) -> dict[str, dict[str, str]]:
-    """All pictures, each as SVG in data URIs: wide, narrow, and both for dark pages."""
+def pictures(report: Any, tell: Callable[[str], Any]) -> dict[str, dict[str, str]]:
+    """All pictures, each as SVG in data URIs: wide, narrow, and both for dark pages.
+
+    ``tell`` is called with what is drawn next.
+    """
     from skfeamoe.inspection import (
         ExpertUsageDisplay,
         FairnessDriftDisplay,
@@ -56,32 +59,38 @@ def pictures(report: Any) -> dict[str, dict[str, str]]:
             result, measures=[name], difference_bound=report.bound, ax=ax, **view
         )
 
-    found = {}
+    drawn: dict[str, Callable[[], dict[str, str]]] = {}
     if result.groups:
-        found["gap"] = _picture([3.0], lines(measure))
+        drawn["gap"] = lambda: _picture([3.0], lines(measure))
     if "accuracy" in result.metrics:
-        found["accuracy"] = _picture([2.8], lines("accuracy"))
+        drawn["accuracy"] = lambda: _picture([2.8], lines("accuracy"))
     if result.groups:
-        found["groups"] = _picture(
+        drawn["groups"] = lambda: _picture(
             [3.0],
             lambda ax: FairnessDriftDisplay.from_result(
                 result, measure=measure, ax=ax, panels=("rates",), **view
             ),
         )
     if _calibrated(report):
-        found["calibration"] = _picture([3.4], lambda ax: _draw_calibration(ax[0], report))
+        drawn["calibration"] = lambda: _picture(
+            [3.4], lambda ax: _draw_calibration(ax[0], report)
+        )
     if len(result.expert_table) and (result.expert_table["model"] == model).any():
-        found["experts"] = _picture(
+        drawn["experts"] = lambda: _picture(
             [3.0], lambda ax: ExpertUsageDisplay.from_result(result, model=model, ax=ax)
         )
     if report.explanation is not None:
-        found["shapes"] = _shapes(report.explanation)
+        drawn["shapes"] = lambda: _shapes(report.explanation)
     if report.gap_explanation is not None:
         n_lines = min(len(report.gap_explanation.feature_names), 10)
-        found["features"] = _picture(
+        drawn["features"] = lambda: _picture(
             [1.9 + 0.36 * n_lines],
             lambda ax: GroupComparisonDisplay(report.gap_explanation).plot(ax=ax[0]),
         )
+    found = {}
+    for name, draw in drawn.items():
+        tell(f"drawing {name}")
+        found[name] = draw()
     return found
 
 

@@ -430,12 +430,15 @@ class PrequentialResult:
         """
         from . import _report
 
-        report = self._report(
-            model,
-            measure,
-            difference_bound,
-            (X, shown, sensitive_features, feature_groups),
-            more_bounds,
+        report = self._about(
+            model=model,
+            measure=measure,
+            difference_bound=difference_bound,
+            X=X,
+            shown=shown,
+            sensitive_features=sensitive_features,
+            feature_groups=feature_groups,
+            more_bounds=more_bounds,
         )
         text = _report.render(report, title=title, facts=facts)
         if path is not None:
@@ -475,30 +478,35 @@ feature_groups, more_bounds, shown
         """
         from . import _report
 
-        report = self._report(
-            model,
-            measure,
-            difference_bound,
-            (X, shown, sensitive_features, feature_groups),
-            more_bounds,
+        report = self._about(
+            model=model,
+            measure=measure,
+            difference_bound=difference_bound,
+            X=X,
+            shown=shown,
+            sensitive_features=sensitive_features,
+            feature_groups=feature_groups,
+            more_bounds=more_bounds,
         )
         _report.write_numbers(report, folder, title=title, facts=facts)
 
-    def _report(self, model, measure, bound, rows, more_bounds):
-        """What report and numbers are about."""
+    def _about(
+        self, *, model=None, measure=None, difference_bound=None, X=None, shown=None,
+        sensitive_features=None, feature_groups=None, more_bounds=None,
+    ):  # fmt: skip
+        """What report and numbers are about, and the explanations in them."""
         from ._report import Report, explain
 
         explained: tuple[Any, Any] = (None, None)
-        X, shown, groups, feature_groups = rows
         if X is not None:
-            if groups is None:
+            if sensitive_features is None:
                 raise ValueError("sensitive_features must be given with X, one per row")
-            explained = explain(self, model, X, groups, feature_groups, shown)
+            explained = explain(self, model, X, sensitive_features, feature_groups, shown)
         return Report.of(
             self,
             model=model,
             measure=measure,
-            bound=bound,
+            bound=difference_bound,
             more_bounds=more_bounds,
             explained=explained,
         )

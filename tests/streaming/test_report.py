@@ -8,6 +8,7 @@ from webdriver import chromium
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.streaming import monitor, prequential
+from skfeamoe.streaming._report import MOST_STEPS, render
 
 pytest.importorskip("jinja2", reason="needs jinja2, of the extra `demo`")
 pytest.importorskip("matplotlib", reason="needs matplotlib, of the extra `demo`")
@@ -139,3 +140,14 @@ def test_wrong_choices_are_refused(result, stream):
         result.to_html(measure="accuracy")
     with pytest.raises(ValueError, match="sensitive_features must be given with X"):
         result.to_html(X=stream[0])
+
+
+def test_who_writes_a_report_is_told_what_comes_next(result, stream):
+    X, _, groups = stream
+    report = result._about(X=X[-100:], sensitive_features=groups[-100:])
+    told = []
+    text = render(report, title="t", facts=None, tell=told.append)
+    drawn = ["gap", "accuracy", "groups", "calibration", "experts", "shapes", "features"]
+    assert told == [f"drawing {name}" for name in drawn]
+    assert len(told) + 2 <= MOST_STEPS  # and explaining, and the numbers
+    assert "drawing" not in text
