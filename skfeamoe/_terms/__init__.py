@@ -1,8 +1,8 @@
 """Terms: how the columns of X become the columns Z that experts and gate are linear in.
 
-`base` says what every kind of terms can do. `linear` has the standardized features; `columns`
-treats every column of a table by its kind: `spline` for numbers, `category` for categories,
-`missing` for holes, `carry` for what becomes of a model when these change, `common` for terms
+`base` says what every kind of terms can do. `linear` has the standardized features, `raw` those that
+stay as they are; `columns` treats every column of a table by its kind: `spline` for numbers,
+`category` for categories, `missing` for holes, `carry` for what becomes of a model when these change, `common` for terms
 that were learned apart, and `table` for the way from a data frame to numbers. Kinds are found
 by name in `KINDS`, which is how a saved model finds its own again.
 """
@@ -10,7 +10,8 @@ by name in `KINDS`, which is how a saved model finds its own again.
 from skfeamoe._terms.base import Terms
 from skfeamoe._terms.carry import Carry
 from skfeamoe._terms.columns import ColumnTerms
-from skfeamoe._terms.linear import LinearTerms, RawTerms
+from skfeamoe._terms.linear import LinearTerms
+from skfeamoe._terms.raw import RawTerms
 
 KINDS: dict[str, type[Terms]] = {
     kind.kind: kind for kind in (LinearTerms, RawTerms, ColumnTerms)

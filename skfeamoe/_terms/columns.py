@@ -15,8 +15,9 @@ from scipy.sparse import issparse
 from skfeamoe._terms.carry import Carry, side_by_side
 from skfeamoe._terms.category import CategoryTerms
 from skfeamoe._terms.common import common_categories, common_holes, common_numbers
-from skfeamoe._terms.linear import LinearTerms, RawTerms
+from skfeamoe._terms.linear import LinearTerms
 from skfeamoe._terms.missing import MissingTerms
+from skfeamoe._terms.raw import RawTerms
 from skfeamoe._terms.spline import SplineTerms
 
 

@@ -1,4 +1,4 @@
-"""Linear terms: features in units of their running standard deviations, or as they are.
+"""Linear terms: features in units of their running standard deviations.
 
 A stream cannot be scaled beforehand. `LinearTerms` keep the weighted mean m and variance s^2
 of every feature; batches, and the moments of other machines, are merged by the parallel
@@ -8,7 +8,7 @@ scikit-learn has the same formula for its StandardScaler, with checks for missin
 cost more than a whole training step on 32 rows.
 """
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,23 +28,50 @@ MAX_VARIANCE = 1e300
 """Variances stop here, so that values near the largest float leave the moments finite."""
 
 
-SETTLED_ROWS = 256
-"""Rows after which the values seen so far say how far one may reach."""
+HELD_SD = 5.0
+"""Values are held within so many standard deviations of the mean, unless more than
+`MOST_HELD` of the rows lie beyond."""
 
-FAR = 20.0
-"""A value is far beyond all others if it is so many times their range away."""
+MOST_HELD = 1.0 / HELD_SD**2
+"""By Chebyshev's inequality no larger share of rows lies so far from their own mean: more of
+them, and the moments are not those of these rows. Another unit has come, not an outlier."""
+
+MOSTLY = (HELD_SD**2 - 1.0) / (HELD_SD**2 + 1.0)
+"""Where one value leads by more than this share of the rows, nothing is held: of two values the
+rarer is then more than `HELD_SD` away, and what is far from rare values nobody can say."""
+
+SETTLED_ROWS = 8
+"""Rows after which the moments say how far one may reach."""
+
+RECENT_ROWS = 128.0, 1024.0
+"""Span of the running share of rows beyond, at first and at last."""
+
+FAR, TOLD_ROWS = 20.0, 256
+"""Values so many times the distance of a bound away are told, after so many rows."""
+
+
+class _Units(NamedTuple):
+    """Units of features, each (n_features,)."""
+
+    scale: NDArray
+    reach: NDArray  # distance from the mean beyond which values are outside
+    most: NDArray  # what z is held within
 
 
 class LinearTerms:
-    """Standardized features, :math:`z = (x - m)/s`.
+    r"""Standardized features, :math:`z = (x - m)/s`, held within `HELD_SD` of zero.
 
-    A value counts as at most one range of all values so far beyond the outermost of them, so
-    that a single error of entry has a bounded influence, and another unit is learned within
-    some batches: the range doubles with each.
+    A row moves mean and variance by held values only: whatever the values of a share p of all
+    rows, they multiply a standard deviation by about :math:`1/\sqrt{1 - p C^2}` at most, with
+    C = `HELD_SD`, which is 1.15 for one row in a hundred. Where more than :math:`1/C^2` of the
+    last rows lie beyond, nothing is held until the moments are theirs: another unit is learned
+    within some batches. The first `SETTLED_ROWS` rows are believed.
 
+    Nothing is held, either, where nearly all rows have the same value: a category that one row
+    in a hundred has counts as it is.
 
     A stream that began with sparse rows is not ``centered``: z = x / s, with s the root mean
-    square.
+    square, and nothing is held.
     """
 
     kind: ClassVar[str] = "linear"
@@ -55,10 +82,11 @@ class LinearTerms:
         self.count = 0.0
         self.mean = np.zeros(n_features)
         self.variance = np.zeros(n_features)  # of the population
-        self.n_rows = 0.0  # seen, by weight
-        self.low = np.full(n_features, np.inf)  # smallest and largest value so far
-        self.high = np.full(n_features, -np.inf)
-        self._bounds: tuple[NDArray, NDArray] | None = None  # until low or high changes
+        self.n_rows = 0.0  # with a weight
+        self.beyond = np.zeros(n_features)  # share of the last rows
+        self.usual = np.full(n_features, np.nan)  # the value of the majority, if there is one
+        self.votes = np.zeros(n_features)  # rows that have it, less those that have not
+        self._known: _Units | None = None  # until the moments change
         self.n_far = np.zeros(n_features, dtype=np.int64)
         self.farthest = np.full(n_features, np.nan)
 
@@ -83,57 +111,98 @@ class LinearTerms:
         return None
 
     def update(self, X, weight: NDArray) -> None:
-        """Take the rows of X, (n_samples, n_features), into the moments."""
+        """Take the rows of X, (n_samples, n_features), into the moments.
+
+        In portions no larger than what was seen before, which says how far each may reach.
+        """
+        if not self.centered:
+            self._learn(X, weight)
+            return
+        X, start = X.toarray() if issparse(X) else X, 0
+        while start < len(X):
+            part = slice(start, start + max(int(self.n_rows), SETTLED_ROWS))
+            self._learn(X[part], weight[part])
+            start = part.stop
+
+    def _learn(self, X, weight: NDArray) -> None:
+        """Take in one portion."""
         total = float(weight.sum())
         if total > 0.0:
-            if self.centered:
-                X = self._watched(X.toarray() if issparse(X) else X, weight)
-                self.n_rows += total
+            X = self._held(X, weight) if self.centered else X
             with np.errstate(over="ignore", under="ignore"):
                 self._take(total, *_batch_moments(X, weight, total))
 
     def renew(self) -> None:
         """Nothing: moments are of all rows."""
 
-    def _watched(self, X: NDArray, weight: NDArray) -> NDArray:
-        """X within the bounds; values far beyond them are counted."""
+    def _held(self, X: NDArray, weight: NDArray) -> NDArray:
+        """X within the bounds; rows beyond are counted."""
         used = X if weight.all() else X[weight > 0]
-        lowest, highest = used.min(axis=0), used.max(axis=0)
-        if not ((lowest < self.low) | (highest > self.high)).any():
+        self._vote(used)
+        n_rows, self.n_rows = self.n_rows, self.n_rows + len(used)
+        if n_rows < SETTLED_ROWS:
             return X
-        low, high = self.bounds
-        if (lowest < low).any() or (highest > high).any():
-            reach = (FAR - 1.0) * (self.high - self.low)
-            with np.errstate(over="ignore"):
-                far = (used < low - reach) | (used > high + reach)
-            if far.any():
-                columns = far.any(axis=0)
-                value = used[
-                    np.where(far, np.abs(used), -1.0).argmax(axis=0), range(self.n_inputs)
-                ]
-                self.n_far = self.n_far + far.sum(axis=0)
-                self.farthest = np.where(columns, value, self.farthest)
-            X = np.clip(X, low, high)
-            lowest, highest = np.maximum(lowest, low), np.minimum(highest, high)
-        self.low, self.high = np.minimum(self.low, lowest), np.maximum(self.high, highest)
-        self._bounds = None
-        return X
+        outside = np.abs(used - self.mean) > self._units().reach
+        found = outside.any()
+        if not found and not self.beyond.any():
+            return X
+        rate = len(used) / (len(used) + min(max(n_rows, RECENT_ROWS[0]), RECENT_ROWS[1]))
+        self.beyond = (1.0 - rate) * self.beyond
+        if not found:
+            return X
+        self.beyond += rate * outside.mean(axis=0)
+        self._known = None
+        if n_rows >= TOLD_ROWS:
+            self._count_far(used)
+        return np.clip(X, *self.bounds)
+
+    def _vote(self, used: NDArray) -> None:
+        """Follow the most frequent value, if one has the majority: Boyer and Moore (1991)."""
+        if not self.n_rows:
+            self.usual = used[-1].copy()
+        same = used == self.usual
+        if not same.any() and not self.votes.any():
+            self.usual = used[-1].copy()
+            return
+        votes = 2.0 * np.add.reduce(same, axis=0) + (self.votes - len(used))
+        lost = votes < 0.0
+        if lost.any():
+            self.usual = np.where(lost, used[-1], self.usual)
+            votes[lost] = 0.0
+        self.votes = votes
+
+    def _count_far(self, used: NDArray) -> None:
+        """Count values that lie far beyond those that are held."""
+        reach = np.where(np.isfinite(self.bounds[0]), FAR * HELD_SD * self.scale, np.inf)
+        with np.errstate(over="ignore"):
+            far = np.abs(used - self.mean) > reach
+        if far.any():
+            rows = np.where(far, np.abs(used), -1.0).argmax(axis=0)
+            self.n_far = self.n_far + far.sum(axis=0)
+            value = used[rows, range(self.n_inputs)]
+            self.farthest = np.where(far.any(axis=0), value, self.farthest)
+
+    def _units(self) -> _Units:
+        """What the moments say, computed once for both, learning and transforming."""
+        if self._known is None:
+            scale = np.sqrt(self.variance)
+            constant = scale <= np.maximum(CONSTANT_TOL * np.abs(self.mean), SMALLEST_SCALE)
+            scale[constant] = 1.0
+            most = np.where(constant | (self.votes > MOSTLY * self.n_rows), MAX_Z, HELD_SD)
+            reach = most * scale
+            if self.n_rows < SETTLED_ROWS:
+                most = np.full(self.n_inputs, MAX_Z)
+            elif (free := self.beyond > MOST_HELD).any():
+                most[free] = MAX_Z
+            self._known = _Units(scale, reach, most)
+        return self._known
 
     @property
     def bounds(self) -> tuple[NDArray, NDArray]:
-        """Within which every feature is held, each (n_features,).
-
-        As far again as all values so far reach, on both sides. Nothing is held before
-        `SETTLED_ROWS` rows, nor in a column that has been constant.
-        """
-        if self.n_rows < SETTLED_ROWS:
-            unbounded = np.full(self.n_inputs, np.inf)
-            return -unbounded, unbounded
-        if self._bounds is None:
-            width = self.high - self.low
-            width = np.where(width > 0.0, width, np.inf)
-            self._bounds = self.low - width, self.high + width
-        return self._bounds
+        """Within which every feature is held, each (n_features,); infinite where none is."""
+        scale, _, most = self._units()
+        width = np.where(most < MAX_Z, most * scale, np.inf)
+        return self.mean - width, self.mean + width
 
     def merge(self, other: Self) -> None:
         """Take in the moments of other rows; exact and associative up to rounding."""
@@ -143,13 +212,16 @@ class LinearTerms:
                 f"merged, got {self.n_inputs} features with centered={self.centered} and "
                 f"{other.n_inputs} with centered={other.centered}"
             )
+        same = np.where(self.usual == other.usual, 1.0, -1.0)
+        ahead = (self.votes >= other.votes) & ~np.isnan(self.usual)
+        self.usual = np.where(ahead, self.usual, other.usual)
+        self.votes = np.abs(self.votes + same * other.votes)
         if other.count > 0.0:
+            self.n_rows += other.n_rows
+            share = other.n_rows / max(self.n_rows, 1.0)
+            self.beyond = self.beyond + share * (other.beyond - self.beyond)
             with np.errstate(over="ignore", under="ignore"):
                 self._take(other.count, other.mean, other.variance)
-        self.n_rows += other.n_rows
-        self.low = np.minimum(self.low, other.low)
-        self.high = np.maximum(self.high, other.high)
-        self._bounds = None
         self.n_far = self.n_far + other.n_far
         self.farthest = np.where(np.isnan(other.farthest), self.farthest, other.farthest)
 
@@ -162,6 +234,9 @@ class LinearTerms:
         merged += share * (1.0 - share) * shift * shift
         self.count, self.mean = count, self.mean + share * shift
         self.variance = np.minimum(merged, MAX_VARIANCE)
+        self._known = None
+        if self.centered and (alike := self.votes == self.n_rows).any():  # without rounding
+            self.mean = np.where(alike, self.usual, self.mean)
 
     @property
     def scale(self) -> NDArray:
@@ -170,12 +245,9 @@ class LinearTerms:
         The standard deviation, or, where features are not centered, the root mean square: a
         column that hardly varies about a large mean must not be blown up.
         """
-        scale = np.sqrt(self.variance)
         if not self.centered:
-            return _nonzero(np.hypot(scale, self.mean))
-        smallest = np.maximum(CONSTANT_TOL * np.abs(self.mean), SMALLEST_SCALE)
-        scale[scale <= smallest] = 1.0
-        return scale
+            return _nonzero(np.hypot(np.sqrt(self.variance), self.mean))
+        return self._units().scale
 
     def transform(self, X) -> Any:
         """X in units of standard deviations, (n_samples, n_features); dense or CSR."""
@@ -184,13 +256,13 @@ class LinearTerms:
                 X = X.toarray()
             else:
                 return self._transform_sparse(X)
-        scale = self.scale
         if not self.centered:
-            return np.clip(X / scale, -MAX_Z, MAX_Z)
-        Z = np.clip(X, *self.bounds) if self.n_rows >= SETTLED_ROWS else X.copy()
-        Z -= self.mean
+            return np.clip(X / self.scale, -MAX_Z, MAX_Z)
+        scale, _, most = self._units()
+        Z = X - self.mean
         Z /= scale
-        return np.clip(Z, -MAX_Z, MAX_Z, out=Z)
+        np.maximum(Z, -most, out=Z)
+        return np.minimum(Z, most, out=Z)
 
     def _transform_sparse(self, X) -> Any:
         """The same of CSR rows, by the scale of their own columns: there may be a million."""
@@ -210,7 +282,10 @@ class LinearTerms:
         altered = Z.toarray() if issparse(Z) else Z.copy()
         scale = self.scale[columns]
         shift = self.mean[columns] if self.centered else np.zeros(len(columns))
-        altered[:, columns] = (change(altered[:, columns] * scale + shift) - shift) / scale
+        values = change(altered[:, columns] * scale + shift)
+        if self.centered:
+            values = np.clip(values, *(bound[columns] for bound in self.bounds))
+        altered[:, columns] = (values - shift) / scale
         return altered
 
     def published(self, X) -> Any:
@@ -251,106 +326,15 @@ class LinearTerms:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
-        own = {name: value for name, value in vars(self).items() if name != "_bounds"}
+        own = {name: value for name, value in vars(self).items() if name != "_known"}
         return {"kind": self.kind, **own}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The terms that `to_dict` has written."""
-        made = cls.__new__(cls)
-        own = {name: value for name, value in data.items() if name != "kind"}
-        vars(made).update({**own, "_bounds": None})
+        made = cls(len(data["mean"]))  # of before there were shares beyond: nothing was
+        vars(made).update({name: value for name, value in data.items() if name != "kind"})
         return made
-
-
-class RawTerms:
-    """Features as they are, z = x, for data that come standardized."""
-
-    kind: ClassVar[str] = "raw"
-    is_linear: ClassVar[bool] = True
-
-    def __init__(self, n_features: int) -> None:
-        self.n_features = n_features
-
-    @property
-    def n_inputs(self) -> int:
-        """Columns of X."""
-        return self.n_features
-
-    @property
-    def n_outputs(self) -> int:
-        """Columns of Z, the same."""
-        return self.n_features
-
-    @property
-    def owner(self) -> NDArray:
-        """Column of X of every column of Z, the same."""
-        return np.arange(self.n_outputs)
-
-    @property
-    def signs(self) -> None:
-        """Any sign for every weight."""
-        return None
-
-    def update(self, X, weight: NDArray) -> None:
-        """Nothing is learned."""
-
-    def renew(self) -> None:
-        """Nothing is learned."""
-
-    def merge(self, other: Self) -> None:
-        """Nothing was learned."""
-        if other.n_features != self.n_features:
-            raise ValueError(
-                "only models of the same number of features can be merged, got "
-                f"{self.n_features} and {other.n_features}"
-            )
-
-    def transform(self, X) -> Any:
-        """X itself."""
-        return X
-
-    def back(self, Z, slopes: NDArray) -> NDArray:
-        """Derivatives by features in units of their scale: the same."""
-        return slopes
-
-    def altered(self, Z, columns: NDArray, change) -> NDArray:
-        """The rows after ``change`` of some columns, dense."""
-        altered = Z.toarray() if issparse(Z) else Z.copy()
-        altered[:, columns] = change(altered[:, columns])
-        return altered
-
-    def published(self, X) -> Any:
-        """X, with 0 in place of missing values."""
-        return X if issparse(X) or not np.isnan(X).any() else np.nan_to_num(X, nan=0.0)
-
-    def fold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
-        """The same map."""
-        return weight, bias
-
-    def unfold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
-        """The same map."""
-        return weight, bias
-
-    def hold(self, n_rows: float) -> None:
-        """Nothing moves."""
-
-    def copy(self) -> Self:
-        """The same terms."""
-        return type(self)(self.n_features)
-
-    def without_rows(self) -> Self:
-        """A copy; no row is kept here."""
-        return self.copy()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as plain data."""
-        return {"kind": self.kind, "n_features": self.n_features}
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Self:
-        """The terms that `to_dict` has written."""
-        return cls(data["n_features"])
 
 
 def _batch_moments(X, weight: NDArray, total: float) -> tuple[NDArray, NDArray]:

@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from skfeamoe._terms import KINDS, LinearTerms, RawTerms, terms_from_dict
+from skfeamoe._terms.linear import HELD_SD, SETTLED_ROWS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal([0.0, 5.0, -300.0], [1.0, 0.01, 80.0], (90, 3)) * (RNG.random((90, 3)) < 0.7)
@@ -57,6 +58,67 @@ def test_merge_is_what_one_had_learned_from_all_rows_in_any_order(centered):
     before = pickle.dumps(left.to_dict())
     left.merge(LinearTerms(3, centered=centered))
     assert pickle.dumps(left.to_dict()) == before
+
+
+def in_batches(terms, rows, size=32):
+    """Terms that have learned rows of weight one, some at a time."""
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        terms.update(part, np.ones(len(part)))
+    return terms
+
+
+def poisoned(share, times, n=20_000):
+    """Normal rows of which some are many times as large, and the clean ones alone."""
+    rng = np.random.default_rng(3)
+    clean = rng.normal([0.0, 5.0, -300.0], [1.0, 0.01, 80.0], (n, 3))
+    bad = (rng.random(n) < share) & (np.arange(n) >= SETTLED_ROWS)
+    return np.where(bad[:, None], times * clean, clean), clean
+
+
+@pytest.mark.parametrize("size", [1, 32, 20_000])
+@pytest.mark.parametrize("times", [1e2, 1e6])
+def test_one_row_in_a_hundred_moves_the_scale_as_far_as_stated_whatever_its_values(size, times):
+    n = 3000 if size == 1 else 20_000
+    rows, clean = poisoned(0.01, times, n)
+    terms = in_batches(LinearTerms(3), rows, size)
+    most = 1.0 / np.sqrt(1.0 - 0.01 * HELD_SD**2)
+    assert (terms.scale <= 1.1 * most * clean.std(axis=0)).all()
+    moved = np.abs(terms.mean - clean.mean(axis=0))
+    assert (moved <= (0.01 * HELD_SD + 0.05) * terms.scale).all()
+    assert np.abs(terms.transform(rows)).max() <= HELD_SD * (1.0 + 1e-12)
+
+
+def test_clean_rows_have_the_moments_of_numpy_but_for_some_of_the_first():
+    clean = poisoned(0.0, 1.0)[1]
+    terms = in_batches(LinearTerms(3), clean)
+    np.testing.assert_allclose(terms.mean, clean.mean(axis=0), rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(terms.scale, clean.std(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(
+        terms.transform(clean), (clean - terms.mean) / terms.scale, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("times", [1e3, 1e-3])
+@pytest.mark.parametrize("size", [1, 32, 500])
+def test_another_unit_is_learned_from_its_first_rows_on(times, size):
+    clean = poisoned(0.0, 1.0, 4000)[1]
+    terms = in_batches(LinearTerms(3), clean[:2000], size)
+    in_batches(terms, times * clean[2000:], size)
+    both = np.concatenate([clean[:2000], times * clean[2000:]])
+    np.testing.assert_allclose(terms.scale, both.std(axis=0), rtol=0.06)
+
+
+@pytest.mark.parametrize("share", [0.002, 0.02, 0.1, 0.5])
+def test_a_category_counts_as_it_is_however_rare(share):
+    rng = np.random.default_rng(4)
+    rows = np.where(rng.random((20_000, 3)) < share, 1.0, 0.0)
+    rows[:, 1] = 1.0 - rows[:, 1]
+    terms = in_batches(LinearTerms(3), rows)
+    np.testing.assert_allclose(terms.mean, rows.mean(axis=0), atol=1e-3)
+    low, high = terms.bounds
+    assert (low <= 0.0).all()
+    assert (high >= 1.0).all()
 
 
 def test_what_does_not_belong_together_is_not_merged():
