@@ -16,9 +16,11 @@ from skfeamoe.metrics import (
     gap_confidence_sequence,
     gap_interval,
     individual_unfairness,
+    mean_gap_interval,
     metric_interval,
     wilson_interval,
 )
+from skfeamoe.metrics._intervals import _wilson_apart
 
 QUICK, SLOW = 1_500, 20_000
 
@@ -35,10 +37,42 @@ def test_wilson_is_that_of_scipy(k, n):
     assert wilson_interval([k / n], [n])[0] == pytest.approx([want.low, want.high], abs=1e-12)
 
 
-def test_gap_of_two_groups_is_newcombes_published_example():
+def test_differences_of_rates_are_newcombes_published_example():
     """56/70 against 48/80: 0.0524 to 0.3339 (Newcombe 1998, table II, method 10)."""
-    found = gap_interval([56 / 70, 48 / 80], [70, 80])
-    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+    rates, n = np.array([56 / 70, 48 / 80]), np.array([70, 80])
+    down, up = _wilson_apart(rates, n, norm.ppf(0.975))
+    assert (0.2 - down[0, 1], 0.2 + up[0, 1]) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+    found = gap_interval(rates, n)
+    assert found.low >= 0.2 - down[0, 1] - 1e-12
+    assert found.high <= 0.2 + up[0, 1] + 1e-12
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.999])
+@pytest.mark.parametrize("truth", [0.0, 0.1, 0.7, 1.3, 1.7, 2.2, 3.5, 8.0])
+def test_a_gap_of_two_means_is_held_exactly_as_often_as_asked(truth, level):
+    """By integration over the difference, which is normal with a standard error of one."""
+    x = truth + np.linspace(-6.0, 6.0, 4001)
+    ends = np.array(
+        [mean_gap_interval([0.0, d], [0.6, 0.8], confidence_level=level) for d in x]
+    )
+    held = (ends[:, 1] <= truth + 1e-9) & (truth <= ends[:, 2] + 1e-9)
+    share = np.average(held, weights=norm.pdf(x - truth))
+    assert share == pytest.approx(level, abs=1.5e-3)
+    usual = norm.ppf((1 + level) / 2)
+    assert (ends[:, 1] >= np.maximum(np.abs(x) - usual, 0.0) - 1e-9).all()
+    assert (ends[:, 2] <= np.abs(x) + usual + 1e-9).all()
+
+
+@pytest.mark.parametrize(
+    "means", [[0, 0, 0], [0, 0, 4], [0, 2, 2, 4], [0, 0, 0, 1.5], [0, 1, 2, 3, 4, 5]]
+)
+def test_a_gap_of_many_means_is_held_at_least_as_often_as_asked(means):
+    means = np.array(means, dtype=float)
+    drawn = np.random.default_rng(0).normal(means, 0.7, (QUICK, len(means)))
+    ends = np.array([mean_gap_interval(d, np.full(len(means), 0.7)) for d in drawn])
+    truth = np.ptp(means)
+    held = (ends[:, 1] <= truth + 1e-9) & (truth <= ends[:, 2])
+    assert within(held.mean(), QUICK, low=0.95, high=1.0)
 
 
 def test_gaps_know_nothing_of_order_and_of_empty_groups():

@@ -1,10 +1,11 @@
 """Terms: how the columns of X become the columns Z that experts and gate are linear in.
 
-`base` says what every kind of terms can do. `linear` has the standardized features, `raw` those that
-stay as they are; `columns` treats every column of a table by its kind: `spline` for numbers,
-`category` for categories, `missing` for holes, `carry` for what becomes of a model when these change, `common` for terms
-that were learned apart, and `table` for the way from a data frame to numbers. Kinds are found
-by name in `KINDS`, which is how a saved model finds its own again.
+`base` says what every kind of terms can do. `linear` has the standardized features, `raw` those
+that stay as they are; `columns` treats every column of a table by its kind: `spline` for
+numbers, `category` for categories, `missing` for holes, `carry` for what becomes of a model
+when these change, `common` for terms that were learned apart, and `table` for the way from a
+data frame to numbers. Kinds are found by name in `KINDS`, which is how a saved model finds its
+own again.
 """
 
 from skfeamoe._terms.base import Terms

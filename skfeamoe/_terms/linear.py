@@ -40,8 +40,9 @@ MOSTLY = (HELD_SD**2 - 1.0) / (HELD_SD**2 + 1.0)
 """Where one value leads by more than this share of the rows, nothing is held: of two values the
 rarer is then more than `HELD_SD` away, and what is far from rare values nobody can say."""
 
-SETTLED_ROWS = 8
-"""Rows after which the moments say how far one may reach."""
+SETTLED_ROWS, UNSURE_ROWS = 8, 16.0
+"""Rows after which the moments say how far one may reach, and that are added to all further
+ones in saying so: the standard deviation of few rows may be too small."""
 
 RECENT_ROWS = 128.0, 1024.0
 """Span of the running share of rows beyond, at first and at last."""
@@ -188,7 +189,8 @@ class LinearTerms:
             scale = np.sqrt(self.variance)
             constant = scale <= np.maximum(CONSTANT_TOL * np.abs(self.mean), SMALLEST_SCALE)
             scale[constant] = 1.0
-            most = np.where(constant | (self.votes > MOSTLY * self.n_rows), MAX_Z, HELD_SD)
+            sure = HELD_SD * (1.0 + UNSURE_ROWS / max(self.n_rows, 1.0))
+            most = np.where(constant | (self.votes > MOSTLY * self.n_rows), MAX_Z, sure)
             reach = most * scale
             if self.n_rows < SETTLED_ROWS:
                 most = np.full(self.n_inputs, MAX_Z)
