@@ -40,6 +40,9 @@ MOSTLY = (HELD_SD**2 - 1.0) / (HELD_SD**2 + 1.0)
 """Where one value leads by more than this share of the rows, nothing is held: of two values the
 rarer is then more than `HELD_SD` away, and what is far from rare values nobody can say."""
 
+ALL = 1.0 - 1e-9
+"""A share of rows that is all of them, up to rounding: their value is the mean, unrounded."""
+
 SETTLED_ROWS, UNSURE_ROWS = 8, 16.0
 """Rows after which the moments say how far one may reach, and that are added to all further
 ones in saying so: the standard deviation of few rows may be too small."""
@@ -83,10 +86,10 @@ class LinearTerms:
         self.count = 0.0
         self.mean = np.zeros(n_features)
         self.variance = np.zeros(n_features)  # of the population
-        self.n_rows = 0.0  # with a weight
+        self.n_rows = 0.0  # by weight
         self.beyond = np.zeros(n_features)  # share of the last rows
         self.usual = np.full(n_features, np.nan)  # the value of the majority, if there is one
-        self.votes = np.zeros(n_features)  # rows that have it, less those that have not
+        self.votes = np.zeros(n_features)  # weight of rows that have it, less of all others
         self._known: _Units | None = None  # until the moments change
         self.n_far = np.zeros(n_features, dtype=np.int64)
         self.farthest = np.full(n_features, np.nan)
@@ -138,37 +141,38 @@ class LinearTerms:
 
     def _held(self, X: NDArray, weight: NDArray) -> NDArray:
         """X within the bounds; rows beyond are counted."""
-        used = X if weight.all() else X[weight > 0]
-        self._vote(used)
-        n_rows, self.n_rows = self.n_rows, self.n_rows + len(used)
+        total = float(weight.sum())
+        self._vote(X, weight, total)
+        n_rows, self.n_rows = self.n_rows, self.n_rows + total
         if n_rows < SETTLED_ROWS:
             return X
-        outside = np.abs(used - self.mean) > self._units().reach
+        outside = np.abs(X - self.mean) > self._units().reach
         found = outside.any()
         if not found and not self.beyond.any():
             return X
-        rate = len(used) / (len(used) + min(max(n_rows, RECENT_ROWS[0]), RECENT_ROWS[1]))
+        rate = total / (total + min(max(n_rows, RECENT_ROWS[0]), RECENT_ROWS[1]))
         self.beyond = (1.0 - rate) * self.beyond
         if not found:
             return X
-        self.beyond += rate * outside.mean(axis=0)
+        self.beyond += rate / total * (weight @ outside)
         self._known = None
         if n_rows >= TOLD_ROWS:
-            self._count_far(used)
+            self._count_far(X[weight > 0])
         return np.clip(X, *self.bounds)
 
-    def _vote(self, used: NDArray) -> None:
+    def _vote(self, X: NDArray, weight: NDArray, total: float) -> None:
         """Follow the most frequent value, if one has the majority: Boyer and Moore (1991)."""
+        last = X[np.flatnonzero(weight)[-1]].copy()
         if not self.n_rows:
-            self.usual = used[-1].copy()
-        same = used == self.usual
+            self.usual = last
+        same = self.usual == X
         if not same.any() and not self.votes.any():
-            self.usual = used[-1].copy()
+            self.usual = last
             return
-        votes = 2.0 * np.add.reduce(same, axis=0) + (self.votes - len(used))
+        votes = 2.0 * (weight @ same) + (self.votes - total)
         lost = votes < 0.0
         if lost.any():
-            self.usual = np.where(lost, used[-1], self.usual)
+            self.usual = np.where(lost, last, self.usual)
             votes[lost] = 0.0
         self.votes = votes
 
@@ -237,7 +241,7 @@ class LinearTerms:
         self.count, self.mean = count, self.mean + share * shift
         self.variance = np.minimum(merged, MAX_VARIANCE)
         self._known = None
-        if self.centered and (alike := self.votes == self.n_rows).any():  # without rounding
+        if self.centered and (alike := self.votes > ALL * self.n_rows).any():
             self.mean = np.where(alike, self.usual, self.mean)
 
     @property
