@@ -266,10 +266,11 @@ class _Table:
             now = frame[action.name]
             known = ~np.isnan(then)
             if action.levels:
-                taken = np.asarray(action.levels, dtype=object)[np.nan_to_num(then).astype(int)]
-                new = pd.Series(taken, index=now.index).where(known, now)
-            else:
-                new = pd.Series(then, index=now.index).where(known, now)
+                levels = np.asarray(action.levels, dtype=object)
+                then = levels[np.where(known, then, 0).astype(int)]
+            new = pd.Series(then, index=now.index)
+            if not known.all():
+                new = new.where(known, now)
             frame[action.name] = new.astype(now.dtype)
         return frame
 

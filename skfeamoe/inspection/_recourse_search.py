@@ -37,8 +37,12 @@ FRACTIONS = 2.0 ** -np.arange(12.0)
 PRICES = 2.0 ** -(np.arange(24.0) / 2)
 """Prices of a combination, as parts of the best gain per cost."""
 
-SECTIONS, ROUNDS = 8, 3
-"""The way back is cut into so many sections, so often: a column ends within 1/512 of it."""
+SECTIONS, FINEST = 8, 512
+"""The way back is cut into so many sections until they are as fine as this part of it."""
+
+FEW = 8
+"""For so few answers all of the finest sections are tried at once: a call of a model with
+preprocessing costs as much as the rows."""
 
 POLISHED = 3
 """Proposals of every row that are polished, the most hopeful first."""
@@ -101,13 +105,11 @@ def cheapest_change(
     margin: Margin, start: NDArray, actions: list[Action], max_changes: int
 ) -> tuple[NDArray, NDArray]:
     """Values after the cheapest change found, and whether it crosses the boundary."""
-    everyone = np.arange(len(start))
-    base = margin(everyone, start)
     values = [action.candidates(now) for action, now in zip(actions, start.T, strict=True)]
     costs = [
         action.cost(tried[:, :1], tried) for action, tried in zip(actions, values, strict=True)
     ]
-    gains = _gains(margin, start, base, values)
+    base, gains = _gains(margin, start, values)
     proposals, rates = _proposals(values, costs, gains, base, max_changes)
     cost = np.stack([total_cost(actions, start, proposal) for proposal in proposals])
     excess = np.full(cost.shape, -np.inf)
@@ -122,8 +124,8 @@ def cheapest_change(
 
     hopeful = np.argsort(hoped, axis=0, kind="stable")[:POLISHED]
     rank, rows = np.nonzero(np.take_along_axis(excess, hopeful, axis=0) > 0)
-    then = proposals[hopeful[rank, rows], rows]
-    then = _polished(margin, rows, start[rows], then, actions)
+    chosen = hopeful[rank, rows], rows
+    then = _polished(margin, rows, start[rows], proposals[chosen], excess[chosen], actions)
     return _cheapest_of_each(rows, start, then, total_cost(actions, start[rows], then))
 
 
@@ -146,9 +148,9 @@ def _costs(actions, start, then):
     return np.column_stack([action.cost(now, new) for action, now, new in pairs])
 
 
-def _gains(margin, start, base, values):
-    """Gains in margin of every column at its values, the others as they are."""
-    rows, tables, places = [], [], []
+def _gains(margin, start, values):
+    """Margins as things are, and gains of every column at its values, all else as it is."""
+    rows, tables, places = [np.arange(len(start))], [start], []
     for column, tried in enumerate(values):
         row, choice = np.nonzero(_differs(tried[:, :1], tried))
         table = start[row]
@@ -156,12 +158,12 @@ def _gains(margin, start, base, values):
         rows.append(row)
         tables.append(table)
         places.append((row, choice))
-    found = margin(np.concatenate(rows), np.concatenate(tables)) - base[np.concatenate(rows)]
+    found = margin(np.concatenate(rows), np.concatenate(tables))
+    base, *parts = np.split(found, np.cumsum([len(row) for row in rows])[:-1])
     gains = [np.zeros(tried.shape) for tried in values]
-    ends = np.cumsum([len(row) for row in rows])[:-1]
-    for gain, place, part in zip(gains, places, np.split(found, ends), strict=True):
-        gain[place] = part
-    return gains
+    for gain, (row, choice), part in zip(gains, places, parts, strict=True):
+        gain[row, choice] = part - base[row]
+    return base, gains
 
 
 def _proposals(values, costs, gains, base, max_changes):
@@ -193,20 +195,19 @@ def _proposals(values, costs, gains, base, max_changes):
     return np.stack(proposals), np.stack(rates)
 
 
-def _polished(margin, rows, start, then, actions):
+def _polished(margin, rows, start, then, reached, actions):
     """Changes cut back as far as the boundary allows, the least worthwhile column first."""
-    then = then.copy()
-    for columns in _least_worthwhile_first(margin, rows, start, then, actions).T:
+    for columns in _least_worthwhile_first(margin, rows, start, then, reached, actions).T:
         _cut_back(margin, rows, start, then, columns, actions)
     return then
 
 
-def _least_worthwhile_first(margin, rows, start, then, actions):
+def _least_worthwhile_first(margin, rows, start, then, reached, actions):
     """Columns of every row in order of what their change gains for what it costs."""
     row, column = np.nonzero(_differs(start, then))
     without = then[row]
     without[np.arange(len(row)), column] = start[row, column]
-    lost = margin(rows, then)[row] - margin(rows[row], without)
+    lost = reached[row] - margin(rows[row], without)
     costs = np.column_stack(
         [
             action.cost(now, new)
@@ -226,17 +227,18 @@ def _cut_back(margin, rows, start, then, columns, actions):
     columns = columns[here]
     now, far = start[here, columns], then[here, columns]
     end, width = np.ones(len(here)), 1.0
-    for _ in range(ROUNDS):
-        parts = end[:, None] - width + width * np.arange(SECTIONS + 1) / SECTIONS
+    sections = FINEST if len(here) <= FEW else SECTIONS
+    while width * FINEST > 1.0:
+        parts = end[:, None] - width + width * np.arange(sections + 1) / sections
         parts = np.maximum(parts, 0.0)
         values = _part_of_the_way(actions, columns, now, far, parts)
-        trial = np.repeat(then[here], SECTIONS, axis=0)
-        trial[np.arange(len(trial)), np.repeat(columns, SECTIONS)] = values[:, :-1].ravel()
-        crosses = margin(np.repeat(rows[here], SECTIONS), trial) > 0
-        crosses = np.column_stack([crosses.reshape(-1, SECTIONS), np.ones(len(here), bool)])
+        trial = np.repeat(then[here], sections, axis=0)
+        trial[np.arange(len(trial)), np.repeat(columns, sections)] = values[:, :-1].ravel()
+        crosses = margin(np.repeat(rows[here], sections), trial) > 0
+        crosses = np.column_stack([crosses.reshape(-1, sections), np.ones(len(here), bool)])
         first = crosses.argmax(axis=1)
         then[here, columns] = values[np.arange(len(here)), first]
-        end, width = parts[np.arange(len(here)), first], width / SECTIONS
+        end, width = parts[np.arange(len(here)), first], width / sections
 
 
 def _part_of_the_way(actions, columns, now, far, parts):
