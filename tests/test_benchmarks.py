@@ -131,6 +131,7 @@ def test_results_are_of_the_code_that_was_measured(stored, monkeypatch):
         ("# why\nx = 1\n", False),
         ('"""Words."""\n\nx = 1\n', False),
         ("x = 2\n", True),
+        ("def f(a: int) -> int:\n    return a\n", True),
         ('x = """1"""\n', True),
     ],
 )
@@ -141,6 +142,19 @@ def test_only_code_changes_the_fingerprint(tmp_path, change, is_other):
         (tmp_path / name / "inspection" / "picture.py").write_text(f"name = {name!r}\n")
     one, two = (results.fingerprint(tmp_path / name) for name in ("one", "two"))
     assert (one != two) == is_other
+
+
+def test_types_of_functions_do_not_change_the_fingerprint(tmp_path):
+    for name, text in (("one", "def f(a, *b):\n    return a\n"), ("two", TYPED)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "core.py").write_text(text)
+    assert results.fingerprint(tmp_path / "one") == results.fingerprint(tmp_path / "two")
+
+
+TYPED = """def f(a: int, *b: str) -> int:
+    'Words.'
+    return a
+"""
 
 
 def test_results_without_a_commit_are_readable_and_old(tmp_path):
