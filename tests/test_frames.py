@@ -181,8 +181,8 @@ def test_streams_and_measures_take_any_library(frame, lending):
 @every_frame
 def test_the_three_expert_system_takes_any_library(frame, lending):
     X, y, group, _ = lending
-    direct = PolicyGatedMoEClassifier(random_state=0, max_iter=2)
-    learned = PolicyGatedMoEClassifier(random_state=0, max_iter=2)
+    few = {"max_iter": 2, "gate_max_iter": 1, "cv": 2}
+    direct, learned = (PolicyGatedMoEClassifier(random_state=0, **few) for _ in range(2))
     direct.fit(X, y, sensitive_features=group)
     learned.fit(frame(named(X)), column(frame, y), sensitive_features=column(frame, group))
     np.testing.assert_array_equal(

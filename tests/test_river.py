@@ -127,8 +127,8 @@ def test_it_competes_in_rivers_evaluation_and_keeps_its_bound():
 
 
 def test_it_ends_a_pipeline():
-    frame, y = lending_rows(800)
-    kind = np.random.default_rng(0).choice(["fha", "va", "none"], 800)
+    frame, y = lending_rows(400)
+    kind = np.random.default_rng(0).choice(["fha", "va", "none"], 400)
     numbers = compose.Select(*"uvwxyz") | preprocessing.StandardScaler()
     kinds = compose.Select("kind") | preprocessing.OneHotEncoder()
     model = (numbers + kinds + compose.Select("group")) | RiverClassifier(

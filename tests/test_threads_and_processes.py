@@ -112,7 +112,7 @@ def test_readers_do_not_lose_categories_that_are_new():
     readers = [threading.Thread(target=read) for _ in range(READERS)]
     for reader in readers:
         reader.start()
-    for start in range(50, 1800, 50):
+    for start in range(50, 1000, 50):
         teach(model, start)
         teach(alone, start)
     stop.set()
