@@ -197,7 +197,8 @@ default="from_dtype"
         between 1 and 15.
 
     alpha : float, default=1e-4
-        Strength of the L2 penalty on all coefficients.
+        Strength of the L2 penalty on all coefficients. Those of the gate have a normal prior
+        besides, under which its scores have a variance of 1.
 
     standardize : bool, default=True
         Scale features by running means and standard deviations inside the estimator, since

@@ -382,6 +382,7 @@ def _learning(estimator, defaults: Defaults, y: NDArray | None) -> Learning:
         bulk_batch_size=BULK_BATCH if takes_bulk else batch_size or STREAM_BATCH,
         average_rate=defaults.pace.average_rate,
         memory_span=defaults.pace.memory_span,
+        gate_prior_rows=defaults.gate_prior_rows,
         max_experts=estimator.max_experts,
         counterfactual_columns=_counterfactual_columns(estimator),
         individual_penalty=estimator.individual_penalty,

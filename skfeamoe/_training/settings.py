@@ -52,6 +52,7 @@ class Learning:
     loss: Loss
     optimizer: Optimizer
     alpha: float  # strength of the L2 penalty
+    gate_prior_rows: float  # rows over which the prior of the gate is spread
     batch_size: int
     early_batch_size: int  # while a stream is young
     bulk_batch_size: int  # where so many rows come at once
@@ -95,16 +96,23 @@ class Defaults(NamedTuple):
     batch_size: int | None  # None: small while a stream is young, then larger
     growth_interval: int
     half_life: float
+    gate_prior_rows: float  # as many as the data are, or as the optimizer remembers
     pace: Pace
 
 
-STREAM_DEFAULTS = Defaults(None, STREAM_INTERVAL, STREAM_HALF_LIFE, STREAM_PACE)
+STREAM_DEFAULTS = Defaults(
+    None, STREAM_INTERVAL, STREAM_HALF_LIFE, STREAM_PACE.memory_span, STREAM_PACE
+)
 
 
 def fit_defaults(n_samples: int) -> Defaults:
     """What "auto" stands for in a `fit` on ``n_samples`` rows."""
     return Defaults(
-        batch_size_for(n_samples), interval_for(n_samples), half_life_for(n_samples), FIT_PACE
+        batch_size_for(n_samples),
+        interval_for(n_samples),
+        half_life_for(n_samples),
+        float(n_samples),
+        FIT_PACE,
     )
 
 

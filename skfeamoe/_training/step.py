@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.constraints import Outcome
@@ -19,6 +20,7 @@ from skfeamoe._mixture.forward import (
     score_gradient,
 )
 from skfeamoe._rows import Rows
+from skfeamoe._training.ensemble import Ensemble
 from skfeamoe._training.individual import counterfactual_rows, penalty_gradient, unfair_rows
 from skfeamoe._training.model import Model
 from skfeamoe._training.posterior import within_generations
@@ -78,6 +80,8 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     part = n_people / REFERENCE_ROWS
     shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
     gradient[:, shrunk] += (learning.alpha * part) * ensemble.params[:, shrunk]
+    if ensemble.n_experts > 1:
+        _add_gate_prior(gradient, ensemble, rows.X, part / learning.gate_prior_rows)
     if squares is not None:  # at least those of equal parts: penalties have no parts
         n_parts = len(rows) / learning.batch_size
         squares = np.maximum(squares, gradient * gradient / n_parts)
@@ -106,6 +110,19 @@ def _gradient(
     if len(rows) <= size or not kind_of(layout).is_linear:
         return parameter_gradient(rows.X, params, layout, d_scores, cache), None
     return bulk_gradient(rows.X, params, d_scores, size)
+
+
+def _add_gate_prior(gradient: NDArray, ensemble: Ensemble, Z, share: float) -> None:
+    """Add a batch's share of the penalty that is the prior of the gate.
+
+    Coefficients are normal with variance 1 / E|z|^2, so that every gate score is one of
+    variance 1 before anything is seen: regions are to be shown by the rows, not by their noise.
+    """
+    values = Z.data if issparse(Z) else Z.ravel()
+    precision = float(values @ values) / max(Z.shape[0], 1)
+    kind, layout = kind_of(ensemble.layout), ensemble.layout
+    weight = kind.gate(ensemble.params, layout).weight
+    kind.gate(gradient, layout).weight[...] += min(share * precision, 1.0) * weight
 
 
 def _known(rows: Rows) -> tuple[NDArray | slice, int]:
