@@ -12,7 +12,7 @@ class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
 
     __metadata_request__score = {"sensitive_features": True}
 
-    def decision_function(self, X):
+    def decision_function(self, X) -> np.ndarray:
         """Log-odds of the second class, or the log-probabilities of all classes.
 
         Parameters
@@ -30,7 +30,7 @@ class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
             return log_proba[:, 1] - log_proba[:, 0]
         return log_proba
 
-    def predict(self, X):
+    def predict(self, X) -> np.ndarray:
         """The most probable class.
 
         Parameters
@@ -46,7 +46,7 @@ class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
-    def score(self, X, y, sample_weight=None, sensitive_features=None):
+    def score(self, X, y, sample_weight=None, sensitive_features=None) -> float:
         """Accuracy.
 
         Parameters
@@ -76,7 +76,7 @@ class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):
         """Names of the groups by code."""
 
     @property
-    def groups_(self):
+    def groups_(self) -> np.ndarray:
         """Names of the groups seen so far."""
         return np.array(self._known_groups(), dtype=object)
 

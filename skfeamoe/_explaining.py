@@ -12,15 +12,15 @@ class ExplainingMixin:
         self,
         X,
         *,
-        game="interventional",
-        output="probability",
-        method="auto",
+        game: str = "interventional",
+        output: str = "probability",
+        method: str = "auto",
         background=None,
         feature_groups=None,
-        max_evals=None,
-        tol=None,
-        decompose=False,
-        engine="numpy",
+        max_evals: int | None = None,
+        tol: float | None = None,
+        decompose: bool = False,
+        engine: str = "numpy",
         random_state=None,
     ):
         """Shapley values of the mixture: what each feature adds to f(x).
@@ -152,16 +152,16 @@ default="interventional"
     def explainer(
         self,
         *,
-        game="interventional",
-        output="probability",
-        method="auto",
+        game: str = "interventional",
+        output: str = "probability",
+        method: str = "auto",
         background=None,
         feature_groups=None,
-        max_evals=None,
-        tol=None,
-        decompose=False,
-        engine="numpy",
-    ):
+        max_evals: int | None = None,
+        tol: float | None = None,
+        decompose: bool = False,
+        engine: str = "numpy",
+    ) -> Explainer:
         """Prepare explanations of the model as it is now, for many calls.
 
         A service that explains people one by one checks background, players and options only

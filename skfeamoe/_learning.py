@@ -177,7 +177,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             self._cache = {**self._cache, "settings": (len(model.groups), settings)}
         return settings
 
-    def score(self, X, y, sample_weight=None, sensitive_features=None):
+    def score(self, X, y, sample_weight=None, sensitive_features=None) -> float:
         """Accuracy among the rows that have a label.
 
         Parameters

@@ -38,7 +38,7 @@ class MixtureClassifier(GatedClassifier):
     _design: dict
     _favorable: int
 
-    def predict_proba(self, X):
+    def predict_proba(self, X) -> NDArray:
         """Class probabilities f(x) = sum_k g_k(x) o_k(x).
 
         Parameters
@@ -53,7 +53,7 @@ class MixtureClassifier(GatedClassifier):
         """
         return self._map(X, proba)
 
-    def predict_log_proba(self, X):
+    def predict_log_proba(self, X) -> NDArray:
         """Logarithms of the class probabilities, accurate where these underflow.
 
         Parameters
@@ -68,7 +68,7 @@ class MixtureClassifier(GatedClassifier):
         """
         return self._map(X, lambda *given: mixture_log_proba(forward(*given)))
 
-    def gate_proba(self, X):
+    def gate_proba(self, X) -> NDArray:
         """Weight of every expert for every row, g_k(x).
 
         Parameters
@@ -83,7 +83,7 @@ class MixtureClassifier(GatedClassifier):
         """
         return self._map(X, lambda *given: forward(*given).gate_proba)
 
-    def expert_proba(self, X):
+    def expert_proba(self, X) -> NDArray:
         """Class probabilities of every expert, o_k(x).
 
         Parameters
@@ -98,7 +98,7 @@ class MixtureClassifier(GatedClassifier):
         """
         return self._map(X, lambda *given: forward(*given).expert_proba)
 
-    def distance_to_boundary(self, X):
+    def distance_to_boundary(self, X) -> NDArray:
         """Distance to the decision boundary of the favorable class.
 
         The absolute log-odds over the norm of their gradient, in standard deviations of
@@ -145,7 +145,7 @@ class MixtureClassifier(GatedClassifier):
         found, n_classes = now._map(X, read), len(now.classes_)
         return found[:, :n_classes], found[:, n_classes:-1], found[:, -1]
 
-    def sensitive_groups(self, sensitive_features):
+    def sensitive_groups(self, sensitive_features) -> NDArray:
         """The group of every person, as the classifier understands sensitive features.
 
         Values of several columns are joined, and numbers cut by `sensitive_bins`: what metrics
@@ -214,7 +214,7 @@ class MixtureClassifier(GatedClassifier):
         """What the mixture is made of."""
         return self._model.terms
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features=None) -> NDArray:
         """Names of what `gate_coef_` and `expert_coef_` are weights of.
 
         The features, or, with ``expert="additive"``, categories or missing values, the terms:
@@ -249,37 +249,37 @@ class MixtureClassifier(GatedClassifier):
         return "(missing)" if np.isnan(code) else f"{code:.6g}"
 
     @property
-    def n_experts_(self):
+    def n_experts_(self) -> int:
         """Number of experts."""
         return self._model.ensemble.n_experts
 
     @property
-    def n_samples_seen_(self):
+    def n_samples_seen_(self) -> int:
         """Rows seen."""
         return self._model.clock.n_samples_seen
 
     @property
-    def gate_coef_(self):
+    def gate_coef_(self) -> NDArray:
         """Coefficients of the gate in units of X."""
         return self._read("gate").weight
 
     @property
-    def gate_intercept_(self):
+    def gate_intercept_(self) -> NDArray:
         """Intercepts of the gate."""
         return self._read("gate").bias
 
     @property
-    def expert_coef_(self):
+    def expert_coef_(self) -> NDArray:
         """Coefficients of the experts in units of X."""
         return self._linear_layer("expert_coef_").weight
 
     @property
-    def expert_intercept_(self):
+    def expert_intercept_(self) -> NDArray:
         """Intercepts of the experts."""
         return self._linear_layer("expert_intercept_").bias
 
     @property
-    def expert_layers_(self):
+    def expert_layers_(self) -> list:
         """Layers of the experts in units of X."""
         return [tuple(layer) for layer in self._read("layers")]
 
@@ -299,7 +299,7 @@ class MixtureClassifier(GatedClassifier):
         return getattr(kind_of(layout), part)(params, layout)
 
     @property
-    def shape_functions_(self):
+    def shape_functions_(self) -> dict[str, dict]:
         """Shape functions of gate and experts, by feature."""
         now = snapshot(self)
         if not isinstance(now._terms, ColumnTerms) or not hasattr(now, "expert_coef_"):
@@ -321,19 +321,19 @@ class MixtureClassifier(GatedClassifier):
         return tables
 
     @property
-    def group_gaps_(self):
+    def group_gaps_(self) -> dict[str, float]:
         """Largest difference between two groups, by constraint."""
         return self._model.monitor.gaps(self._slots())
 
     @property
-    def group_gap_details_(self):
+    def group_gap_details_(self) -> list[dict]:
         """One row per constraint and event: gap, error, groups, people, and a verdict."""
         model = self._model
         details = getattr(model.monitor, "details", None)
         return [] if details is None else details(self._slots(), model.groups)
 
     @property
-    def local_gaps_(self):
+    def local_gaps_(self) -> list[dict]:
         """One row per part of the local columns, constraint and event."""
         model = self._model
         if not isinstance(model.monitor, BoundMonitor):
@@ -347,7 +347,7 @@ class MixtureClassifier(GatedClassifier):
         return Slots(tuple(self._design["constraints"]))
 
     @property
-    def multipliers_(self):
+    def multipliers_(self) -> dict[str, NDArray]:
         """Signed pressure on every group, by constraint, of the model that predicts."""
         multipliers, slots = self._model.monitor.multipliers, self._slots()
         return {c.name: multipliers[slots.of(c.name)].copy() for c in slots.constraints}
@@ -358,12 +358,12 @@ class MixtureClassifier(GatedClassifier):
         return self._model.background.sample()[0]
 
     @property
-    def background_weight_(self):
+    def background_weight_(self) -> NDArray:
         """Weights of these rows."""
         return self._model.background.sample()[1]
 
     @property
-    def history_(self):
+    def history_(self) -> dict[str, NDArray]:
         """Bounded record of training."""
         model = self._model
         series = dict(model.history.series)

@@ -17,12 +17,14 @@ def main() -> None:
     for start in range(0, 1_000, 100):
         rows = slice(start, start + 100)
         model.partial_fit(X[rows], y[rows], classes=[0, 1], sensitive_features=group[rows])
-    decisions = model.predict(X)
+    decisions: np.ndarray = model.predict(X)
+    gaps: dict[str, float] = model.group_gaps_
+    FEAMOEClassifier(max_experts="8")  # type: ignore[arg-type]  # types are told, not Any
     gap = burden_difference(y, decisions, sensitive_features=group, distance=np.ones(len(y)))
     found: RecourseResult = recourse(model, X[:100], actionable={"loan_amount": "decrease"})
     adult = load_adult_sample()
     table = make_preprocessor(adult.data).fit_transform(adult.data)
-    print(np.mean(decisions), gap, found.found.mean(), table.shape, iter_batches, monitor)
+    print(np.mean(decisions), gap, gaps, found.found.mean(), table.shape, iter_batches, monitor)
 
 
 if __name__ == "__main__":

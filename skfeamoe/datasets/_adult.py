@@ -44,14 +44,14 @@ gives sex away, and education-num is education as a number. There is no time col
 
 def fetch_adult(
     *,
-    sensitive="sex",
+    sensitive: str | list[str] = "sex",
     groups=None,
-    include_sensitive=False,
+    include_sensitive: bool = False,
     path=None,
     data_home=None,
-    download_if_missing=True,
-    as_frame=True,
-    return_X_y=False,
+    download_if_missing: bool = True,
+    as_frame: bool = True,
+    return_X_y: bool = False,
 ):
     """Load the Adult census data: who earns more than 50,000 dollars?
 

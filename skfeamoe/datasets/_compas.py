@@ -47,15 +47,15 @@ follow-up. That is an artifact, not drift. Shuffle, or use screened_before="2014
 
 def fetch_compas(
     *,
-    sensitive="race",
+    sensitive: str | list[str] = "race",
     groups=None,
     screened_before=None,
-    include_sensitive=False,
+    include_sensitive: bool = False,
     path=None,
     data_home=None,
-    download_if_missing=True,
-    as_frame=True,
-    return_X_y=False,
+    download_if_missing: bool = True,
+    as_frame: bool = True,
+    return_X_y: bool = False,
 ):
     """Load the COMPAS data: who is arrested again within two years?
 

@@ -78,12 +78,12 @@ away most clearly. Nothing here is real: it is made by skfeamoe.datasets.make_cr
 
 
 def make_credit_stream(
-    n_samples=40_000,
+    n_samples: int = 40_000,
     *,
     drift="sudden",
     drift_target="both",
-    as_frame=True,
-    return_X_y=False,
+    as_frame: bool = True,
+    return_X_y: bool = False,
     random_state=None,
 ):
     """Make a lending stream whose accuracy and group gap drift, with known truth.

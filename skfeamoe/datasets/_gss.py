@@ -47,14 +47,14 @@ income that defines the target) and year (the time column).
 
 def fetch_gss_income(
     *,
-    sensitive="sex",
+    sensitive: str | list[str] = "sex",
     groups=None,
-    include_sensitive=False,
+    include_sensitive: bool = False,
     path=None,
     data_home=None,
-    download_if_missing=True,
-    as_frame=True,
-    return_X_y=False,
+    download_if_missing: bool = True,
+    as_frame: bool = True,
+    return_X_y: bool = False,
 ):
     """Load incomes of the General Social Survey: who earns more than the median?
 

@@ -136,18 +136,18 @@ VERSIONS = {
 
 def fetch_hmda(
     *,
-    version="harmonized",
+    version: str = "harmonized",
     years=None,
-    sensitive="race",
+    sensitive: str | list[str] = "race",
     groups=None,
-    include_sensitive=False,
-    include_proxies=False,
-    clean=True,
+    include_sensitive: bool = False,
+    include_proxies: bool = False,
+    clean: bool = True,
     path=None,
     data_home=None,
-    download_if_missing=True,
-    as_frame=True,
-    return_X_y=False,
+    download_if_missing: bool = True,
+    as_frame: bool = True,
+    return_X_y: bool = False,
 ):
     """Load mortgage applications (HMDA): which are approved?
 

@@ -10,7 +10,9 @@ from ._hmda import fetch_hmda
 SAMPLES = Path(__file__).parent / "samples"
 
 
-def load_adult_sample(*, sensitive="sex", groups=None, include_sensitive=False):
+def load_adult_sample(
+    *, sensitive: str | list[str] = "sex", groups=None, include_sensitive: bool = False
+):
     """Load 8,000 random rows of the Adult census data; they come with the package.
 
     Drawn from the 48,842 rows of B. Becker and R. Kohavi, UCI Machine Learning Repository,
@@ -51,7 +53,11 @@ def load_adult_sample(*, sensitive="sex", groups=None, include_sensitive=False):
 
 
 def load_hmda_sample(
-    *, sensitive="race", groups=None, include_sensitive=False, include_proxies=False
+    *,
+    sensitive: str | list[str] = "race",
+    groups=None,
+    include_sensitive: bool = False,
+    include_proxies: bool = False,
 ):
     """Load 9,000 random mortgage applications of 2022 to 2024; they come with the package.
 

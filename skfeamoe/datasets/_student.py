@@ -62,14 +62,14 @@ of 0.1 by chance alone: look at many splits.
 
 def fetch_student_math(
     *,
-    sensitive="sex",
+    sensitive: str | list[str] = "sex",
     groups=None,
-    include_sensitive=False,
+    include_sensitive: bool = False,
     path=None,
     data_home=None,
-    download_if_missing=True,
-    as_frame=True,
-    return_X_y=False,
+    download_if_missing: bool = True,
+    as_frame: bool = True,
+    return_X_y: bool = False,
 ):
     """Load the student performance data, mathematics: who gets a low final grade?
 
