@@ -203,13 +203,22 @@ def split(task: Task, seed: int, *, n_train: int | None = None, log: bool = True
 
     With ``log=False`` the money columns stay in their raw units.
     """
-    train, test = train_test_split(
-        np.arange(len(task.y)),
-        train_size=n_train,
-        test_size=TEST_SHARE if n_train is None else None,
-        random_state=seed,
-    )
+    train, test = places(task, seed, n_train)
     return encode(task.take(train), task.take(test), seed, log=log)
+
+
+def places(task: Task, seed: int, n_train: int | None = None) -> list[np.ndarray]:
+    """Where the training and the test rows of a seed are."""
+    rows, test_size = np.arange(len(task.y)), TEST_SHARE if n_train is None else None
+    return train_test_split(rows, train_size=n_train, test_size=test_size, random_state=seed)
+
+
+def raw_parts(name: str, context: Context) -> Iterator[tuple[int, Task, Task]]:
+    """Seeds with the training and test rows of a `split`, as they are in the file."""
+    task = load(name, context)
+    for seed in context.seeds:
+        train, test = places(task, seed)
+        yield seed, task.take(train), task.take(test)
 
 
 def splits(names: Iterable[str], context: Context, **how) -> Iterator[tuple[str, Split]]:

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
-from benchmarks.data import TEST_SHARE, Split, load, splits
+from benchmarks.data import Split, load, places, splits
 from benchmarks.measures import test_scores
 from benchmarks.pages import one_table
 from benchmarks.registry import Context, Section, Target, target
@@ -88,11 +87,11 @@ def run_merge(context: Context) -> Iterator[dict]:
     """HMDA: models of single years made one, against one model of all years."""
     from skfeamoe.distributed import merge
 
-    times = load("hmda", context).time
+    task = load("hmda", context)
     for _, rows in splits(["hmda"], context):
         seed = rows.seed
         whole = _model(BOUND, seed).fit(rows.X, rows.y, sensitive_features=rows.groups)
-        years = train_test_split(times, test_size=TEST_SHARE, random_state=seed)[0]
+        years = task.time[places(task, seed)[0]]
         models = [
             _model(BOUND, seed + 100 * (1 + k)).fit(
                 rows.X[years == year], rows.y[years == year],

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from benchmarks import models
-from benchmarks.data import TEST_SHARE, load, split, splits
+from benchmarks.data import load, places, raw_parts, split, splits
 from benchmarks.measures import scores
 from benchmarks.models import batches
 from benchmarks.pages import one_table
@@ -36,26 +35,18 @@ SHOWN = {
 
 def run_local(context: Context) -> Iterator[dict]:
     """Adult: gaps within fifths of age and levels of education, with and without bounds."""
-    task = load("adult", context)
-    for seed in context.seeds:
-        learn, judge = (task.take(rows) for rows in _places(task, seed))
+    for seed, learn, judge in raw_parts("adult", context):
         for method, asked in (
             ("one bound", {}),
             ("and local bounds", {"local_columns": PARTS, "local_bound": LOCAL}),
         ):
-            model = models.make_feamoe(task.favorable, seed, difference_bound=BOUND, **asked)
+            model = models.make_feamoe(learn.favorable, seed, difference_bound=BOUND, **asked)
             model.fit(learn.X, learn.y, sensitive_features=learn.groups)
             decided = model.predict(judge.X)
             found = scores(judge.y, decided, judge.groups)
             yield {"method": method, "seed": seed, "accuracy": found["accuracy"],
                    "gap": found["dp"],
                    "worst_part": _worst_part(judge, decided, learn)}  # fmt: skip
-
-
-def _places(task, seed: int) -> list[np.ndarray]:
-    """Where the training and test rows of a `split` are."""
-    rows = np.arange(len(task.y))
-    return train_test_split(rows, test_size=TEST_SHARE, random_state=seed)
 
 
 def _worst_part(people, decided, learned) -> float:
@@ -119,7 +110,7 @@ def run_groups(context: Context) -> Iterator[dict]:
     several = _several(task.X)
     for seed in context.seeds:
         rows = split(task, seed)
-        learned, judged = (several[part] for part in _places(task, seed))
+        learned, judged = (several[part] for part in places(task, seed))
         for bound in (None, BOUND):
             model = _fitted(rows.X, rows.y, learned, seed, rows.favorable, bound)
             decided, name = model.predict(rows.X_test), "adult, sex, race and age"

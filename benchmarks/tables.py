@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 from fairlearn.reductions import DemographicParity, ExponentiatedGradient
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.model_selection import train_test_split
 
 from benchmarks import models
-from benchmarks.data import TEST_SHARE, Task, encode, load
+from benchmarks.data import Task, encode, raw_parts
 from benchmarks.measures import clock, scores, timed
 from benchmarks.pages import one_table, table_of_each
 from benchmarks.registry import Context, Section, Target, of, target
@@ -28,14 +28,6 @@ CONSTRAINTS = {"demographic_parity": "dp", "equalized_odds": "eo"}
 BOUND = 0.05
 ADDITIVE, LOGISTIC, TREES = "additive experts", "logistic experts", "boosted trees"
 REDUCED, EBM = "ExponentiatedGradient over boosted trees", "ExplainableBoostingClassifier"
-
-
-def parts(task: Task, seed: int) -> tuple[Task, Task]:
-    """The training and test rows of a seed, as `benchmarks.data.split` draws them."""
-    train, test = train_test_split(
-        np.arange(len(task.y)), test_size=TEST_SHARE, random_state=seed
-    )
-    return task.take(train), task.take(test)
 
 
 def with_categories(X: pd.DataFrame) -> pd.DataFrame:
@@ -60,12 +52,11 @@ def additive(train: Task, seed: int, constraint=None, **parameters) -> FEAMOECla
 
 def run_tables(context: Context, name: str) -> Iterator[dict]:
     """Fits without constraint and under both bounds, on one data set."""
-    task = load(name, context)
-    for seed in context.seeds:
-        for record in _of_split(*parts(task, seed), seed):
+    for seed, train, test in raw_parts(name, context):
+        for record in _of_split(train, test, seed):
             yield {"data": name, "seed": seed} | record
         if name == "adult":
-            yield {"data": name, "seed": seed} | _reduced(*parts(task, seed), seed)
+            yield {"data": name, "seed": seed} | _reduced(train, test, seed)
 
 
 def _of_split(train: Task, test: Task, seed: int) -> Iterator[dict]:
@@ -156,9 +147,7 @@ def run_ebm(context: Context) -> Iterator[dict]:
     """Adult: additive experts and an EBM without interactions, one seed; fits take minutes."""
     from interpret.glassbox import ExplainableBoostingClassifier
 
-    task = load("adult", context)
-    for seed in list(context.seeds)[:1]:
-        train, test = parts(task, seed)
+    for seed, train, test in islice(raw_parts("adult", context), 1):
         model, told = timed(additive, train, seed)
         yield {"method": ADDITIVE, "seed": seed} | _scored(model.predict(test.X), test) | told
         ebm = ExplainableBoostingClassifier(interactions=0, n_jobs=1, random_state=seed)
@@ -180,9 +169,7 @@ def ebm_targets(frame) -> Iterator[Target]:
 
 def run_holes(context: Context) -> Iterator[dict]:
     """Adult with a fifth of all cells gone, and with one column that tells by its holes."""
-    task = load("adult", context)
-    for seed in context.seeds:
-        train, test = parts(task, seed)
+    for seed, train, test in raw_parts("adult", context):
         rng = np.random.default_rng(seed)
         for holes, cut in (("none", _whole), ("a fifth", _fifth), ("telling", _telling)):
             X, X_test = (with_categories(cut(part, rng)) for part in (train, test))
@@ -226,9 +213,7 @@ def holes_targets(frame) -> Iterator[Target]:
 
 def run_formats(context: Context) -> Iterator[dict]:
     """Additive experts on the raw table and on one encoded by hand."""
-    task = load("adult", context)
-    for seed in context.seeds:
-        train, test = parts(task, seed)
+    for seed, train, test in raw_parts("adult", context):
         model, told = timed(additive, train, seed)
         yield {"form": "raw", "seed": seed} | _scored(model.predict(test.X), test) | told
         rows = encode(train, test, seed, log=False)
@@ -249,10 +234,8 @@ def formats_targets(frame) -> Iterator[Target]:
 
 def run_explain(context: Context) -> Iterator[dict]:
     """Exact explanations of raw rows of Adult against 100 background rows."""
-    task = load("adult", context)
     n = 20 if context.quick else 200
-    for seed in context.seeds:
-        train, test = parts(task, seed)
+    for seed, train, test in raw_parts("adult", context):
         model = additive(train, seed)
         rows, background = test.X[:n], train.X[:100]
         asked = {"background": background, "method": "exact"}
