@@ -5,6 +5,7 @@ and what makes the file from the good table. ``python tests/cli_bad_input.py`` w
 table of docs/cli.md anew.
 """
 
+import gzip
 import io
 import re
 import sys
@@ -228,6 +229,8 @@ CASES = [
     Case("not text at all", STREAM, "could not be read", make=raw(bytes(range(256)) * 20)),
     Case("damaged gzip", STREAM, "could not be read", name="loans.csv.gz",
          make=raw(b"\x1f\x8b\x08\x00damaged")),
+    Case("gzip without its name", STREAM, "is packed by gzip; name it loans.csv.gz",
+         make=lambda: gzip.compress(good().to_csv(index=False).encode())),
     Case("damaged Parquet", STREAM, "no Parquet file", name="loans.parquet",
          make=raw(b"PAR1 and nothing else")),
     Case("unknown encoding", STREAM + " --encoding klingon", "try utf-8, cp1252"),
@@ -252,6 +255,10 @@ CASES = [
          make=text(lambda f: f.sort_values("repaid"))),
     Case("too few rows", STREAM, "has 20 rows with a target", make=text(lambda f: f.head(20))),
     Case("times that are none", STREAM + " --time region", "holds texts that are no times"),
+    Case("truths that are the decisions",
+         "monitor {} --decision repaid --target repaid --sensitive group --no-plot",
+         "--target 'repaid' has another part too"),
+    Case("an id of two parts", STREAM + " --id group", "column 'group' has two roles"),
     Case("truths unlike decisions", MONITOR, "both must hold the same labels",
          make=text(lambda f: f.assign(repaid=f["repaid"].map({"yes": 1, "no": 0})))),
     # outputs

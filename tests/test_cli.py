@@ -318,11 +318,16 @@ def test_people_are_counted_once_where_an_id_says_whose_row_it_is(capsys, tmp_pa
         more = ["--target", "repaid", "--constraint", "demographic_parity", *more[1:]]
     code, out, _ = run_lines(capsys, command, *known, *more)
     assert code == 0
-    assert "Counted by people, " in out
+    assert "Counting every person once (" in out
     people = pd.read_csv(tmp_path / "numbers" / "people.csv")
     assert (
         1.5 < people["n_rows"].sum() / people["n_people"].sum() < 2.0
     )  # two sexes in three rows
     code, out, _ = run_lines(capsys, command, *known, *more[:-2], "--ignore", "customer")
     assert code == 0
-    assert "Counted by people" not in out
+    assert "every person" not in out
+    frame["customer"] = None
+    frame.to_csv("loans.csv", index=False)
+    code, out, _ = run_lines(capsys, command, *known, *more)
+    assert code == 0
+    assert "(0 people; " in out

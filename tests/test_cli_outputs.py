@@ -222,6 +222,21 @@ def test_text_far_down_a_column_of_numbers_is_missing_and_told(folder, capsys):
     assert "income: 1 of 20,000 cells are no number (such as '?')" in out
 
 
+def test_decimal_commas_are_read_and_told(folder, capsys):
+    tables = []
+    for name, options in (
+        ("dots.csv", {"sep": ";"}),
+        ("commas.csv", {"sep": ";", "decimal": ","}),
+        ("commas.tsv", {"sep": "\t", "decimal": ","}),
+    ):
+        good().to_csv(folder / name, index=False, **options)
+        code, out, _ = run(capsys, "stream", name, *STREAM, "--no-plot", "--model-only")
+        assert code == 0
+        assert ("numbers are written with a decimal comma" in out) == ("commas" in name)
+        tables.append(out[out.index("Over ") :])
+    assert tables[0] == tables[1] == tables[2]
+
+
 def test_encoding_and_separator_are_guessed_and_told(folder, capsys):
     frame = good().assign(region="Zürich")
     frame.loc[::2, "region"] = "Basel"

@@ -43,6 +43,12 @@ def run_monitor(arguments) -> None:
         raise InputError(f"--constraint {names[0]} needs --target COL, the true labels")
     if not has_river():
         raise InputError('river is not installed; run: pip install "skfeamoe[drift]"')
+    parts = [arguments.decision, arguments.target, *arguments.sensitive, arguments.id]
+    if arguments.target is not None and parts.count(arguments.target) > 1:
+        raise InputError(
+            f"--target {arguments.target!r} has another part too; it must be a column of its "
+            "own, the true labels"
+        )
     outputs = checked_outputs(arguments)
     source = Source(arguments)
     try:

@@ -20,6 +20,9 @@ from ._errors import InputError, as_input_error
 
 SNIFF_BYTES = 1 << 20
 SEPARATORS = (",", ";", "\t", "|")
+FIRST_LINES = 200
+"""Lines that say how decimals are written."""
+
 MOSTLY_NUMBERS = 0.9
 """Share of a column's first texts that must be numbers for the rest to be odd cells."""
 
@@ -90,6 +93,8 @@ class Source:
         separator = getattr(arguments, "sep", None)
         encoding = getattr(arguments, "encoding", None)
         suffixes = [suffix.lower() for suffix in self.path.suffixes]
+        if suffixes[-1:] != [".gz"] and _is_gzip(self.path):
+            raise InputError(f"{self.name!r} is packed by gzip; name it {self.name}.gz")
         if not {".csv", ".tsv", ".txt"} & set(suffixes[-2:]):
             for option, value in (("--sep", separator), ("--encoding", encoding)):
                 if value is not None:
@@ -111,6 +116,10 @@ class Source:
                 )
         if separator is not None:
             options["sep"] = {"\\t": "\t", "tab": "\t"}.get(separator, separator)
+        by = options.get("sep", "\t" if ".tsv" in suffixes else ",")
+        if by != "," and has_decimal_commas(_beginning(self.path), by, encoding or "utf-8"):
+            options["decimal"] = ","
+            self.notes.append("numbers are written with a decimal comma")
         return options
 
     def _settle_time(self, column) -> dict[str, Any]:
@@ -224,6 +233,22 @@ def guessed_separator(content: bytes, encoding: str | None) -> str | None:
     return found if found in lines[0] and found != "," else None
 
 
+def has_decimal_commas(content: bytes, separator: str, encoding: str) -> bool:
+    """Whether more columns of the first lines are numbers if a comma begins the decimals."""
+    import pandas as pd
+
+    lines = content.decode(encoding, errors="replace").splitlines()[:FIRST_LINES]
+    n_numbers = {}
+    for decimal in ".,":
+        text = io.StringIO("\n".join(lines))
+        try:
+            frame = pd.read_csv(text, sep=separator, decimal=decimal)
+        except ValueError:
+            return False  # reading it properly will say what is wrong
+        n_numbers[decimal] = frame.select_dtypes("number").shape[1]
+    return n_numbers[","] > n_numbers["."]
+
+
 def time_format(column, day_first: bool | None) -> dict[str, Any] | None:
     """How texts are read as times: options of pandas and a note; None if they are none."""
     import pandas as pd
@@ -301,6 +326,15 @@ def _spooled() -> Path:
         file.write(first)
         shutil.copyfileobj(stream, file)
     return Path(file.name)
+
+
+def _is_gzip(path: Path) -> bool:
+    """Whether a file begins as those that gzip has packed."""
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == b"\x1f\x8b"
+    except OSError:
+        return False
 
 
 def _beginning(path: Path) -> bytes:

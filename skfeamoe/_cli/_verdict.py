@@ -141,15 +141,18 @@ def people_sentences(result: PrequentialResult, model: str) -> list[str]:
         return []
     found = result.people[model]
     n_people, n_rows = sum(found["n_people"]), sum(found["n_rows"])
-    if not n_people:
-        return ["No tested row has both a known person and a known group."]
+    left_out = result.points[-1].models[model].rows_scored - n_rows
+    rest = (
+        f"; {left_out:,.0f} rows of unknown people or groups are left out" if left_out else ""
+    )
     gap = gap_of_people(found, result.min_group_size)
-    text = f"Counted by people, {n_people:,.0f} with {n_rows / n_people:.1f} rows each, "
     if np.isnan(gap.value):
-        return [text + "fewer than two groups are large enough to compare."]
+        text = "People cannot be compared, as no two groups have as many as it takes"
+        return [f"{text} ({n_people:,.0f} people{rest})."]
     return [
-        text + f"each once, the demographic-parity gap is {gap.value:.3f} (95 % interval "
-        f"{gap.low:.3f} to {gap.high:.3f}; people are independent where their rows are not)."
+        f"Counting every person once ({n_people:,.0f} people, {n_rows / n_people:.1f} rows "
+        f"each{rest}), the demographic-parity gap is {gap.value:.3f} (95 % interval "
+        f"{gap.low:.3f} to {gap.high:.3f})."
     ]
 
 
