@@ -54,6 +54,23 @@ def test_links_to_the_input_are_the_input(folder, capsys):
     assert (folder / "loans.csv").read_bytes() == content
 
 
+@pytest.mark.parametrize("option", ["--model", "--checkpoint", "--audit", "--report", "--json"])
+def test_a_read_only_folder_is_told_and_nothing_in_it_changes(folder, capsys, option):
+    (folder / "kept").mkdir()
+    (folder / "kept" / "before").write_text("of somebody")
+    (folder / "kept").chmod(0o555)
+    if os.access(folder / "kept", os.W_OK):
+        pytest.skip("who runs this may write anywhere (setpriv --bounding-set=-dac_override)")
+    code, _, err = run(
+        capsys, "stream", "loans.csv", *STREAM, "--no-plot", option, "kept/out.skops"
+    )
+    assert code == 2
+    assert "kept" in err
+    assert "Traceback" not in err
+    (folder / "kept").chmod(0o755)
+    assert [file.name for file in (folder / "kept").iterdir()] == ["before"]
+
+
 def test_standard_input_is_an_input_too(folder):
     content = (folder / "loans.csv").read_bytes()
     with (folder / "loans.csv").open("rb") as file:

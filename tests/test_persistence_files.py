@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import pickle
 import re
 import subprocess
@@ -186,6 +187,22 @@ def test_on_a_full_disk_the_old_file_stays(whole, tmp_path):
     assert run.stdout.startswith("refused"), run.stderr
     assert path.read_bytes() == whole
     assert [file.name for file in tmp_path.iterdir()] == ["model.skops"]
+
+
+def test_in_a_read_only_folder_the_old_file_stays(model, whole, tmp_path):
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    path = folder / "model.skops"
+    path.write_bytes(whole)
+    folder.chmod(0o555)
+    if os.access(folder, os.W_OK):
+        pytest.skip("who runs this may write anywhere (setpriv --bounding-set=-dac_override)")
+    for target in (path, folder / "new.skops"):
+        with pytest.raises(PermissionError, match="kept"):
+            save(model, target)
+    folder.chmod(0o755)
+    assert path.read_bytes() == whole
+    assert [file.name for file in folder.iterdir()] == ["model.skops"]
 
 
 def test_the_old_file_loads(tmp_path):

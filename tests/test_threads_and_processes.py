@@ -179,6 +179,18 @@ def test_same_seed_same_model_from_workers_of_joblib(backend):
     assert found[0] != found[1]
 
 
+@pytest.mark.slow
+def test_same_seed_same_model_from_workers_of_dask():
+    distributed = pytest.importorskip("distributed")
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    )
+    with cluster, distributed.Client(cluster) as client:
+        client.run(sys.path.insert, 0, str(Path(__file__).parent))
+        found = client.gather(client.map(trained, [3, 4]))
+    assert found == [trained(3), trained(4)]
+
+
 def test_the_global_generator_of_numpy_is_left_alone():
     before = pickle.dumps(np.random.get_state())  # noqa: NPY002
     model = FEAMOEClassifier(growth="drift", expert="mlp", random_state=0)
