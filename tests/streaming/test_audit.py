@@ -213,7 +213,7 @@ def run_killed(folder, wait):
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_killed_at_random_moments_nothing_is_lost(loans):
-    """Runs of `FAULTS` kills in all (200 by default), each at a moment of its own."""
+    """Runs of `FAULTS` kills in all (25 by default), each at a moment of its own."""
     n_kills, rng = int(os.environ.get("FAULTS", "25")), np.random.default_rng(0)
     assert run_killed(loans, 300)
     whole, expected = Path("m.skops").read_bytes(), read_audit("log")
