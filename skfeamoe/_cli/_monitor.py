@@ -206,7 +206,8 @@ def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -
         verdict = result.verdict(measure=name, bound=bound)
         for sentence in verdict.sentences[: 1 if arguments.quiet else None]:
             print_wrapped(console, f"- {sentence}", "  ")
-    for sentence in people_sentences(result, DECISIONS):
+    people = [] if arguments.quiet else people_sentences(result, DECISIONS, arguments.id)
+    for sentence in people:
         print_wrapped(console, f"- {sentence}", "  ")
     console.quiet = arguments.quiet
 

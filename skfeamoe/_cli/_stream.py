@@ -39,7 +39,7 @@ from ._survey import (
     survey,
     survey_notes,
 )
-from ._verdict import print_wrapped, result_table, sentences, verdicts
+from ._verdict import people_sentences, print_wrapped, result_table, sentences, verdicts
 
 MOST_BATCH_ROWS = 256
 MOST_FIRST_ROWS = 50_000
@@ -321,7 +321,8 @@ def _show(console, arguments, result: PrequentialResult, bounds: Bounds, more, n
             print_wrapped(console, verdict.sentence)
         console.quiet = True
         return
-    for line in sentences(result, measures):
+    people = people_sentences(result, FEAMOE, arguments.id)
+    for line in [*sentences(result, measures), *people]:
         print_wrapped(console, f"- {line}", "  ")
 
 

@@ -100,7 +100,6 @@ def sentences(
     for verdict in verdicts(result, bounds):
         found += [s for s in verdict.sentences if s not in found]
         found += _rivals_sentence(result, verdict)
-    found += people_sentences(result, FEAMOE)
     found += _accuracy_sentence(result)
     found += _granted_sentence(result)
     if len(change_points):
@@ -135,10 +134,12 @@ def _rivals_sentence(result: PrequentialResult, verdict: Verdict) -> list[str]:
     return [f"The {GAP_WORDS[verdict.measure]} of the others: {text}."]
 
 
-def people_sentences(result: PrequentialResult, model: str) -> list[str]:
-    """Selection rates in which everybody counts once, where rows are known to be theirs."""
-    if model not in result.people:
+def people_sentences(result: PrequentialResult, model: str, column: str | None) -> list[str]:
+    """The gap in which everybody counts once, where a column says whose rows they are."""
+    if column is None:
         return []
+    if model not in result.people:
+        return [f"{column} tells of no tested row whose it is, so people are not counted."]
     found = result.people[model]
     n_people, n_rows = sum(found["n_people"]), sum(found["n_rows"])
     left_out = result.points[-1].models[model].rows_scored - n_rows
