@@ -141,12 +141,12 @@ class LinearTerms:
 
     def _held(self, X: NDArray, weight: NDArray) -> NDArray:
         """X within the bounds; rows beyond are counted."""
-        total = float(weight.sum())
+        total, n_rows, reach = float(weight.sum()), self.n_rows, self._units().reach
         self._vote(X, weight, total)
-        n_rows, self.n_rows = self.n_rows, self.n_rows + total
+        self.n_rows += total
         if n_rows < SETTLED_ROWS:
             return X
-        outside = np.abs(X - self.mean) > self._units().reach
+        outside = np.abs(X - self.mean) > reach
         found = outside.any()
         if not found and not self.beyond.any():
             return X

@@ -121,6 +121,21 @@ def test_a_category_counts_as_it_is_however_rare(share):
     assert (high >= 1.0).all()
 
 
+def test_terms_that_are_saved_after_every_batch_learn_the_same_bit_for_bit():
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        rows = rng.standard_t(2.5, size=(400, 6))  # many are held
+        rows[:, 3:] = rng.random((400, 3)) < rng.uniform(0.005, 0.1, 3)
+        unbroken, saved = LinearTerms(6), LinearTerms(6)
+        for start in range(0, 400, 10):
+            for terms in (unbroken, saved):
+                terms.update(rows[start : start + 10], np.ones(10))
+                terms.transform(rows[start : start + 10])
+            saved = terms_from_dict(pickle.loads(pickle.dumps(saved.to_dict())))
+        for name, value in unbroken.to_dict().items():
+            np.testing.assert_array_equal(saved.to_dict()[name], value, err_msg=name)
+
+
 def test_what_does_not_belong_together_is_not_merged():
     with pytest.raises(ValueError, match="all dense or all sparse"):
         learned().merge(learned(centered=False))
