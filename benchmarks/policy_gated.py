@@ -140,9 +140,10 @@ def adversary_accuracy(model, k: int, rows: Split) -> float:
         h = model._scaled(X) @ first.weight[k].T + first.bias[k]
         return mlp.ACTIVATIONS[model.activation].value(h)
 
+    groups, groups_test = (part.astype(str) for part in (rows.groups, rows.groups_test))
     look = LogisticRegression(class_weight="balanced", max_iter=1000)
-    look = make_pipeline(StandardScaler(), look).fit(hidden(rows.X), rows.groups)
-    return balanced_accuracy_score(rows.groups_test, look.predict(hidden(rows.X_test)))
+    look = make_pipeline(StandardScaler(), look).fit(hidden(rows.X), groups)
+    return balanced_accuracy_score(groups_test, look.predict(hidden(rows.X_test)))
 
 
 def all_views(rows: Split, context: Context):
