@@ -48,6 +48,7 @@ autosummary_generate = True
 autosummary_ignore_module_all = False
 default_role = "literal"
 autodoc_typehints = "none"
+toc_object_entries_show_parents = "hide"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = True
 numpydoc_show_inherited_class_members = True
