@@ -405,7 +405,7 @@ class BoundMonitor:
                 for a, own in zip(span, of_event, strict=True)
             ]
             n_terms = int(np.count_nonzero(self.directions.squares[e, span[0], :-1]))
-            part = lost_part(apart, *of_event, n_terms, taught)
+            part = lost_part(apart, *of_event, n_terms, taught)  # type: ignore[call-arg]
             lost[s] = part * (gap - asked.limits[s])
         return lost
 
