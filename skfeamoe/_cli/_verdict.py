@@ -138,9 +138,9 @@ def people_sentences(result: PrequentialResult, model: str, column: str | None) 
     """The gap in which everybody counts once, where a column says whose rows they are."""
     if column is None:
         return []
-    if model not in result.people:
+    found = result.people.get(model)
+    if found is None or not sum(found["n_people"]):
         return [f"{column} tells of no tested row whose it is, so people are not counted."]
-    found = result.people[model]
     n_people, n_rows = sum(found["n_people"]), sum(found["n_rows"])
     left_out = result.points[-1].models[model].rows_scored - n_rows
     rest = (

@@ -332,11 +332,11 @@ class PrequentialEvaluator:
 
     def _rates_of_people(self) -> dict[str, dict[str, list[float]]]:
         """Rates by person of each model; none if nobody said whose rows they are."""
-        groups = self._people.groups
+        people, n_groups = self._people, len(self._groups)
+        models = self._models.items() if people.told else ()
         return {
-            name: rates_of_people(model["people"], groups, len(self._groups))
-            for name, model in self._models.items()
-            if model["people"].size
+            name: rates_of_people(model["people"], people.groups, n_groups)
+            for name, model in models
         }
 
     def _check_begun(self) -> None:

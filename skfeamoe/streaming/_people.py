@@ -27,11 +27,13 @@ class PeopleCodes:
 
     def __init__(self):
         self.number: dict[tuple[Any, int], int] = {}
+        self.told = False  # whether anybody has ever said whose rows they are
 
     def of_rows(self, person: Any, group: np.ndarray) -> np.ndarray | None:
         """The number of each row's person; -1 where person or group is not known."""
         if person is None:
             return None
+        self.told = True
         listed = person.tolist() if hasattr(person, "tolist") else list(person)
         number = self.number
         try:
