@@ -119,7 +119,7 @@ def best_within(
     ...         FEAMOEClassifier(random_state=0),
     ...         {"difference_bound": [0.02, 0.2]},
     ...         scoring={"accuracy": "accuracy", "gap": gap_scorer()},
-    ...         refit=best_within(0.1),
+    ...         refit=best_within(0.06),
     ...         cv=3,
     ...     ).fit(stream.data, stream.target, sensitive_features=stream.sensitive_features)
     >>> search.best_params_

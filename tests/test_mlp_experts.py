@@ -144,6 +144,7 @@ def test_skops_round_trip():
     np.testing.assert_array_equal(model.predict_proba(X), loaded.predict_proba(X))
 
 
+@pytest.mark.filterwarnings("ignore:values of X lie far beyond")
 @pytest.mark.parametrize("standardized", [True, False])
 @pytest.mark.parametrize("scale", [1e-200, 1e150], ids=["tiny", "huge"])
 def test_extreme_features_leave_a_sound_model(scale, standardized):

@@ -1,8 +1,4 @@
-"""`stream`: the same models on a file of the user's.
-
-Over 400 lines, because the command's steps are read in their order, and share one namespace of
-arguments.
-"""
+"""`stream`: the same models on a file of the user's."""
 
 from __future__ import annotations
 

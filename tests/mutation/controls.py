@@ -13,8 +13,8 @@ CONTROLS = (
     (
         "aim beyond the bound",
         BOUND,
-        "asked.limits - MARGIN * errors",
-        "asked.limits + MARGIN * errors",
+        "asked.limits - margins",
+        "asked.limits + margins",
     ),
     (
         "pay accuracy for noise",
