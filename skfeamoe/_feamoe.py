@@ -173,7 +173,9 @@ default="from_dtype"
         Most experts at a time. When it is reached, the expert whose removal changes the
         probabilities least makes room: it is dropped, or merged into another one. Where
         every removal would change them by more than half a point on average, none is added,
-        and the busiest expert learns as fast as a new one would.
+        and the busiest expert learns as fast as a new one would. After an alarm of
+        ``growth="drift"`` the same limit holds for all experts of a world, and of those that
+        can be spared the world out of use longest makes room.
 
     initial_experts : list of fitted classifiers, default=None
         Models, one a year, say, that become the first experts: LogisticRegression or
@@ -324,7 +326,9 @@ and (n_experts, n_outputs)
 
     history_ : dict of str to ndarray of shape (n_records,)
         Bounded record of training: ``n_samples_seen``, ``n_experts``, ``loss`` and
-        ``gap_<constraint>``.
+        ``gap_<constraint>``. With ``growth="drift"`` also the last alarms, a series of their
+        own length: ``alarm_n_samples_seen``, the row, and ``alarm_cause``, "accuracy" or
+        "constraint (event): group".
 
     background_ : {ndarray, sparse array} of shape (n_background, n_features)
         The sample of rows that `explain` compares with, at most `background_size` of them,

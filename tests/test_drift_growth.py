@@ -82,6 +82,13 @@ def test_recovery_is_faster_than_without_growth(turned):
     assert with_drift < rows_until_good(single, CHANGE) / 3
 
 
+def test_fit_says_that_it_sees_no_drift():
+    X, y, _ = worlds([200, 200])
+    with pytest.warns(UserWarning, match=r"shuffles the rows.*partial_fit") as told:
+        make().fit(X, y)
+    assert len(told) == 1
+
+
 def test_alarm_names_the_gap_and_its_group():
     X, y, group = worlds([CHANGE, 2500], shift=2.5)
     model = make(constraints="demographic_parity", difference_bound=0.05)

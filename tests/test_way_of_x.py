@@ -138,3 +138,6 @@ def test_every_room_is_on_the_map():
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert rooms - named == {"__init__.py", "__main__.py"}
+    gone = {n for n in named - rooms if "." in n or n.startswith("_")}
+    assert gone == set()
+    assert {room.split(".")[0].rstrip("/") for room in rooms - {"__init__.py"}} == set(floors())

@@ -101,12 +101,6 @@ class Networks(NamedTuple):
     adversaries: list[list[mlp.Layer]]
 
 
-def size_of(shape: Shape) -> int:
-    """Length of the parameter vector."""
-    adversaries = sum(mlp.n_parameters(sizes, 1) for sizes in shape.adversaries)
-    return mlp.n_parameters(shape.expert, N_EXPERTS) + adversaries
-
-
 def networks(vector: NDArray, shape: Shape) -> Networks:
     """The networks whose parameters, or gradients, stand in the vector."""
     start = mlp.n_parameters(shape.expert, N_EXPERTS)
