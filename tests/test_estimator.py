@@ -86,8 +86,8 @@ def test_zero_pressure_is_no_constraint(names, control):
 
 @pytest.mark.parametrize("names", [*ALL, ALL], ids=str)
 def test_permuting_groups_permutes_multipliers(names):
-    """Up to rounding, which the search for an offset may make much of where few people are."""
-    X, y, group = make_lending(3000, n_groups=3)
+    """Up to rounding, which the search for an offset makes much of where bounds are several."""
+    X, y, group = make_lending(3000, n_groups=3, seed=3)
     first = {}
     for order in ("abc", "cab"):  # rows without weight only set the order of the groups
         model = FEAMOEClassifier(names, difference_bound=0.1, random_state=0)
@@ -112,6 +112,9 @@ def test_permuting_groups_permutes_multipliers(names):
     added = [X @ model._model.monitor.offset[:-1] for model in (one, other)]
     assert np.corrcoef(added)[0, 1] > 0.9
     assert (one.predict(X) == other.predict(X)).mean() > 0.97
+    if len(one._model.monitor.multipliers) == 1:  # one bound is found again to many digits
+        np.testing.assert_allclose(added[0], added[1], atol=1e-5)
+        np.testing.assert_array_equal(one.predict(X), other.predict(X))
 
 
 @pytest.mark.parametrize("names", [None, *ALL], ids=str)
