@@ -1,14 +1,17 @@
 """The command line feeds raw rows to the estimator's own terms."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from skfeamoe._cli import main
 from skfeamoe._cli._bounds import Bounds
-from skfeamoe._cli._encoding import Encoding, RawColumns, RivalEncoder
+from skfeamoe._cli._encoding import Encoding, RawColumns, RivalEncoder, Watch
 from skfeamoe._cli._models import FEAMOE, three_models
 from skfeamoe.persistence import load
+from skfeamoe.streaming import iter_batches
 
 OPTIONS = ("--target", "repaid", "--sensitive", "group", "--no-plot", "--batch", "40")
 N_ROWS, LATE = 4_000, 1_000
@@ -109,3 +112,26 @@ def test_picked_columns_lose_infinite_values_and_nothing_else():
     assert list(picked.columns) == ["x", "k"]
     assert picked["x"].isna().tolist() == [False, True, True, True]
     assert frame["x"].isna().sum() == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, N_ROWS])
+def test_odd_values_are_counted_whatever_the_batches_and_breaks(size):
+    frame = moving().iloc[: 200 if size < 40 else N_ROWS].copy()
+    frame.loc[[3, 11], "income"] = [np.inf, np.nan]
+    watch = Watch({"branch": {"north", "south", "east"}, "job": {"a", "b"}})
+    for batch in watch.watch(iter_batches(frame, target="repaid", batch_size=size)):
+        if batch.next_row % 40 == 0:
+            check_counts(pickle.loads(pickle.dumps(watch)), frame[: batch.next_row])
+    watch.notes()
+    check_counts(watch, frame)
+
+
+def check_counts(watch, frame):
+    """What was counted must be what the rows hold, and no row is kept."""
+    missing = frame[["income", "job"]].isna().sum()
+    assert dict(watch.missing) == missing[missing > 0].to_dict()
+    assert watch.infinite == {"income": 1}
+    known = frame["branch"].isin(["north", "south", "east"])
+    assert dict(watch.unknown) == {"branch": (~known).sum()}
+    assert watch.n_rows == len(frame)
+    assert not watch._parts

@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 from skfeamoe._terms.category import SLOT_ROWS
 from skfeamoe.datasets import make_preprocessor
 from skfeamoe.streaming import StreamBatch
+from skfeamoe.streaming._batches import stacked
 
 from ._errors import InputError
 
@@ -32,6 +33,9 @@ MIN_CATEGORY_ROWS = 5
 
 NUMBER_TYPES = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")
 """What pandas calls columns of numbers, and of yes or no."""
+
+COUNTED_BATCHES = 64
+"""Batches whose odd values are counted at a time."""
 
 FEW_VALUES = 5
 """A column of so few different dates may be a column of categories."""
@@ -51,11 +55,10 @@ class RawColumns(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         X = as_pandas(X)
         frame = self._chosen(X)
-        names, infinite = infinite_values(frame)
-        if not infinite.any():
+        masks = infinite_values(frame)
+        if not masks:
             return frame
-        masks = zip(names, infinite.T, strict=True)
-        return frame.assign(**{name: frame[name].mask(mask) for name, mask in masks})
+        return frame.assign(**{name: frame[name].mask(mask) for name, mask in masks.items()})
 
     def _chosen(self, X):
         """The columns of when it was fitted; a frame that has no others is taken as it is."""
@@ -70,12 +73,15 @@ class RawColumns(TransformerMixin, BaseEstimator):
         return X[wanted]
 
 
-def infinite_values(frame) -> tuple[list[str], np.ndarray]:
-    """Columns of floats, and which of their values are infinite, (n_rows, n_columns)."""
-    place = [j for j, dtype in enumerate(frame.dtypes) if dtype.kind == "f"]
-    numbers = frame.take(place, axis=1)
-    values = numbers.to_numpy(dtype=float, na_value=np.nan)
-    return numbers.columns.tolist(), np.isinf(values)
+def infinite_values(frame) -> dict[str, np.ndarray]:
+    """Which values of its columns of floats are infinite, for columns that have such."""
+    found = {}
+    for name, column in frame.items():
+        if column.dtype.kind == "f":
+            mask = np.isinf(column.to_numpy(dtype=float, na_value=np.nan))
+            if mask.any():
+                found[name] = mask
+    return found
 
 
 def choose_features(frame, ignored: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -220,7 +226,11 @@ def as_pandas(X):
 
 
 class Watch:
-    """Passes batches on and counts missing and new values on the way."""
+    """Passes batches on and counts missing and new values on the way.
+
+    Rows are counted many batches at a time: of a few hundred rows, most of the time is spent
+    on finding their columns.
+    """
 
     def __init__(self, categories: dict[str, set]):
         self.categories = categories
@@ -229,23 +239,32 @@ class Watch:
         self.infinite: Counter = Counter()
         self.unknown: Counter = Counter()
         self.examples: dict[str, Any] = {}
+        self._parts: list = []
 
     def watch(self, batches: Iterable[StreamBatch]) -> Iterator[StreamBatch]:
         """Yield the batches as they are."""
         for batch in batches:
-            self._count(batch.X)
+            self.n_rows += len(batch)
+            self._parts.append(batch.X)
+            if len(self._parts) >= COUNTED_BATCHES:
+                self._count()
             yield batch
 
-    def _count(self, frame) -> None:
-        """Count what one batch holds."""
-        self.n_rows += len(frame)
+    def __getstate__(self) -> dict[str, Any]:
+        """The counts, without rows."""
+        self._count()
+        return dict(vars(self))
+
+    def _count(self) -> None:
+        """Count what the batches since the last time hold."""
+        if not self._parts:
+            return
+        frame, self._parts = stacked(self._parts), []
         absent = frame.isna().to_numpy().sum(axis=0)
         for j in np.flatnonzero(absent):
             self.missing[frame.columns[j]] += int(absent[j])
-        names, infinite = infinite_values(frame)
-        for name, count in zip(names, infinite.sum(axis=0), strict=True):
-            if count:
-                self.infinite[name] += int(count)
+        for name, mask in infinite_values(frame).items():
+            self.infinite[name] += int(mask.sum())
         for name, known in self.categories.items():
             column = frame[name]
             strange = [v for v in column.unique() if v not in known and not pd.isna(v)]
@@ -256,6 +275,7 @@ class Watch:
 
     def notes(self) -> list[str]:
         """Say what was counted, column by column."""
+        self._count()
         notes = []
         for name, count in self.missing.most_common():
             share = count / self.n_rows

@@ -31,12 +31,14 @@ class Recent:
     def __init__(self, n_rows: int = MOST_EXPLAINED):
         self.n_rows = n_rows
         self.batches: deque = deque()
+        self.n_kept = 0
 
     def add(self, batch: StreamBatch) -> None:
         """Take a batch in, and let go of those that are no longer needed."""
         self.batches.append((batch.X, batch.sensitive_features, batch.row_numbers))
-        while sum(len(X) for X, _, _ in list(self.batches)[1:]) >= self.n_rows:
-            self.batches.popleft()
+        self.n_kept += len(batch)
+        while self.n_kept - len(self.batches[0][0]) >= self.n_rows:
+            self.n_kept -= len(self.batches.popleft()[0])
 
     def rows(self) -> tuple[Any, Any]:
         """Features and groups."""
