@@ -67,7 +67,7 @@ def write_results(
     def report():
         tell("explaining the last decisions")
         try:
-            return result._about(**about)
+            return _report.Report.of(result, **about)
         except ValueError as error:
             raise as_input_error(error) from error
 

@@ -37,18 +37,29 @@ class Report:
     def of(
         cls,
         result: Any,
-        *,
-        model: str | None,
-        measure: str | None,
-        bound: float | None,
+        model: str | None = None,
+        measure: str | None = None,
+        difference_bound: float | None = None,
         more_bounds: Mapping[str, float] | None = None,
-        explained: tuple[Any, Any] = (None, None),
+        X=None,
+        sensitive_features=None,
+        feature_groups=None,
+        shown=None,
     ) -> Report:
-        """Choose model, gap and bound, and judge."""
+        """Choose model, gap and bound, judge, and explain rows if there are any.
+
+        What is asked for is described at `PrequentialResult.to_html`.
+        """
+        explained: tuple[Any, Any] = (None, None)
+        if X is not None:
+            if sensitive_features is None:
+                raise ValueError("sensitive_features must be given with X, one per row")
+            explained = explain(result, model, X, sensitive_features, feature_groups, shown)
         if not result.points:
             raise ValueError("the result has no evaluation point; run the stream further first")
         model = chosen_model(result, model)
         measure = chosen_gap(result, model, measure)
+        bound = difference_bound
         if bound is None:
             bound = bound_of(result.estimators[model], measure)
         bounds = {} if bound is None else {measure: bound}

@@ -7,16 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from fairlearn.metrics import (
-    MetricFrame,
-    false_positive_rate,
-    selection_rate,
-    true_positive_rate,
-)
 
 from skfeamoe._groups import group_name
 
@@ -27,6 +20,7 @@ from ._tally import GAPS, calibration_errors, group_rates
 
 if TYPE_CHECKING:
     import pandas as pd
+    from fairlearn.metrics import MetricFrame
 
     from ._verdict import Verdict
 
@@ -428,19 +422,11 @@ class PrequentialResult:
         ImportError
             If jinja2 or matplotlib is not installed.
         """
-        from . import _report
+        from ._report import Report, render
 
-        report = self._about(
-            model=model,
-            measure=measure,
-            difference_bound=difference_bound,
-            X=X,
-            shown=shown,
-            sensitive_features=sensitive_features,
-            feature_groups=feature_groups,
-            more_bounds=more_bounds,
-        )
-        text = _report.render(report, title=title, facts=facts)
+        explained = X, sensitive_features, feature_groups, shown
+        report = Report.of(self, model, measure, difference_bound, more_bounds, *explained)
+        text = render(report, title=title, facts=facts)
         if path is not None:
             write_text(path, text)
         return text
@@ -476,40 +462,11 @@ feature_groups, more_bounds, shown
         ValueError
             As :meth:`to_html`.
         """
-        from . import _report
+        from ._report import Report, write_numbers
 
-        report = self._about(
-            model=model,
-            measure=measure,
-            difference_bound=difference_bound,
-            X=X,
-            shown=shown,
-            sensitive_features=sensitive_features,
-            feature_groups=feature_groups,
-            more_bounds=more_bounds,
-        )
-        _report.write_numbers(report, folder, title=title, facts=facts)
-
-    def _about(
-        self, *, model=None, measure=None, difference_bound=None, X=None, shown=None,
-        sensitive_features=None, feature_groups=None, more_bounds=None,
-    ):  # fmt: skip
-        """What report and numbers are about, and the explanations in them."""
-        from ._report import Report, explain
-
-        explained: tuple[Any, Any] = (None, None)
-        if X is not None:
-            if sensitive_features is None:
-                raise ValueError("sensitive_features must be given with X, one per row")
-            explained = explain(self, model, X, sensitive_features, feature_groups, shown)
-        return Report.of(
-            self,
-            model=model,
-            measure=measure,
-            bound=difference_bound,
-            more_bounds=more_bounds,
-            explained=explained,
-        )
+        explained = X, sensitive_features, feature_groups, shown
+        report = Report.of(self, model, measure, difference_bound, more_bounds, *explained)
+        write_numbers(report, folder, title=title, facts=facts)
 
     def metric_frame(
         self, model: str | None = None, *, view: str = "cumulative", point: int = -1
@@ -540,33 +497,9 @@ feature_groups, more_bounds, shown
         ValueError
             If `model` or `view` is not in the result, or no row has a known group.
         """
-        names = list(self.timings)
-        model = names[0] if model is None and len(names) == 1 else model
-        if model not in names:
-            raise ValueError(f"model must be one of {names}, got {model!r}")
-        views = self.points[point].models[model].views
-        if view not in views:
-            raise ValueError(f"view must be one of {list(views)}, got {view!r}")
-        group, y_true, y_pred = np.nonzero(views[view].cells)
-        if not len(group):
-            raise ValueError("no row with a known group was scored; pass sensitive_features")
-        weight = {"sample_weight": views[view].cells[group, y_true, y_pred]}
-        metrics = {
-            "selection_rate": selection_rate,
-            "true_positive_rate": partial(true_positive_rate, pos_label=1),
-            "false_positive_rate": partial(false_positive_rate, pos_label=1),
-        }
-        columns = zip(*[self.groups[g] for g in group], strict=True)
-        return MetricFrame(
-            metrics=metrics,
-            y_true=y_true,
-            y_pred=y_pred,
-            sensitive_features={
-                name: np.array(column)
-                for name, column in zip(self.sensitive_names, columns, strict=True)
-            },
-            sample_params=dict.fromkeys(metrics, weight),
-        )
+        from ._result_parts import metric_frame
+
+        return metric_frame(self, model, view, point)
 
     @property
     def input_drift(self) -> pd.DataFrame:

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
+from fairlearn.metrics import (
+    MetricFrame,
+    false_positive_rate,
+    selection_rate,
+    true_positive_rate,
+)
 
 from skfeamoe._fairness.constraints import CONSTRAINTS, constraint_of
 
@@ -111,3 +118,34 @@ def gap_frame(result: Any, measure: str, model: str | None, view: str, anytime: 
     columns = ["rows_seen", "time", "gap", "low", "high"]
     columns += ["highest", "lowest", "n_highest", "n_lowest"]
     return pd.DataFrame(lines, columns=columns)
+
+
+def metric_frame(result: Any, model: str | None, view: str, point: int) -> MetricFrame:
+    """The rates by group at an evaluation point, with counts as weights."""
+    names = list(result.timings)
+    model = names[0] if model is None and len(names) == 1 else model
+    if model not in names:
+        raise ValueError(f"model must be one of {names}, got {model!r}")
+    views = result.points[point].models[model].views
+    if view not in views:
+        raise ValueError(f"view must be one of {list(views)}, got {view!r}")
+    group, y_true, y_pred = np.nonzero(views[view].cells)
+    if not len(group):
+        raise ValueError("no row with a known group was scored; pass sensitive_features")
+    weight = {"sample_weight": views[view].cells[group, y_true, y_pred]}
+    metrics = {
+        "selection_rate": selection_rate,
+        "true_positive_rate": partial(true_positive_rate, pos_label=1),
+        "false_positive_rate": partial(false_positive_rate, pos_label=1),
+    }
+    columns = zip(*[result.groups[g] for g in group], strict=True)
+    return MetricFrame(
+        metrics=metrics,
+        y_true=y_true,
+        y_pred=y_pred,
+        sensitive_features={
+            name: np.array(column)
+            for name, column in zip(result.sensitive_names, columns, strict=True)
+        },
+        sample_params=dict.fromkeys(metrics, weight),
+    )

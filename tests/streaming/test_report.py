@@ -8,7 +8,7 @@ from webdriver import chromium
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.streaming import monitor, prequential
-from skfeamoe.streaming._report import MOST_STEPS, render
+from skfeamoe.streaming._report import MOST_STEPS, Report, render
 
 pytest.importorskip("jinja2", reason="needs jinja2, of the extra `demo`")
 pytest.importorskip("matplotlib", reason="needs matplotlib, of the extra `demo`")
@@ -144,7 +144,7 @@ def test_wrong_choices_are_refused(result, stream):
 
 def test_who_writes_a_report_is_told_what_comes_next(result, stream):
     X, _, groups = stream
-    report = result._about(X=X[-100:], sensitive_features=groups[-100:])
+    report = Report.of(result, X=X[-100:], sensitive_features=groups[-100:])
     told = []
     text = render(report, title="t", facts=None, tell=told.append)
     drawn = ["gap", "accuracy", "groups", "calibration", "experts", "shapes", "features"]
