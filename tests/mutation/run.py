@@ -43,9 +43,10 @@ NEAR = {
     "_fairness/people": ("tests/fairness/test_people.py",),
     "_fairness/changes": ("tests/fairness/test_changes.py",),
     "_fairness/local": ("tests/fairness/test_local.py",),
+    "_fairness/constraints": ("tests/fairness/test_constraints.py",),
     "_fairness/": ("tests/fairness/test_control_parts.py", "tests/fairness/test_bound.py"),
     "_training/drift/": ("tests/training/test_drift.py",),
-    "_training/": ("tests/training/test_passes.py",),
+    "_training/": ("tests/training/test_merging.py", "tests/training/test_passes.py"),
     "_mixture/": ("tests/test_mlp.py",),
 }
 """Tests that lie nearest, by the beginning of a module's path in the package."""
@@ -70,6 +71,7 @@ FEW = tuple(
 """Golden runs of every kind."""
 
 FIRST = (
+    "tests/fairness/test_constraints.py",
     "tests/fairness/test_offset.py",
     "tests/fairness/test_directions.py",
     "tests/fairness/test_changes.py",
