@@ -1,42 +1,33 @@
-"""BiasScoreClassifier: parameters, docstrings, public methods; no mathematics.
+"""BiasScoreClassifier: parameters, docstrings, and how it learns; no mathematics.
 
 Over 400 lines, because more than half of the lines document parameters, attributes and methods.
 """
 
 from __future__ import annotations
 
-import copy
 import warnings
 from numbers import Integral, Real
 
-import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context
-from sklearn.metrics import accuracy_score
 from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
-from skfeamoe._validation import HasMethods, Interval, StrOptions, drafted, snapshot
+from skfeamoe._validation import HasMethods, Interval, StrOptions, drafted
 from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.postprocessing import _fitting
-from skfeamoe.postprocessing._coverage import CoverageRule
+from skfeamoe.postprocessing._answering import AnsweringRule
+from skfeamoe.postprocessing._bounding import BoundingRule
 from skfeamoe.postprocessing._deciding import DecidingRule
-from skfeamoe.postprocessing._draws import uniform_of_rows
-from skfeamoe.postprocessing._frontier import BOUNDS, frontier_row
 from skfeamoe.postprocessing._held_out import HeldOut
 from skfeamoe.postprocessing._inputs import (
-    abstain_label,
     check_data,
     check_stream_data,
     request_of,
     routed_params,
 )
 from skfeamoe.postprocessing._promise import ONE_STANDARD_ERROR
-from skfeamoe.postprocessing._rule import Rule
-from skfeamoe.postprocessing._strata import favorable_proba, strata_names, stratum_proba
 
 LARGEST_SEED = 2**31 - 1
 
@@ -50,7 +41,14 @@ def _estimator_has(method):
     return check
 
 
-class BiasScoreClassifier(DecidingRule, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class BiasScoreClassifier(
+    DecidingRule,
+    BoundingRule,
+    AnsweringRule,
+    MetaEstimatorMixin,
+    ClassifierMixin,
+    BaseEstimator,
+):
     r"""Bounded group gaps for any binary classifier, without reading groups to predict.
 
     A second model learns to tell the group (and, for bounds on error rates, the label) from
@@ -486,284 +484,7 @@ default=None
         for message in messages:
             warnings.warn(message, FairnessWarning, stacklevel=3)
 
-    # ------------------------------------------------------------------ other bounds
-
-    def with_bound(self, difference_bound):
-        """The same models under another bound.
-
-        Parameters
-        ----------
-        difference_bound : float or dict
-            As in the constructor.
-
-        Returns
-        -------
-        classifier : BiasScoreClassifier
-            A fitted classifier that shares its models with this one.
-
-        Warns
-        -----
-        FairnessWarning
-            If a bound is not met on the rows the rule was solved on.
-        """
-        other, messages = self._again(difference_bound=difference_bound)
-        other._warn(messages)
-        return other
-
-    def with_coverage(self, coverage):
-        """The same models with another coverage.
-
-        Parameters
-        ----------
-        coverage : float or None
-            As in the constructor.
-
-        Returns
-        -------
-        classifier : BiasScoreClassifier
-            A fitted classifier that shares its models with this one.
-
-        Warns
-        -----
-        FairnessWarning
-            If a bound is not met, or abstention harms a group, on held-out rows.
-        """
-        other, messages = self._again(coverage=coverage)
-        other._warn(messages)
-        return other
-
-    def _again(self, start=None, **parameters):
-        """A copy with other parameters, solved anew, and what to warn of."""
-        check_is_fitted(self)
-        if self._held is None:
-            raise ValueError(
-                "there are no held-out rows to solve on: fit with sensitive_features and "
-                "constraints, or with coverage"
-            )
-        other = copy.copy(self).set_params(**parameters)
-        other._validate_params()
-        return other, other._solve(request_of(other), start)
-
-    def frontier(self, bounds=None, X=None, y=None, sensitive_features=None):
-        """Accuracy and gaps of the rules of several bounds.
-
-        Parameters
-        ----------
-        bounds : sequence of float or dict, default=None
-            Bounds, as `difference_bound`; None takes nine from 0.01 to 0.3.
-
-        X, y, sensitive_features : array-like, default=None
-            Rows to measure on. None takes the held-out rows of `fit`, on which the rules are
-            solved.
-
-        Returns
-        -------
-        table : pandas.DataFrame
-            A line a bound: ``bound``, ``accuracy``, for every constraint its
-            ``..._difference`` and ``..._standard_error``, and ``met``: whether all bounds
-            are kept on these rows. Of a randomized rule, expected values over draws. All are
-            of those decided on.
-
-        Examples
-        --------
-        >>> from sklearn.linear_model import LogisticRegression
-        >>> from sklearn.pipeline import make_pipeline
-        >>> from sklearn.preprocessing import StandardScaler
-        >>> from skfeamoe.datasets import make_credit_stream
-        >>> from skfeamoe.postprocessing import BiasScoreClassifier
-        >>> data = make_credit_stream(2_000, drift=None, random_state=0)
-        >>> X, y, group = data.data, data.target, data.sensitive_features
-        >>> base = make_pipeline(StandardScaler(), LogisticRegression())
-        >>> model = BiasScoreClassifier(base, random_state=0)
-        >>> model = model.fit(X, y, sensitive_features=group)
-        >>> model.frontier([0.02, 0.1])["met"].tolist()
-        [True, True]
-        """
-        check_is_fitted(self)
-        given = None if X is None else self._measured_rows(X, y, sensitive_features)
-        lines, start = [], None
-        for bound in BOUNDS if bounds is None else bounds:
-            other, _ = self._again(start, difference_bound=bound)
-            held, rule, start = given or other._held_out(), other._as_rule(), other._rule["nu"]
-            if other._coverage is not None:
-                covered = CoverageRule(**other._coverage).is_covered(held.eta, held.pi)
-                held = held.rows(covered)
-            lines.append(frontier_row(held, rule, request_of(other), bound))
-        return pd.DataFrame(lines)
-
-    def _measured_rows(self, X, y, sensitive_features) -> HeldOut:
-        """Rows with known labels and groups, scored by both models."""
-        request = request_of(self)
-        given = sensitive_features, None, routed_params(self, "fit", None, None, {})
-        data = check_stream_data(self, X, y, request, *given, self.classes_, self._group_labels)
-        return _fitting.score_rows(self.estimator_, self.group_estimator_, data)
-
-    # ------------------------------------------------------------------ deciding
-
-    def _as_rule(self) -> Rule:
-        """The rule that decides."""
-        return Rule(**self._rule)
-
-    def _two_scores(self, X):
-        """eta and pi of every row."""
-        eta = favorable_proba(self.estimator_, X, self._favorable)
-        if self.group_estimator_ is None:
-            return eta, np.ones((len(eta), 1, 1))
-        names = strata_names(self._group_labels, self._with_labels)
-        n_groups = len(self._group_labels)
-        return eta, stratum_proba(self.group_estimator_, X, names, n_groups)
-
-    def _relative_margin(self, X, eta, pi):
-        """m(x) by the row's rule as a part of the largest that it can be, in [-1, 1]."""
-        rule = self._as_rule()
-        m = rule.margins(eta, pi) / rule.scales
-        if m.shape[1] == 1:
-            return m[:, 0]
-        chosen = rule.chosen(uniform_of_rows(X, self._draw_seed))
-        return np.take_along_axis(m, chosen[:, None], axis=1)[:, 0]
-
-    def decision_function(self, X):
-        """Margin of the rule, positive for ``classes_[1]``.
-
-        Parameters
-        ----------
-        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        scores : ndarray of shape (n_samples,)
-            :math:`2\\eta(x) - 1 - \\sum_s \\lambda_s c_s(x)` as a part of the largest absolute
-            value that it can have, in [-1, 1].
-        """
-        check_is_fitted(self)
-        now = snapshot(self)
-        m = now._relative_margin(X, *now._two_scores(X))
-        return m if now._favorable == now.classes_[1] else -m
-
-    def predict_proba(self, X):
-        """The rule's margin on the scale of probabilities.
-
-        It orders people as the rule does, is above one half exactly where `predict` says so,
-        and equals the estimator's probabilities where no bound is active. It is a score, not
-        the chance of the label: `estimator_` has that.
-
-        Parameters
-        ----------
-        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, 2)
-            Columns as in `classes_`.
-        """
-        check_is_fitted(self)
-        now = snapshot(self)
-        return now._proba(X, *now._two_scores(X))
-
-    def _proba(self, X, eta, pi):
-        """`predict_proba` from both models' scores."""
-        m = self._relative_margin(X, eta, pi)
-        favorable = 0.5 * (1.0 + m)
-        above, below = np.nextafter(0.5, 1.0), np.nextafter(0.5, 0.0)
-        favorable = np.where(
-            m > 0.0, np.maximum(favorable, above), np.minimum(favorable, below)
-        )
-        columns = [1.0 - favorable, favorable]
-        return np.column_stack(columns[:: 1 if self._favorable == self.classes_[1] else -1])
-
-    def predict(self, X):
-        """Decisions.
-
-        With ``randomize=True`` and bounds that need it, a few of them are drawn by lot: the
-        draw of a row depends on its values and on `random_state` only, so that the same row
-        is always decided alike, in whatever batch it comes.
-
-        Parameters
-        ----------
-        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
-            Rows to decide on.
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,)
-            Labels from `classes_`; `abstain_label` where nothing is decided.
-        """
-        check_is_fitted(self)
-        now = snapshot(self)
-        eta, pi = now._two_scores(X)
-        decisions = now.classes_[now._proba(X, eta, pi).argmax(axis=1)]
-        if now._coverage is None:
-            return decisions
-        covered = CoverageRule(**now._coverage).is_covered(eta, pi)
-        return np.where(covered, decisions, abstain_label(now, now.classes_))
-
-    def is_decided(self, X):
-        """Whether `predict` decides on a row.
-
-        Parameters
-        ----------
-        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        decided : ndarray of shape (n_samples,) of bool
-            False where `predict` gives `abstain_label`.
-        """
-        check_is_fitted(self)
-        now = snapshot(self)
-        eta, pi = now._two_scores(X)
-        if now._coverage is None:
-            return np.ones(len(eta), dtype=bool)
-        return CoverageRule(**now._coverage).is_covered(eta, pi)
-
-    def score(self, X, y, sample_weight=None, sensitive_features=None):
-        """Accuracy; a row that is not decided counts as wrong.
-
-        Parameters
-        ----------
-        X : array-like, DataFrame or sparse matrix of shape (n_samples, n_features)
-            Test rows.
-
-        y : array-like of shape (n_samples,)
-            True labels.
-
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights.
-
-        sensitive_features : array-like, default=None
-            Accepted so that the same arguments serve fit and score.
-
-        Returns
-        -------
-        score : float
-            Share of right decisions.
-        """
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
-
-    @property
-    def events_(self):
-        """Events under which rates are compared."""
-        return list(self._rule["events"])
-
-    @property
-    def groups_(self):
-        """Names of the groups that are compared."""
-        return np.array(self._group_labels, dtype=object)
-
-    @property
-    def multipliers_(self):
-        """Multipliers of every rule, event and group."""
-        rules, n_events = self._rule["rules"], len(self.events_)
-        n_groups = len(self._group_labels) if n_events else 0
-        return rules[:, :-1].reshape(len(rules), n_events, n_groups)
-
-    @property
-    def mixture_(self):
-        """Shares of the rules."""
-        return self._rule["mixture"]
+    # ------------------------------------------------------------------ what it is
 
     def get_metadata_routing(self):
         """Who gets which metadata.
