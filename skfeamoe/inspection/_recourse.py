@@ -13,7 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from skfeamoe.inspection._recourse_search import Action, cheapest_change, total_cost
+from skfeamoe.inspection._recourse_encoding import encoded_margin
+from skfeamoe.inspection._recourse_search import (
+    FEW,
+    Action,
+    Margin,
+    cheapest_change,
+    total_cost,
+)
 
 DIRECTIONS = {"increase": (True, False), "decrease": (False, True), "any": (True, True)}
 ROWS_PER_CALL = 50_000
@@ -220,23 +227,40 @@ def recourse(
         raise ValueError(f"max_changes must be None or at least 1, got {max_changes!r}")
 
     table = _Table(estimator, original, actions, as_array=not hasattr(X, "columns"))
-    start = table.values()
-    then, found = start, np.zeros(len(refused), dtype=bool)
-    if len(refused):
-        margin = table.margins(list(estimator.classes_).index(favorable))
-        then, found = cheapest_change(margin, start, actions, max_changes)
-        granted = np.asarray(estimator.predict(table.with_values(table.everyone, then)))
-        found &= granted == favorable
-        then = np.where(found[:, None], then, start)
+    then, changed, found = _search(table, favorable, max_changes)
     return RecourseResult(
         rows=refused,
         original=original,
-        changed=table.frame_with(table.everyone, then),
+        changed=changed,
         found=found,
-        cost=np.where(found, total_cost(actions, start, then), np.inf),
+        cost=np.where(found, total_cost(actions, table.start, then), np.inf),
         actionable=[action.name for action in actions],
         group=_groups(sensitive_features, len(frame), refused),
     )
+
+
+def _search(
+    table: _Table, favorable: Any, max_changes: int
+) -> tuple[NDArray, pd.DataFrame, NDArray]:
+    """Values that `predict` grants at the least cost found, as rows, and who has such."""
+    then, found = table.start, np.zeros(len(table.start), dtype=bool)
+    if not len(then):
+        return then, table.original.copy(), found
+    position = list(table.estimator.classes_).index(favorable)
+    ways: list[Margin | None] = [table.margins(position)]
+    if len(then) <= FEW:
+        ways.insert(0, table.encoded_margins(position))
+    for margin in filter(None, ways):
+        then, found = cheapest_change(margin, table.start, table.actions, max_changes)
+        changed = table.frame_with(table.everyone, then)
+        granted = np.asarray(table.estimator.predict(table.asked(changed))) == favorable
+        if granted[found].all():
+            break
+    if not granted[found].all():
+        found &= granted
+        then = np.where(found[:, None], then, table.start)
+        changed = table.frame_with(table.everyone, then)
+    return then, changed, found
 
 
 class _Table:
@@ -246,6 +270,17 @@ class _Table:
         self.estimator, self.original, self.actions = estimator, original, actions
         self.as_array = as_array
         self.everyone = np.arange(len(original))
+        self.start = self.values()
+        # frames are put together from arrays: to set columns one by one takes pandas longer
+        # than the model needs to score a few rows
+        self.columns = [column.array for _, column in original.items()]
+        self.place = {name: j for j, name in enumerate(original.columns)}
+        self.index = original.index
+        self.levels = {
+            action.name: pd.array(list(action.levels), dtype=original[action.name].dtype)
+            for action in actions
+            if action.levels
+        }
 
     def values(self) -> NDArray:
         """Present values of the actionable columns, categories as numbers of their levels."""
@@ -253,33 +288,46 @@ class _Table:
         for action in self.actions:
             now = self.original[action.name]
             if action.levels:
-                codes = pd.Index(action.levels).get_indexer(now).astype(float)
-                columns.append(np.where(codes < 0, np.nan, codes))
+                codes = {level: float(code) for code, level in enumerate(action.levels)}
+                columns.append(np.array([codes.get(value, np.nan) for value in now]))
             else:
                 columns.append(now.to_numpy(dtype=float, na_value=np.nan))
         return np.column_stack(columns)
 
     def frame_with(self, rows: NDArray, values: NDArray) -> pd.DataFrame:
         """The rows with these values; a column that was missing stays so."""
-        frame = self.original.iloc[rows].copy()
-        for action, then in zip(self.actions, values.T, strict=True):
-            now = frame[action.name]
-            known = ~np.isnan(then)
-            if action.levels:
-                levels = np.asarray(action.levels, dtype=object)
-                then = levels[np.where(known, then, 0).astype(int)]
-            new = pd.Series(then, index=now.index)
-            if not known.all():
-                new = new.where(known, now)
-            frame[action.name] = new.astype(now.dtype)
+        arrays = dict(enumerate(self.columns))
+        changed = {self.place[action.name]: k for k, action in enumerate(self.actions)}
+        for j, array in arrays.items():
+            if j in changed:
+                k = changed[j]
+                arrays[j] = self._column(self.actions[k], array, rows, values[:, k])
+            else:
+                arrays[j] = array.take(rows)
+        frame = pd.DataFrame(arrays, index=self.index.take(rows), copy=False)
+        frame.columns = self.original.columns
         return frame
 
+    def _column(self, action, array, rows: NDArray, then: NDArray):
+        """Values of one column, of the type that it has."""
+        known = ~np.isnan(then)
+        if action.levels:
+            new = self.levels[action.name].take(np.where(known, then, 0).astype(int))
+        else:
+            new = then
+        if not known.all():
+            new = pd.Series(new).where(known, pd.Series(array.take(rows)))
+        return pd.Series(new).array.astype(array.dtype)
+
     def with_values(self, rows: NDArray, values: NDArray):
-        """What the estimator is asked about: a frame, or an array as it was given."""
-        frame = self.frame_with(rows, values)
+        """What the estimator is asked about the rows with these values."""
+        return self.asked(self.frame_with(rows, values))
+
+    def asked(self, frame):
+        """A frame, or an array as it was given."""
         return frame.to_numpy() if self.as_array else frame
 
-    def margins(self, position: int):
+    def margins(self, position: int) -> Margin:
         """Function of rows and values: log-odds of the class against the best other one."""
 
         def margin(rows, values):
@@ -287,12 +335,27 @@ class _Table:
             for first in range(0, len(rows), ROWS_PER_CALL):
                 part = slice(first, first + ROWS_PER_CALL)
                 proba = self.estimator.predict_proba(self.with_values(rows[part], values[part]))
-                others = np.delete(proba, position, axis=1).max(axis=1)
-                favorable = np.maximum(proba[:, position], SMALLEST)
-                found[part] = np.log(favorable) - np.log(np.maximum(others, SMALLEST))
+                found[part] = _margin_of(proba, position)
             return found
 
         return margin
+
+    def encoded_margins(self, position: int) -> Margin | None:
+        """The same of rows that are put together from encoded columns, where that can be."""
+        return encoded_margin(
+            self.estimator,
+            self.with_values,
+            self.start,
+            self.actions,
+            lambda proba: _margin_of(proba, position),
+        )
+
+
+def _margin_of(proba: NDArray, position: int) -> NDArray:
+    """Log-odds of a class against the best other one."""
+    others = np.delete(proba, position, axis=1).max(axis=1)
+    favorable = np.maximum(proba[:, position], SMALLEST)
+    return np.log(favorable) - np.log(np.maximum(others, SMALLEST))
 
 
 def _as_frame(X):
@@ -364,7 +427,7 @@ def _action(name, population, now, way, allowed, step, cost):
     if not is_number:
         if way != "any" or step is not None:
             raise ValueError(f"{name!r} is a category: it has no direction and no steps")
-        levels = pd.unique(pd.concat([population, now]).dropna())
+        levels = list(dict.fromkeys([*_occurring(population), *_occurring(now)]))
         given = levels if allowed is None else list(allowed)
         unknown = [level for level in given if level not in levels]
         if unknown:
@@ -383,6 +446,12 @@ def _action(name, population, now, way, allowed, step, cost):
     up, down = DIRECTIONS[way]
     cost = 1.0 / _spread(values) if cost is None else float(cost)
     return Action(name, cost, float(low), float(high), float(step), up, down)
+
+
+def _occurring(column) -> list:
+    """Values of a column in the order in which they occur."""
+    values = column.unique()
+    return values[~pd.isna(values)].tolist()
 
 
 def _spread(values):

@@ -111,7 +111,7 @@ def cheapest_change(
     ]
     base, gains = _gains(margin, start, values)
     proposals, rates = _proposals(values, costs, gains, base, max_changes)
-    cost = np.stack([total_cost(actions, start, proposal) for proposal in proposals])
+    cost = total_cost(actions, start, proposals)
     excess = np.full(cost.shape, -np.inf)
     which, rows = np.nonzero(cost > 0)
     excess[which, rows] = margin(rows, proposals[which, rows])
@@ -138,14 +138,14 @@ def _cheapest_of_each(rows, start, then, cost):
 
 
 def total_cost(actions: list[Action], start: NDArray, then: NDArray) -> NDArray:
-    """Cost of the changes of all columns."""
-    return _costs(actions, start, then).sum(axis=1)
+    """Cost of the changes of all columns; of several proposals at once, too."""
+    return _costs(actions, start, then).sum(axis=-1)
 
 
 def _costs(actions, start, then):
     """Cost of the change of every column."""
-    pairs = zip(actions, start.T, then.T, strict=True)
-    return np.column_stack([action.cost(now, new) for action, now, new in pairs])
+    costs = [action.cost(start[:, j], then[..., j]) for j, action in enumerate(actions)]
+    return np.stack(costs, axis=-1)
 
 
 def _gains(margin, start, values):
@@ -204,24 +204,24 @@ def _polished(margin, rows, start, then, reached, actions):
 
 def _least_worthwhile_first(margin, rows, start, then, reached, actions):
     """Columns of every row in order of what their change gains for what it costs."""
-    row, column = np.nonzero(_differs(start, then))
-    without = then[row]
-    without[np.arange(len(row)), column] = start[row, column]
-    lost = reached[row] - margin(rows[row], without)
-    costs = np.column_stack(
-        [
-            action.cost(now, new)
-            for action, now, new in zip(actions, start.T, then.T, strict=True)
-        ]
-    )
-    worth = np.full(then.shape, np.inf)
-    worth[row, column] = lost / costs[row, column]
+    changed = _differs(start, then)
+    worth = np.where(changed, 0.0, np.inf)
+    row, column = np.nonzero(changed & (changed.sum(axis=1) > 1)[:, None])
+    if len(row):  # a single change has no order
+        without = then[row]
+        without[np.arange(len(row)), column] = start[row, column]
+        lost = reached[row] - margin(rows[row], without)
+        worth[row, column] = lost / _costs(actions, start, then)[row, column]
     return np.argsort(worth, axis=1, kind="stable")
 
 
 def _cut_back(margin, rows, start, then, columns, actions):
     """One column of every row moved back as far as the boundary allows, in place."""
-    here = np.flatnonzero(_differs(start, then)[np.arange(len(rows)), columns])
+    changed = _differs(start, then)
+    is_category = np.array([bool(action.levels) for action in actions])
+    # a category cannot return where it is all that was changed: that is the refused row
+    fixed = is_category[columns] & (changed.sum(axis=1) == 1)
+    here = np.flatnonzero(changed[np.arange(len(rows)), columns] & ~fixed)
     if not len(here):
         return
     columns = columns[here]
@@ -232,13 +232,24 @@ def _cut_back(margin, rows, start, then, columns, actions):
         parts = end[:, None] - width + width * np.arange(sections + 1) / sections
         parts = np.maximum(parts, 0.0)
         values = _part_of_the_way(actions, columns, now, far, parts)
-        trial = np.repeat(then[here], sections, axis=0)
-        trial[np.arange(len(trial)), np.repeat(columns, sections)] = values[:, :-1].ravel()
-        crosses = margin(np.repeat(rows[here], sections), trial) > 0
-        crosses = np.column_stack([crosses.reshape(-1, sections), np.ones(len(here), bool)])
+        crosses = np.ones(values.shape, dtype=bool)
+        crosses[:, :-1] = _crossing(margin, rows[here], then[here], columns, values[:, :-1])
         first = crosses.argmax(axis=1)
         then[here, columns] = values[np.arange(len(here)), first]
         end, width = parts[np.arange(len(here)), first], width / sections
+
+
+def _crossing(margin, rows, then, columns, values):
+    """Whether rows cross the boundary with these values of one column, (n_rows, n_values)."""
+    answer = np.repeat(np.arange(len(rows)), values.shape[1])
+    # columns with steps, and categories, have few values: each is tried once
+    tried, which = np.unique(
+        np.column_stack([answer, values.ravel()]), axis=0, return_inverse=True
+    )
+    answer = tried[:, 0].astype(int)
+    trial = then[answer]
+    trial[np.arange(len(trial)), columns[answer]] = tried[:, 1]
+    return (margin(rows[answer], trial) > 0)[which.ravel()].reshape(values.shape)
 
 
 def _part_of_the_way(actions, columns, now, far, parts):

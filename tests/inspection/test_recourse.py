@@ -7,11 +7,12 @@ from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer, PolynomialFeatures
 from sklearn.tree import DecisionTreeClassifier
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.datasets import load_adult_sample, make_credit_stream, make_preprocessor
-from skfeamoe.inspection import RecourseDisplay, recourse
+from skfeamoe.inspection import RecourseDisplay, _recourse, recourse
 
 WEIGHTS = np.array([1.0, -0.5, 0.2, 0.7, -3.0, 0.05])
 SCALES = np.array([1.0, 2.0, 5.0, 1.0, 0.3, 10.0])
@@ -244,3 +245,86 @@ def test_curves_end_at_the_part_with_recourse(lending):
     labels = [text.get_text() for text in display.ax_[1].get_yticklabels()]
     assert labels == ["debt_to_income", "loan_amount"]
     plt.close(display.figure_)
+
+
+ACTS = ["occupation", "workclass", "hours-per-week", "capital-gain"]
+
+
+def census_models(data):
+    """Models of the census with one step, two steps, and two that are no straight lines."""
+    linear = FEAMOEClassifier(None, max_iter=1, random_state=0)
+    logarithm = make_preprocessor(data, log_columns=["capital-gain"])
+    return {
+        "raw rows": linear,
+        "additive": FEAMOEClassifier(None, expert="additive", max_iter=1, random_state=0),
+        "Pipeline": make_pipeline(make_preprocessor(data), linear),
+        "logarithm": make_pipeline(logarithm, linear),
+    }
+
+
+@pytest.mark.parametrize("kind", ["raw rows", "additive", "Pipeline", "logarithm"])
+def test_rows_put_together_from_columns_have_the_margins_of_whole_rows(kind):
+    adult = load_adult_sample()
+    model = census_models(adult.data)[kind].fit(adult.data, adult.target)
+    people = adult.data[adult.data["occupation"].isna() | (adult.data.index % 900 == 0)][:6]
+    assert people["occupation"].isna().any()
+    acts = dict.fromkeys(ACTS, "any")
+    actions = _recourse._actions(adult.data, people, acts, None, None, None)
+    table = _recourse._Table(model, people, actions, as_array=False)
+    margin = table.encoded_margins(1)
+    assert margin is not None
+    rng = np.random.default_rng(0)
+    rows = rng.integers(len(people), size=200)
+    levels = rng.integers([len(actions[0].levels), len(actions[1].levels)], size=(200, 2))
+    values = np.column_stack([levels, rng.integers(1, 99, 200), rng.integers(0, 9_999, 200)])
+    kept = rng.random(values.shape) < 0.5
+    values = np.where(kept | np.isnan(table.start[rows]), table.start[rows], values)
+    np.testing.assert_allclose(margin(rows, values), table.margins(1)(rows, values), rtol=1e-7)
+
+
+@pytest.mark.parametrize("step", [PolynomialFeatures(2), Normalizer()])
+def test_columns_that_are_mixed_are_not_put_together(linear, step):
+    _, X = linear
+    y = (X @ WEIGHTS > 0).astype(int)
+    model = make_pipeline(step, LogisticRegression(max_iter=1_000)).fit(X, y)
+    refused = X[model.predict(X) == 0][:1]
+    acts = dict.fromkeys(NAMES, "any")
+    frame = _recourse._as_frame(refused)
+    actions = _recourse._actions(_recourse._as_frame(X), frame, acts, None, None, None)
+    assert _recourse._Table(model, frame, actions, as_array=True).encoded_margins(1) is None
+    result = recourse(model, refused, actionable=NAMES, reference=X)
+    assert result.found.all()
+    assert (model.predict(result.changed.to_numpy()) == 1).all()
+
+
+def test_an_answer_that_predict_refuses_is_searched_again_with_the_whole_model(
+    census, monkeypatch
+):
+    model, X = census
+    refused = X[3_000:3_300][model.predict(X[3_000:3_300]) == 0][:3]
+    options = {"actionable": ACTS, "reference": X}
+    expected = recourse(model, refused, **options)
+    assert expected.found.all()
+
+    def misleading(table, position):
+        return lambda rows, values: np.where((values != table.start[rows]).any(axis=1), 1.0, -1)
+
+    monkeypatch.setattr(_recourse._Table, "encoded_margins", misleading)
+    result = recourse(model, refused, **options)
+    pd.testing.assert_frame_equal(result.changed, expected.changed)
+    np.testing.assert_array_equal(result.cost, expected.cost)
+
+
+@pytest.mark.parametrize("n_people", [1, 8, 9])
+def test_people_get_the_answers_that_they_get_together(census, n_people):
+    model, X = census
+    refused = X[3_000:3_600][model.predict(X[3_000:3_600]) == 0][:27]
+    together = recourse(model, refused, actionable=ACTS, reference=X)
+    parts = [
+        recourse(model, refused[i : i + n_people], actionable=ACTS, reference=X)
+        for i in range(0, 27, n_people)
+    ]
+    cost = np.concatenate([part.cost for part in parts])
+    np.testing.assert_allclose(cost, together.cost, rtol=1e-2)
+    for part in parts:
+        assert (model.predict(part.changed[part.found]) == 1).all()
