@@ -21,6 +21,7 @@ from skfeamoe.metrics import (
     wilson_interval,
 )
 from skfeamoe.metrics._intervals import _wilson_apart
+from skfeamoe.metrics._largest_gap import GapTest, normals, shares
 
 QUICK, SLOW = 1_500, 20_000
 
@@ -63,16 +64,86 @@ def test_a_gap_of_two_means_is_held_exactly_as_often_as_asked(truth, level):
     assert (ends[:, 2] <= np.abs(x) + usual + 1e-9).all()
 
 
-@pytest.mark.parametrize(
-    "means", [[0, 0, 0], [0, 0, 4], [0, 2, 2, 4], [0, 0, 0, 1.5], [0, 1, 2, 3, 4, 5]]
-)
-def test_a_gap_of_many_means_is_held_at_least_as_often_as_asked(means):
-    means = np.array(means, dtype=float)
-    drawn = np.random.default_rng(0).normal(means, 0.7, (QUICK, len(means)))
-    ends = np.array([mean_gap_interval(d, np.full(len(means), 0.7)) for d in drawn])
-    truth = np.ptp(means)
-    held = (ends[:, 1] <= truth + 1e-9) & (truth <= ends[:, 2])
-    assert within(held.mean(), QUICK, low=0.95, high=1.0)
+MANY = {  # means of many groups, and their standard errors
+    "all alike": ([0, 0, 0, 0, 0], 1),
+    "three alike": ([0, 0, 0], 1),
+    "one apart": ([0, 0, 0, 0, 2], 1),
+    "one far apart": ([0, 0, 0, 0, 8], 1),
+    "halves": ([0, 0, 0, 4, 4], 1),
+    "pairs, close": ([0, 0.5, 2, 2.5], 1),
+    "a ladder": ([0, 1, 2, 3, 4], 1),
+    "a steep ladder": ([0, 4, 8], 1),
+    "most between": ([0, 2, 2, 2, 4], 1),
+    "ten": ([0, 0, 0, 0, 0, 1, 2, 3, 3, 3], 1),
+    "a small group apart": ([0, 0, 0, 0, 4], [1, 1, 1, 1, 3]),
+    "a small group alike": ([0, 0, 0, 0, 4], [3, 1, 1, 1, 1]),
+    "sizes, all alike": ([0, 0, 0, 0, 0], [0.5, 1, 2, 3, 1]),
+    "sizes, a ladder": ([0, 1, 2, 3, 4], [1, 2, 3, 2, 1]),
+}
+
+
+def is_held(means, errors, truth, level=0.95):
+    """Whether the test that intervals are made of lets the true gap pass."""
+    test = GapTest([means], [errors * normals(len(means))])
+    high, low = shares(level)
+    return test.above(truth, high) <= 0 and (truth == 0 or test.above(truth, low) >= 0)
+
+
+@pytest.mark.parametrize("draws", [QUICK, pytest.param(SLOW, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("design", MANY)
+def test_a_gap_of_many_means_is_held_as_often_as_asked(design, draws):
+    means, errors = (np.broadcast_to(part, len(MANY[design][0])) for part in MANY[design])
+    drawn = np.random.default_rng(0).normal(means, errors, (draws, len(means)))
+    held = np.mean([is_held(d, errors, np.ptp(means)) for d in drawn])
+    assert within(held, draws)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+@pytest.mark.parametrize("design", MANY)
+def test_an_interval_of_many_means_is_what_passes_the_test(design, level):
+    means, errors = (np.broadcast_to(part, len(MANY[design][0])) for part in MANY[design])
+    for seed in range(3):
+        drawn = np.random.default_rng(seed).normal(means, errors)
+        order = np.lexsort([errors, drawn])
+        drawn, in_order = drawn[order], errors[order]
+        value, low, high = mean_gap_interval(drawn, in_order, confidence_level=level)
+        assert low <= value <= high
+        small = 1e-3 * errors.max()
+        assert is_held(drawn, in_order, low + small if low else 0.0, level)
+        assert low == 0 or not is_held(drawn, in_order, max(low - small, 0.0), level)
+        assert not is_held(drawn, in_order, high + small, level)
+        if high > value:
+            assert is_held(drawn, in_order, high - small, level)
+
+
+@pytest.mark.parametrize("draws", [100, pytest.param(2_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rates", [(0.4,) * 5, (0.3, 0.45, 0.35, 0.4, 0.4)])
+@pytest.mark.parametrize("ratio", [False, True])
+def test_gaps_of_five_groups_are_covered_as_promised(rates, ratio, draws):
+    assert within(gap_coverage(rates, (300,) * 5, draws, ratio=ratio), draws)
+
+
+def test_of_very_many_groups_all_differences_are_held_at_once():
+    rng = np.random.default_rng(0)
+    n = np.full(41, 400)
+    wrong = sum(gap_interval(d / 400, n).low > 0 for d in rng.binomial(n, 0.3, (300, 41)))
+    assert 0.05 - 3 * np.sqrt(0.05 * 0.95 / 300) <= wrong / 300 <= 0.05 + 3 * 0.0126
+
+
+@pytest.mark.parametrize("at_rest", [0.0, 0.3])
+def test_groups_without_noise(at_rest):
+    assert mean_gap_interval([0.1, 0.1, 0.1 + at_rest], [0.0] * 3) == (
+        (pytest.approx(at_rest),) * 3
+    )
+    _, low, high = mean_gap_interval([0.1, 0.4, 0.2], [0.0, 0.0, 0.01])
+    assert (low, high) == pytest.approx((0.3, 0.3), abs=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 7, 33, 1000])
+def test_ends_of_no_and_of_all_rows_are_exactly_0_and_1(n):
+    (low, _), (_, high) = wilson_interval([0.0, 1.0], [n, n])
+    assert (low, high) == (0.0, 1.0)
+    assert not np.signbit(low)
 
 
 def test_gaps_know_nothing_of_order_and_of_empty_groups():
