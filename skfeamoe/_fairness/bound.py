@@ -39,6 +39,7 @@ from skfeamoe._fairness.cases import (
     members_of,
     weights_of,
 )
+from skfeamoe._fairness.changes import LEAST_ROWS as LEAST_OF_CHANGE
 from skfeamoe._fairness.changes import SUSPECTED, Arrivals, changed_row
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.details import gap_details, largest_gaps, part_details
@@ -130,6 +131,7 @@ class BoundMonitor:
         self.solved_at = 0  # row of the stream
         self.looked_at = 0  # row at which arrivals were compared last
         self.known_at = 0  # last row of the stream whose group was known
+        self.changed_at = 0  # row at which the people of any group changed last
         self.measured = Measured.nothing(len(slots), 0)
 
     @property
@@ -233,15 +235,17 @@ class BoundMonitor:
     ) -> list[Change]:
         """Solve for the offset on ``rows``, by default the people seen last, and measure.
 
-        People who came before a change of their group are forgotten first. Returns the
-        changes that have widened a gap beyond its bound. Where no two groups have enough
-        people the offset stays as it is. With ``suspected`` less is enough for a change.
+        People who came before a change of their group are forgotten first, and so is a group
+        of which nobody has come since another one changed. Returns the changes that have
+        widened a gap beyond its bound. Where no two groups have enough people the offset
+        stays as it is. With ``suspected`` less is enough for a change.
         """
         part = SUSPECTED if suspected else 1.0
         self.solved_at = self.looked_at = self.people.n_seen
         self.bounds, self.is_ratio = asked.limits, asked.is_ratio
         self.local_bounds = asked.local_limits
-        changed = self.arrivals.changed(part).tolist() if rows is None else []
+        of_stream = rows is None
+        changed = self.arrivals.changed(part).tolist() if of_stream else []
         kept = self.people.gather(self.n_groups)
         if rows is None:
             rows = None if kept is None else kept.rows
@@ -250,8 +254,10 @@ class BoundMonitor:
         scored = score(rows.X, self.offset, self.local)
         if changed:
             changed = self._forget(changed, scored.Z, part)
+        gone = self._forget_absent() if of_stream else []
+        if changed or gone:
             kept = self.people.gather(self.n_groups)
-            if changed and kept is not None:
+            if kept is not None:
                 rows, scored = kept.rows, score(kept.rows.X, self.offset, self.local)
         self.arrivals.start_over(scored.Z, newcomers(rows), self.n_groups)
         return self._solve_and_measure(asked, score, rows, scored, changed)
@@ -264,9 +270,29 @@ class BoundMonitor:
             own = np.flatnonzero(newcomers(part.rows) == group)
             place = changed_row(Z[own], limit_part)
             if place is not None:
-                self.people.forget(int(part.arrival[own[place]]), int(group))
+                row = int(part.arrival[own[place]])
+                self.people.forget(row, int(group))
+                self.changed_at = max(self.changed_at, row)
                 found.append(int(group))
         return found
+
+    def _forget_absent(self) -> list[int]:
+        """Forget groups that stay away since the people of another one changed.
+
+        Who came before belongs to another world, and nobody of the group is there to be
+        treated fairly. A group that is left alone has nobody to be compared with: the offset
+        is zero until others come.
+        """
+        if not self.changed_at:
+            return []
+        # while groups are unknown nobody stays away: time stands still at `known_at`
+        gone = self.people.absent(self.changed_at, self.known_at, LEAST_OF_CHANGE)
+        for group in gone:
+            self.people.forget(self.changed_at, group)
+        if gone and len(np.unique(self.people.groups())) < 2:
+            self.coef, self.offset = np.zeros_like(self.coef), np.zeros_like(self.offset)
+            self.local = LocalOffset()
+        return gone
 
     def _solve_and_measure(
         self, asked: Fairness, score: Score, rows: Rows, scored: Scored, changed: Iterable[int]
@@ -512,6 +538,10 @@ class BoundMonitor:
         np.add.at(taught := self.taught.copy(), codes, other.taught)
         self.taught = taught
         since = min(self.people.n_seen - self.known_at, other.people.n_seen - other.known_at)
+        end = max(self.people.n_seen, other.people.n_seen)
+        self.changed_at = max(
+            m.changed_at + end - m.people.n_seen if m.changed_at else 0 for m in (self, other)
+        )
         self.people.merge(other.people, codes)
         self.known_at = self.people.n_seen - since
         self.offset = (1.0 - part) * self.offset + part * other.offset
@@ -544,6 +574,7 @@ class BoundMonitor:
             n_slots = data["n_slots"]
             made.is_ratio, made.local_bounds = np.zeros(n_slots, bool), np.full(n_slots, np.nan)
             data = {**data, "local": LocalOffset().to_dict(), "local_measured": []}
+        made.changed_at = data.get("changed_at", 0)  # 0: of a model from before it was kept
         made.directions = Directions.from_dict(data["directions"])
         made.people = People.from_dict(data["people"])
         made.arrivals = Arrivals.from_dict(data["arrivals"])

@@ -98,6 +98,17 @@ class People:
                 parts.append(Kept(part.rows.take(late), part.arrival[late]))
         self._hold(parts)
 
+    def absent(self, since: int, until: int, least: float) -> list[int]:
+        """Groups of whom nobody came between two rows, and so many would have at their pace."""
+        arrival = np.concatenate([np.empty(0, np.intp), *(part.arrival for part in self.parts)])
+        groups, found = self.groups(), []
+        for group in np.unique(groups):
+            own = arrival[groups == group]
+            pace = len(own) / (own.max() - own.min() + 1)
+            if own.max() < since and pace * (until - since) >= least:
+                found.append(int(group))
+        return found
+
     def copy(self) -> Self:
         """The same people; what is kept is shared."""
         other = type(self).__new__(type(self))

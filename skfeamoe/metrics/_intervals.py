@@ -143,7 +143,7 @@ def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.9
     >>> from skfeamoe.metrics import gap_interval
     >>> gap = gap_interval([0.62, 0.55, 0.60], [800, 400, 300])
     >>> [round(end, 3) for end in gap]
-    [0.07, 0.0, 0.123]
+    [0.07, 0.0, 0.125]
     """
     _check_level(confidence_level)
     rates, n = np.asarray(rates, dtype=float), np.asarray(n, dtype=float)
