@@ -336,25 +336,23 @@ class BoundMonitor:
     def _measure_parts(self, asked: Fairness, cases: Cases, scored: Scored) -> None:
         """Measure the gaps within parts, and what is known of them."""
         self.local_measured = []
-        margin = self._margin(scored)
+        if not self.local.columns:
+            return
+        margin, free = self._margin(scored), cases.measure(scored, scored.margin)
         for column in self._parts(scored):
             parts = cases.measure_parts(scored, margin, column)
-            free = cases.measure_parts(scored, scored.margin, column)
+            without = cases.measure_parts(scored, scored.margin, column)
             known = []
             for s in range(self.n_slots):
-                between = variance_between(effects(free, self._free(cases, scored), s))
+                between = variance_between(effects(without, free, s))
                 known.append(shrunken_gaps(effects(parts, self.measured, s), between)[0])
             self.local_measured.append(LocalMeasured(parts, np.array(known)))
 
-    def _free(self, cases: Cases, scored: Scored) -> Measured:
-        """What is measured of all people without any offset."""
-        return cases.measure(scored, scored.margin)
-
     def _local_limits(
-        self, asked: Fairness, cases: Cases, scored: Scored, aims: NDArray
+        self, asked: Fairness, cases: Cases, scored: Scored, free: Measured, aims: NDArray
     ) -> list[NDArray]:
         """Gaps that are aimed at in all parts, slot by slot of every column."""
-        limits, free = [], self._free(cases, scored)
+        limits = []
         for column in self._parts(scored):
             without = cases.measure_parts(scored, scored.margin, column)
             for s in range(self.n_slots):
@@ -389,9 +387,10 @@ class BoundMonitor:
             [measured.gap(s, ratio=bool(asked.is_ratio[s]))[1] for s in range(self.n_slots)]
         )
         directions = self.directions.scores(scored.Z)
-        margins = MARGIN * errors + self._optimism(asked, cases, scored, directions)
+        free = cases.measure(scored, scored.margin)  # without any offset
+        margins = MARGIN * errors + self._optimism(asked, cases, free, directions)
         aims = np.maximum(asked.limits - margins, LEAST_AIM * asked.limits)
-        local = self._local_limits(asked, cases, scored, aims)
+        local = self._local_limits(asked, cases, scored, free, aims)
         least = np.maximum(NOISE * errors, LEAST_TOLERANCE)
         problem = Problem(
             scored.margin,
@@ -405,8 +404,8 @@ class BoundMonitor:
         start = no_offset(problem)._replace(coef=self.coef, intercept=float(self.offset[-1]))
         solution = solve_offset(problem, start)
         accuracy = cases.accuracy(scored.decided)
-        free = float(problem.cost @ (problem.margin > 0.0))
-        most = free + max(accuracy - asked.accuracy_floor, 0.0)
+        without = float(problem.cost @ (problem.margin > 0.0))
+        most = without + max(accuracy - asked.accuracy_floor, 0.0)
         if asked.accuracy_floor > 0.0 and solution.cost > most:
             solution = self._affordable(problem, solution, most)
         left = solution.excess.copy()
@@ -414,10 +413,10 @@ class BoundMonitor:
         return solution._replace(excess=left)
 
     def _optimism(
-        self, asked: Fairness, cases: Cases, scored: Scored, directions: NDArray
+        self, asked: Fairness, cases: Cases, free: Measured, directions: NDArray
     ) -> NDArray:
         """Part of every slot's gap that would come back on new people, (n_slots,)."""
-        free, lost = self._free(cases, scored), np.zeros(self.n_slots)
+        lost = np.zeros(self.n_slots)
         by_group = directions.reshape(len(directions), -1, self.n_groups)
         for s, e in enumerate(self.direction_of):
             gap = free.gap(s, ratio=bool(asked.is_ratio[s]))[0]
@@ -425,13 +424,13 @@ class BoundMonitor:
             if span is None or gap <= asked.limits[s]:
                 continue
             apart = by_group[:, e, span[0]] - by_group[:, e, span[1]]
-            of_event = [cases.members[s] & (cases.code == a) for a in span]
+            high, low = (cases.members[s] & (cases.code == a) for a in span)
             taught = [
                 self.taught[a] * own.sum() / (cases.code == a).sum()
-                for a, own in zip(span, of_event, strict=True)
+                for a, own in zip(span, (high, low), strict=True)
             ]
             n_terms = int(np.count_nonzero(self.directions.squares[e, span[0], :-1]))
-            part = lost_part(apart, *of_event, n_terms, taught)  # type: ignore[call-arg]
+            part = lost_part(apart, high, low, n_terms, taught)
             lost[s] = part * (gap - asked.limits[s])
         return lost
 

@@ -36,8 +36,9 @@ HALVINGS, SUFFICIENT = 10, 1e-4
 DONE = 1e-7
 """A step that lowers the value by less is the last."""
 
-FLATTEST = 1e-6
-"""Smallest curvature, as part of the largest."""
+FLATTEST = 3e-4
+"""Smallest curvature, as part of the largest. Far smaller ones let flat directions multiply
+rounding errors, so that two processors end in different places."""
 
 
 class Price(NamedTuple):

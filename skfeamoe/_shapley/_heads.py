@@ -77,8 +77,8 @@ class ProductHead:
 
 
 @dataclass(frozen=True)
-class LogHead:
-    """Outputs of states that hold the scores themselves."""
+class _SumHead:
+    """What heads share whose states hold the scores themselves, and are added."""
 
     n_experts: int
     n_outputs: int
@@ -90,6 +90,10 @@ class LogHead:
     def encode(scores: np.ndarray) -> np.ndarray:
         """Turn scores into this number system, in place."""
         return scores
+
+
+class LogHead(_SumHead):
+    """Outputs of states that hold the scores themselves."""
 
     def values(self, gate: np.ndarray, expert: np.ndarray) -> np.ndarray:
         """Return the output of each state, (n_outputs, *shape)."""
@@ -117,26 +121,16 @@ class LogHead:
 
 
 @dataclass(frozen=True)
-class NetworkHead:
+class NetworkHead(_SumHead):
     """Outputs of states that hold the gate's scores and what enters networks' hidden layers.
 
     The experts' states are those of K x n_hidden units, and the last a score that is added to
     every expert's output number `favorable`, or subtracted if it is no output.
     """
 
-    n_experts: int
-    n_outputs: int
-    output: str
     layers: tuple  # those behind the first hidden one, weights (K, n_out, n_in) and biases
     activation: Callable
     favorable: int
-    combine: ClassVar[np.ufunc] = np.add
-    invert: ClassVar[np.ufunc] = np.subtract
-
-    @staticmethod
-    def encode(scores: np.ndarray) -> np.ndarray:
-        """Turn scores into this number system, in place."""
-        return scores
 
     def values(self, gate: np.ndarray, hidden: np.ndarray) -> np.ndarray:
         """Return the output of each state, (n_outputs, *shape)."""

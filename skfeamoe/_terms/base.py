@@ -13,8 +13,10 @@ An update replaces arrays and never writes into them: a copy shares all arrays w
 original and costs next to nothing.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Protocol, Self
 
+import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._terms.carry import Carry
@@ -97,3 +99,45 @@ class Terms(Protocol):
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The terms that `to_dict` has written."""
+
+
+class OneToOne(ABC):
+    """What all terms share that have one column of Z for every column of X."""
+
+    is_linear: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def n_inputs(self) -> int:
+        """Columns of X."""
+
+    @abstractmethod
+    def copy(self) -> Self:
+        """Terms that learn on their own from here."""
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of Z, the same."""
+        return self.n_inputs
+
+    @property
+    def owner(self) -> NDArray:
+        """Column of X of every column of Z, the same."""
+        return np.arange(self.n_inputs)
+
+    @property
+    def signs(self) -> None:
+        """Any sign for every weight."""
+        return None
+
+    def renew(self) -> Carry | None:
+        """No column of Z depends on the last rows alone."""
+        return None
+
+    def back(self, Z, slopes: NDArray) -> NDArray:
+        """Derivatives by features in units of their scale: the same."""
+        return slopes
+
+    def without_rows(self) -> Self:
+        """A copy; no row is kept here."""
+        return self.copy()

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skfeamoe._terms.base import OneToOne
+
 CONSTANT_TOL = 1e-14
 """A feature whose spread is below this share of its mean is constant up to rounding."""
 
@@ -62,7 +64,7 @@ class _Units(NamedTuple):
     most: NDArray  # what z is held within
 
 
-class LinearTerms:
+class LinearTerms(OneToOne):
     r"""Standardized features, :math:`z = (x - m)/s`, held within `HELD_SD` of zero.
 
     A row moves mean and variance by held values only: whatever the values of a share p of all
@@ -79,7 +81,6 @@ class LinearTerms:
     """
 
     kind: ClassVar[str] = "linear"
-    is_linear: ClassVar[bool] = True
 
     def __init__(self, n_features: int, *, centered: bool = True) -> None:
         self.centered = centered
@@ -98,21 +99,6 @@ class LinearTerms:
     def n_inputs(self) -> int:
         """Columns of X."""
         return len(self.mean)
-
-    @property
-    def n_outputs(self) -> int:
-        """Columns of Z, the same."""
-        return len(self.mean)
-
-    @property
-    def owner(self) -> NDArray:
-        """Column of X of every column of Z, the same."""
-        return np.arange(self.n_outputs)
-
-    @property
-    def signs(self) -> None:
-        """Any sign for every weight."""
-        return None
 
     def update(self, X, weight: NDArray) -> None:
         """Take the rows of X, (n_samples, n_features), into the moments.
@@ -135,9 +121,6 @@ class LinearTerms:
             X = self._held(X, weight) if self.centered else X
             with np.errstate(over="ignore", under="ignore"):
                 self._take(total, *_batch_moments(X, weight, total))
-
-    def renew(self) -> None:
-        """Nothing: moments are of all rows."""
 
     def _held(self, X: NDArray, weight: NDArray) -> NDArray:
         """X within the bounds; rows beyond are counted."""
@@ -279,10 +262,6 @@ class LinearTerms:
         scaled.data = np.clip(scaled.data / scale[place], -MAX_Z, MAX_Z)
         return scaled
 
-    def back(self, Z, slopes: NDArray) -> NDArray:
-        """Derivatives by features in units of their scale: the same."""
-        return slopes
-
     def altered(self, Z, columns: NDArray, change) -> NDArray:
         """Z of the same rows after ``change`` of some columns of X, dense."""
         altered = Z.toarray() if issparse(Z) else Z.copy()
@@ -301,10 +280,12 @@ class LinearTerms:
         X = X.toarray() if issparse(X) else X
         unbounded = np.full(self.n_inputs, np.inf)
         low, high = self.bounds if self.centered else (-unbounded, unbounded)
-        if _all_within(X, low, high):
-            return X
-        X = np.clip(X, low, high)
-        return np.where(np.isnan(X), self.mean if self.centered else 0.0, X)
+        beyond = _columns_beyond(X, low, high)
+        if len(beyond):
+            X, held = X.copy(), np.clip(X[:, beyond], low[beyond], high[beyond])
+            missing = self.mean[beyond] if self.centered else 0.0
+            X[:, beyond] = np.where(np.isnan(held), missing, held)
+        return X
 
     def fold(self, weight: NDArray, bias: NDArray) -> tuple[NDArray, NDArray]:
         """The map of X that equals a map of Z."""
@@ -325,10 +306,6 @@ class LinearTerms:
         other = type(self).__new__(type(self))
         vars(other).update(vars(self))
         return other
-
-    def without_rows(self) -> Self:
-        """A copy; no row is kept here."""
-        return self.copy()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
@@ -362,17 +339,16 @@ def _nonzero(scale: NDArray) -> NDArray:
     return np.where(scale <= SMALLEST_SCALE, 1.0, scale)
 
 
-def _all_within(X: NDArray, low: NDArray, high: NDArray) -> bool:
-    """Whether all numbers are within the bounds of their columns, and none is missing.
+def _columns_beyond(X: NDArray, low: NDArray, high: NDArray) -> NDArray:
+    """Columns in which a number is beyond its bounds, or missing.
 
     Eight rows are looked at as one, as NumPy takes long for short ones.
     """
     whole = len(X) // 8 * 8
+    within = np.ones(len(low), dtype=bool)
     for part, times in ((X[:whole].reshape(-1, 8 * X.shape[1]), 8), (X[whole:], 1)):
-        if len(part) == 0:
-            continue
-        lowest, highest = part.min(axis=0), part.max(axis=0)
-        above, below = lowest >= np.tile(low, times), highest <= np.tile(high, times)
-        if not (above.all() and below.all()):  # as with NaN, the extreme of what has one
-            return False
-    return True
+        if len(part):
+            lowest, highest = part.min(axis=0), part.max(axis=0)  # NaN where one is missing
+            inside = (lowest >= np.tile(low, times)) & (highest <= np.tile(high, times))
+            within &= inside.reshape(times, -1).all(axis=0)
+    return np.flatnonzero(~within)

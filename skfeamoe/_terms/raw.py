@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
+from skfeamoe._terms.base import OneToOne
 
-class RawTerms:
+
+class RawTerms(OneToOne):
     """Features as they are, z = x, for data that come standardized."""
 
     kind: ClassVar[str] = "raw"
-    is_linear: ClassVar[bool] = True
 
     def __init__(self, n_features: int) -> None:
         self.n_features = n_features
@@ -21,25 +22,7 @@ class RawTerms:
         """Columns of X."""
         return self.n_features
 
-    @property
-    def n_outputs(self) -> int:
-        """Columns of Z, the same."""
-        return self.n_features
-
-    @property
-    def owner(self) -> NDArray:
-        """Column of X of every column of Z, the same."""
-        return np.arange(self.n_outputs)
-
-    @property
-    def signs(self) -> None:
-        """Any sign for every weight."""
-        return None
-
     def update(self, X, weight: NDArray) -> None:
-        """Nothing is learned."""
-
-    def renew(self) -> None:
         """Nothing is learned."""
 
     def merge(self, other: Self) -> None:
@@ -53,10 +36,6 @@ class RawTerms:
     def transform(self, X) -> Any:
         """X itself."""
         return X
-
-    def back(self, Z, slopes: NDArray) -> NDArray:
-        """Derivatives by features in units of their scale: the same."""
-        return slopes
 
     def altered(self, Z, columns: NDArray, change) -> NDArray:
         """The rows after ``change`` of some columns, dense."""
@@ -82,10 +61,6 @@ class RawTerms:
     def copy(self) -> Self:
         """The same terms."""
         return type(self)(self.n_features)
-
-    def without_rows(self) -> Self:
-        """A copy; no row is kept here."""
-        return self.copy()
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""

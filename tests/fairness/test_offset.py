@@ -5,6 +5,7 @@ import pytest
 from scipy.optimize import brentq
 from scipy.special import expit, log_softmax, softmax
 
+from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness import offset as module
 from skfeamoe._fairness.margins import flip_margin, flip_margin_of
 from skfeamoe._fairness.offset import (
@@ -14,6 +15,7 @@ from skfeamoe._fairness.offset import (
     solve_offset,
 )
 from skfeamoe._fairness.slots import Slot, group_means, push_margins
+from tests.golden.runs import ALL, lending
 
 
 def rates(groups, n_groups=None):
@@ -249,3 +251,19 @@ def test_the_outermost_constants_refuse_or_grant_everybody():
         assert granted[-1] == 0.0
         assert granted == sorted(granted, reverse=True)
         assert len(set(granted)) > module.CUTS // 2
+
+
+@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
+@pytest.mark.parametrize("seed", [1, 2])
+def test_rounding_errors_stay_small(seed):
+    """Two processors round differently and should grant the same people: .05 apart once."""
+    X, y, groups, _ = lending(300, 2, 3, 2, seed)
+    noise = 1e-15 * np.random.default_rng(0).standard_normal(X.shape)
+    proba = []
+    for rows in (X, X * (1.0 + noise)):
+        model = FEAMOEClassifier(constraints=ALL, difference_bound=0.15, random_state=0)
+        for start in range(0, 300, 100):
+            part = slice(start, start + 100)
+            model.partial_fit(rows[part], y[part], [0, 1], sensitive_features=groups[part])
+        proba.append(model.predict_proba(X))
+    assert np.abs(proba[0] - proba[1]).max() < 1e-5
