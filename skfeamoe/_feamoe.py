@@ -38,7 +38,7 @@ from skfeamoe._training.settings import (
     CONTROLS,
     GROWTH,
     fit_defaults,
-    passes_for,
+    passes_of,
 )
 from skfeamoe._training.trainer import Passes
 from skfeamoe._validation import (
@@ -195,8 +195,8 @@ default="from_dtype"
         `fit` 32 to 256, by the size of the data.
 
     max_iter : int or "auto", default="auto"
-        Passes of `fit` over the data. "auto": as many as visit about 160,000 rows,
-        between 1 and 15.
+        Passes of `fit` over the data. "auto": as many as visit about 160,000 rows, or
+        320,000 with additive experts, between 1 and 15.
 
     alpha : float, default=1e-4
         Strength of the L2 penalty on all coefficients. Those of the gate have a normal prior
@@ -584,7 +584,7 @@ default=None
             codes = rows.labeled().y
             check_enough_to_fit(rows)
             settings = build_settings(draft, fit_defaults(len(codes)), model.groups, codes)
-            n_passes = passes_for(len(codes)) if self.max_iter == "auto" else self.max_iter
+            n_passes = passes_of(draft, len(codes))
             passes = Passes(model, settings, rows, n_passes)
             callbacks = PassCallbacks(self, n_passes, X, y, sample_weight)
             for draft.n_iter_ in passes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +31,10 @@ MOST_FIT_BATCH = 256
 STEPS_PER_PASS = 160
 """`fit` takes about this many steps per pass, with batches of 32 to 256 rows."""
 
-ROW_VISITS = 160_000
+ROW_VISITS, ADDITIVE_VISITS = 160_000, 320_000
 MOST_PASSES = 15
-"""`fit` visits about this many rows in 1 to 15 passes."""
+"""`fit` visits about this many rows in 1 to 15 passes; additive experts, which have several
+times as many coefficients, twice as many."""
 
 STREAM_INTERVAL = 4000
 PARTS_OF_FIT = 10
@@ -121,9 +122,17 @@ def batch_size_for(n_samples: int) -> int:
     return int(np.clip(n_samples // STEPS_PER_PASS, STREAM_BATCH, MOST_FIT_BATCH))
 
 
-def passes_for(n_samples: int) -> int:
-    """Passes of a `fit` over ``n_samples`` rows."""
-    return int(np.clip(round(ROW_VISITS / n_samples), 1, MOST_PASSES))
+def passes_for(n_samples: int, expert: str = "logistic") -> int:
+    """Passes of a `fit` of this kind of expert over ``n_samples`` rows."""
+    visits = ADDITIVE_VISITS if expert == "additive" else ROW_VISITS
+    return int(np.clip(round(visits / n_samples), 1, MOST_PASSES))
+
+
+def passes_of(estimator: Any, n_samples: int) -> int:
+    """Passes of a `fit` on ``n_samples`` rows that an estimator asks for."""
+    if estimator.max_iter == "auto":
+        return passes_for(n_samples, estimator.expert)
+    return estimator.max_iter
 
 
 def half_life_for(n_samples: int) -> float:

@@ -178,7 +178,7 @@ class Passes:
         order = known[rng.permutation(len(known))]
         others = np.flatnonzero(rows.y < 0)
         n_batches = -(-len(order) // size)
-        if n_made > passes_for(len(rows)) or not len(others):
+        if n_made > passes_for(len(rows), self.model.ensemble.layout.expert) or not len(others):
             others = others[:0]
         parts = np.array_split(rng.permutation(others), n_batches)
         for start, more in zip(range(0, len(order), size), parts, strict=True):

@@ -27,7 +27,7 @@ from skfeamoe._training.acts import add_expert
 from skfeamoe._training.growth import Act, NoGrowth
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import settle
-from skfeamoe._training.settings import Settings, fit_defaults, passes_for
+from skfeamoe._training.settings import Settings, fit_defaults, passes_of
 from skfeamoe._training.trainer import SETTLE_ROWS
 from skfeamoe._validation import feature_columns
 from skfeamoe.distributed import _rounds, _shards
@@ -96,9 +96,7 @@ class Run:
         self.rows = self._map(_shards.in_common, prepared, groups, codes)
         self.model = self._common_model(summaries, labels, codes, int(seeds[0]))
         total = int(self.n_labels.sum())
-        self.n_passes = (
-            passes_for(total) if estimator.max_iter == "auto" else estimator.max_iter
-        )
+        self.n_passes = passes_of(estimator, total)
         self.settings = self._settings(total)
         self.n_rounds = self._rounds_per_pass(rows_per_round)
 

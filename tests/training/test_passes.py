@@ -46,3 +46,11 @@ def test_the_clock_counts_rows_with_a_label():
     y[::4] = np.nan
     model = FEAMOEClassifier(None, random_state=0).partial_fit(X, y, classes=[0, 1])
     assert model._model.clock.n_samples_seen == 300
+
+
+@pytest.mark.parametrize(("expert", "n_passes"), [("logistic", 4), ("additive", 8)])
+def test_additive_experts_visit_rows_twice_as_often(expert, n_passes):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40_000, 1))
+    model = FEAMOEClassifier(None, expert=expert, max_experts=1, random_state=0)
+    assert model.fit(X, (X[:, 0] > 0.0).astype(int)).n_iter_ == n_passes
