@@ -17,6 +17,9 @@ def check_audit(name: str) -> None:
         AuditLog(name)
     except ValueError as error:
         raise InputError(f"--audit {error}") from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError(f"--audit {name!r} cannot be read: {reason}") from error
 
 
 def audited(

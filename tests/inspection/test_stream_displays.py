@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from sklearn.linear_model import SGDClassifier
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.inspection import ExpertUsageDisplay, FairnessDriftDisplay, PrequentialDisplay
@@ -116,6 +117,30 @@ def test_usage_is_the_mean_gate_weight_of_the_groups():
     for group, rows in ((None, slice(None)), ("f", sex == "f"), ("m", sex == "m")):
         part = table[table["group"].isna()] if group is None else table[table["group"] == group]
         np.testing.assert_allclose(part["weight"], gate[rows].mean(axis=0))
+
+
+def test_of_many_experts_the_least_used_share_an_area():
+    rng = np.random.default_rng(0)
+    weights = rng.dirichlet(np.arange(1.0, 10.0), 20)  # nine experts, the last used most
+    rows = np.arange(100, 2_100, 100)
+    display = ExpertUsageDisplay(rows=rows, weights=weights, experts=list(range(1, 10))).plot()
+    labels = [text.get_text() for text in display.ax_[0].get_legend().get_texts()]
+    top = np.sort(np.argsort(-weights.sum(axis=0))[:5]) + 1
+    assert labels == ["4 others", *(f"expert {k}" for k in top[::-1])]
+    drawn, experts = display._drawn()
+    assert experts == top.tolist()
+    np.testing.assert_allclose(drawn.sum(axis=1), 1.0)
+    np.testing.assert_allclose(drawn[:, -1], 1.0 - weights[:, top - 1].sum(axis=1))
+
+
+def test_models_without_a_gate_have_no_experts_to_draw():
+    rng = np.random.default_rng(0)
+    X, sex = rng.normal(size=(400, 2)), rng.choice(["f", "m"], 400)
+    y = (X[:, 0] > 0).astype(int)
+    batches = [(X[i : i + 50], y[i : i + 50], sex[i : i + 50]) for i in range(0, 400, 50)]
+    result = prequential({"sgd": SGDClassifier(random_state=0)}, batches)
+    with pytest.raises(ValueError, match=r"model 'sgd' has no experts; choose one with gate"):
+        ExpertUsageDisplay.from_result(result)
 
 
 def test_wrong_choices_are_refused(result):

@@ -192,6 +192,31 @@ def test_audit_of_a_run(loans, capsys):
     assert "exists and is no audit log" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("method", ["watch", "look"])
+def test_a_log_that_cannot_be_written_is_told_and_the_run_goes_on(
+    loans, capsys, monkeypatch, method
+):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(AuditLog, method, full)
+    command = ["stream", "loans.csv", *OPTIONS, "--audit", "log", "--model", "m.skops"]
+    assert main([*command, "--model-only", "--quiet"]) not in (0, 2)
+    told = capsys.readouterr().err
+    assert told.count("--audit 'log' cannot be written: No space left on device") == 1
+    assert Path("m.skops").exists()
+
+
+def test_a_log_that_cannot_be_read_is_refused_before_the_work(loans, capsys, monkeypatch):
+    def broken(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("skfeamoe.streaming._audit._last_record", broken)
+    command = ["stream", "loans.csv", *OPTIONS, "--audit", "log", "--model-only", "--quiet"]
+    assert main(command) == 2
+    assert "--audit 'log' cannot be read: Input/output error" in capsys.readouterr().err
+
+
 def run_killed(folder, wait):
     """Start or go on with a run and kill it after some time; whether it came to its end."""
     command = [sys.executable, "-m", "skfeamoe", "stream", "loans.csv", *OPTIONS, "--quiet"]

@@ -1,0 +1,101 @@
+"""`monitor` on the command line: alarms in words, missing truths, pictures, refusals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skfeamoe.__main__ import main
+
+pytest.importorskip("river", reason="needs river, of the extra `drift`")
+
+N = 6_000
+OPTIONS = ("--decision", "granted", "--sensitive", "group")
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Decisions that are mostly right, and from the middle on by the toss of a coin."""
+    rng = np.random.default_rng(0)
+    income = rng.normal(size=N)
+    repaid = (income + 0.3 * rng.normal(size=N) > 0).astype(int)
+    late = np.arange(N) >= N // 2
+    income[late] += 3.0  # the inputs change with it
+    granted = np.where(late, rng.integers(2, size=N), repaid)
+    frame = pd.DataFrame(
+        {
+            "granted": granted,
+            "repaid": repaid,
+            "group": rng.choice(["f", "m"], N),
+            "income": income,
+            "day": pd.date_range("2020-01-01", periods=N, freq="h").strftime("%Y-%m-%d"),
+        }
+    )
+    frame.to_csv(tmp_path / "loans.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(capsys, *arguments):
+    code = main(["monitor", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return code, " ".join(out.split()), " ".join(err.split())
+
+
+def test_an_alarm_is_told_with_its_day_and_what_moved(folder, capsys):
+    more = ("--target", "repaid", "--time", "day", "--output", "gap.png")
+    code, out, err = run(capsys, "loans.csv", *OPTIONS, *more)
+    assert (code, err) == (0, "")
+    assert "fell from" in out
+    assert "Moved at the same time: income" in out
+    day = out.split("fell from")[0].rsplit("(", 1)[1][:10]
+    assert "2020-05-05" <= day <= "2020-05-20"  # the change is on the fifth of May
+    assert (folder / "gap.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_rows_without_a_truth_are_left_out(folder, capsys):
+    frame = pd.read_csv("loans.csv").head(2_000)
+    frame["repaid"] = frame["repaid"].astype("Int64")
+    some = frame["repaid"].mask(np.arange(len(frame)) % 3 == 0)
+    frame.assign(repaid=some).to_csv("some.csv", index=False)
+    frame[some.notna()].to_csv("known.csv", index=False)
+    told = []
+    for name in ("some.csv", "known.csv"):
+        code, out, _ = run(capsys, name, *OPTIONS, "--target", "repaid", "--no-plot")
+        assert code == 0
+        told.append(out.partition("accuracy: ")[2].split()[0])
+    assert told[0] == told[1] == "1.000"
+
+
+def test_with_no_column_left_inputs_are_not_watched(folder, capsys):
+    ignored = ("--ignore", "income", "--ignore", "day", "--ignore", "repaid")
+    code, out, _ = run(capsys, "loans.csv", *OPTIONS, *ignored, "--no-plot")
+    assert code == 0
+    assert "no column is left whose changes could be watched" in out
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--target", "granted"), "--target 'granted' has another part too"),
+        (("--target", "group"), "--target 'group' has another part too"),
+        (("--ignore", "age"), "--ignore names no column besides those with a part: 'age'"),
+        (("--constraint", "burden"), "--constraint burden needs a model's distances"),
+        (("--constraint", "equalized_odds"), "--constraint equalized_odds needs --target COL"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(folder, capsys, more, said):
+    code, _, err = run(capsys, "loans.csv", *OPTIONS, *more, "--no-plot")
+    assert code == 2
+    assert said in err
+
+
+def test_a_picture_that_cannot_be_written_is_told_at_the_end(folder, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    code, out, err = run(capsys, "loans.csv", *OPTIONS, "--output", "gap.png")
+    assert code not in (0, 2)
+    assert "drift alarms" in out
+    assert "--output 'gap.png' cannot be written: No space left on device" in err
+    assert not (folder / "gap.png").exists()
