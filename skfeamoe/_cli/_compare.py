@@ -1,13 +1,14 @@
 """`compare`: the accuracy that each bound costs, beside other methods.
 
-Trained on the first 70 % of the rows in the order of the file, tested on the rest.
+Trained on the first 70 % of the rows in the order of the file, tested on the rest. With
+``--id`` it is people who are split, so that nobody is in both parts.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe.streaming._batches import stacked
 
 from ._bounds import bounds_of
+from ._compare_people import accuracy_interval, first_people, gap_of_people, people_of
 from ._encoding import Encoding, RivalEncoder, choose_features
 from ._errors import InputError, OutputError, needs, new_console
 from ._models import Encoded
@@ -45,6 +47,9 @@ class Tried:
     gap_low: float
     gap_high: float
     seconds: float
+    people_gap: float = np.nan
+    people_gap_low: float = np.nan
+    people_gap_high: float = np.nan
 
 
 def run_compare(arguments) -> None:
@@ -62,7 +67,7 @@ def run_compare(arguments) -> None:
         tried = _tried(source, arguments, console, constraint, bounds)
     finally:
         source.close()
-    _show(console, arguments, tried, constraint)
+    _show(console, arguments, tried)
     if "--json" in outputs:
         outputs.write(
             "--json", lambda path: _write(tried, path), console,
@@ -108,15 +113,20 @@ def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[
     names, notes = choose_features(X, arguments.ignore)
     for note in notes:
         print_wrapped(console, f"- {note}", "  ")
-    n_train = int(TRAIN_SHARE * len(y))
-    encoding = Encoding(X[names].iloc[:n_train])
+    person = np.concatenate([b.person for b in batches]) if arguments.id else None
+    people = people_of(person, len(y))
+    first = first_people(people, TRAIN_SHARE, arguments.id)
+    print_wrapped(console, f"- {_split_note(people, first, person, arguments.id)}", "  ")
+    encoding = Encoding(X[names][first])
     rows = encoding.transformer.transform(X)
-    encoder = None if arguments.model_only else RivalEncoder(rows.iloc[:n_train])
-    data = (rows, (y == favorable).astype(int), groups)
-    if len(np.unique(data[1][:n_train])) < 2:
-        raise InputError(f"the first {n_train:,} rows have one outcome only; shuffle the file")
-    train = tuple(part[:n_train] for part in data)
-    test = tuple(part[n_train:] for part in data)
+    encoder = None if arguments.model_only else RivalEncoder(rows[first])
+    data = (rows, (y == favorable).astype(int), groups, people)
+    if len(np.unique(data[1][first])) < 2:
+        raise InputError(
+            f"the first {first.sum():,} rows have one outcome only; shuffle the file"
+        )
+    train = tuple(part[first] for part in data)
+    test = tuple(part[~first] for part in data)
     methods = list(_methods(constraint, bounds, arguments, encoding.categories, encoder))
     progress = needs("rich.progress")
     with progress.Progress(console=console) as bar:
@@ -124,9 +134,26 @@ def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[
         tried = []
         for name, value, model in methods:
             bar.update(task, description=name if value is None else f"{name} {value:g}")
-            tried.append(_measured(name, value, model, constraint, train, test))
+            tried.append(
+                _measured(name, value, model, constraint, train, test, told=bool(arguments.id))
+            )
             bar.advance(task)
     return tried
+
+
+def _split_note(people, first, person, column: str | None) -> str:
+    """Who is trained on, and who is tested."""
+    if column is None:
+        return (
+            f"the first {first.sum():,} rows are trained on, the last {(~first).sum():,} tested"
+        )
+    n_train = int(people[first].max()) + 1
+    alone = int(needs("pandas").isna(person).sum())
+    return (
+        f"split by {column}: {n_train:,} people with {first.sum():,} rows are trained on, "
+        f"{people.max() + 1 - n_train:,} others with {(~first).sum():,} rows tested"
+        + (f"; {alone:,} rows without {column} are people of their own" if alone else "")
+    )
 
 
 def _methods(
@@ -154,13 +181,11 @@ def _methods(
         yield "fairlearn reductions", value, Encoded(encoder, reduced)
 
 
-def _measured(name: str, value, model, constraint: str, train, test) -> Tried:
-    """Train one method and measure it on the test rows."""
+def _measured(name: str, value, model, constraint: str, train, test, *, told: bool) -> Tried:
+    """Train one method and measure it on the test rows, by people too if these are told."""
     import time
 
-    from skfeamoe.metrics import wilson_interval
-
-    (X, y, groups), (X_test, y_test, test_groups) = train, test
+    (X, y, groups, _), (X_test, y_test, test_groups, people) = train, test
     known = groups.notna().all(axis=1).to_numpy()
     text = groups.astype(str).agg(" & ".join, axis=1)
     begin = time.perf_counter()
@@ -175,49 +200,72 @@ def _measured(name: str, value, model, constraint: str, train, test) -> Tried:
         else:
             chosen = model.fit(X, y).predict(X_test)
     seconds = time.perf_counter() - begin
-    gap = _gap(chosen, y_test, test_groups, constraint)
-    accuracy = float((chosen == y_test).mean())
-    low, high = wilson_interval([accuracy], [len(y_test)])[0]
-    return Tried(name, value, accuracy, low, high, gap.value, gap.low, gap.high, seconds)
+    chosen, (group, names) = np.asarray(chosen, dtype=int), _coded(test_groups)
+    gap = _gap(chosen, y_test, group, names, constraint)
+    right = chosen == y_test
+    low, high = accuracy_interval(right, people - people.min())
+    tried = Tried(
+        name, value, float(right.mean()), low, high, gap.value, gap.low, gap.high, seconds
+    )
+    if not told:
+        return tried
+    of_people = gap_of_people(chosen, y_test, group, people, gap_of(constraint), MIN_GROUP_SIZE)
+    return replace(
+        tried,
+        people_gap=of_people.value,
+        people_gap_low=of_people.low,
+        people_gap_high=of_people.high,
+    )
 
 
-def _gap(chosen, truth, groups, constraint: str):
-    """The gap of decisions with its interval, by the counts of the groups."""
-    from skfeamoe.streaming._gaps import gap_of as gap_of_view
+def _coded(groups):
+    """Codes of the groups of rows, -1 where unknown, and the groups."""
     from skfeamoe.streaming._groups import group_labels, sensitive_columns
-    from skfeamoe.streaming._points import View
 
     _, columns = sensitive_columns(groups)
     labels = group_labels(columns)
     names = sorted({label for label in labels if label is not None})
     code = {label: k for k, label in enumerate(names)} | {None: -1}
-    group = np.array([code[label] for label in labels])
+    return np.array([code[label] for label in labels]), names
+
+
+def _gap(chosen, truth, group, names, constraint: str):
+    """The gap of decisions with its interval, by the counts of the groups."""
+    from skfeamoe.streaming._gaps import gap_of as gap_of_view
+    from skfeamoe.streaming._points import View
+
     cells = np.zeros((len(names), 2, 2))
     known = group >= 0
-    np.add.at(cells, (group[known], truth[known], np.asarray(chosen, int)[known]), 1.0)
+    np.add.at(cells, (group[known], truth[known], chosen[known]), 1.0)
     none = np.zeros(len(names))
     view = View(len(truth), {}, cells, cells, none, none, np.zeros((len(names) + 1, 0, 3)))
     texts = [" & ".join(name) for name in names]
     return gap_of_view(view, gap_of(constraint), texts, min_group_size=MIN_GROUP_SIZE).interval
 
 
-def _show(console, arguments, tried: list[Tried], constraint: str) -> None:
+def _show(console, arguments, tried: list[Tried]) -> None:
     """Print the table, and what to choose."""
+    whom = "people who come last" if arguments.id else f"last {1 - TRAIN_SHARE:.0%} of the rows"
     table = needs("rich.table").Table(
-        title=f"On the last {1 - TRAIN_SHARE:.0%} of the rows, with 95 % intervals",
+        title=f"On the {whom}, with 95 % intervals",
         title_justify="left",
         box=needs("rich.box").SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for name in ("method", "bound", "accuracy", "gap", "interval of the gap", "seconds"):
+    gaps = ("gap of rows", "of people") if arguments.id else ("gap",)
+    for name in ("method", "bound", "accuracy", *gaps, "interval", "seconds"):
         table.add_column(name, justify="left" if name == "method" else "right")
     for one in tried:
+        low, high = one.gap_low, one.gap_high
+        if arguments.id:
+            low, high = one.people_gap_low, one.people_gap_high
         table.add_row(
             one.method,
             "-" if one.bound is None else f"{one.bound:g}",
             f"{one.accuracy:.3f}",
             f"{one.gap:.3f}",
-            f"{one.gap_low:.3f} to {one.gap_high:.3f}",
+            *([f"{one.people_gap:.3f}"] if arguments.id else []),
+            f"{low:.3f} to {high:.3f}",
             f"{one.seconds:.1f}",
             style="bold" if one.method.startswith("FEAMOE") else None,
         )
@@ -250,7 +298,8 @@ def _frontier(tried: list[Tried]) -> list[str]:
     lines = [f"No other is better in both accuracy and gap: {named}."]
     for one in known:
         if one.bound is not None and one.gap > one.bound:
-            sure = "clearly" if one.gap_low > one.bound else "perhaps by chance"
+            low = one.gap_low if np.isnan(one.people_gap_low) else one.people_gap_low
+            sure = "clearly" if low > one.bound else "perhaps by chance"
             lines.append(
                 f"{one.method} {one.bound:g} did not keep its bound on the test rows "
                 f"({one.gap:.3f}, {sure})."

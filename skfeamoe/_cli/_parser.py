@@ -361,7 +361,9 @@ def _add_compare(commands) -> None:
         "compare",
         help="which accuracy each bound costs, beside other methods",
         description="Train on the first 70 % of the rows in the order of the file, test on "
-        "the rest: FEAMOE at several bounds, and the rivals that are installed.",
+        "the rest: FEAMOE at several bounds, and the rivals that are installed. With --id "
+        "people are split, in the order in which they first appear, so that nobody is in both "
+        "parts.",
     )
     _add_file(compare)
     _add_roles(compare)
