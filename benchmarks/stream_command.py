@@ -26,6 +26,8 @@ from benchmarks.registry import ROOT, Context, Section, Target
 
 ROWS, QUICK_ROWS = 1_000_000, 3_000
 REPEATS = 3
+"""Turns at most; ``--seeds 1`` takes one."""
+
 BATCH_ROWS, FIRST_ROWS = 256, 50_000
 BAR = 1.3
 ROLES = {"target": "repaid", "sensitive": "group"}
@@ -140,7 +142,7 @@ def run_stream_command(context: Context) -> Iterator[dict]:
             sides = {COMMAND: command}
             for side in (LOOP, BARE) if kind == "FEAMOE" else (LOOP,):
                 sides[side] = ["-m", "benchmarks.stream_command", side, file, kind]
-            for repeat in range(1 if context.quick else REPEATS):
+            for repeat in range(min(context.n_seeds, REPEATS)):
                 told = {side: measured(arguments) for side, arguments in sides.items()}
                 check_same(told[COMMAND][1], told[LOOP][1])
                 for side, (seconds, _) in told.items():

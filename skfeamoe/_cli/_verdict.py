@@ -65,7 +65,7 @@ def result_table(
     table.add_column("experts", justify="right")
     main = next(iter(bounds), None)
     if main is not None:
-        table.add_column("bound", justify="right")
+        table.add_column("bound", justify="right", no_wrap=True)
     for name, model in result.points[-1].models.items():
         view = model.views["cumulative"]
         answer = []

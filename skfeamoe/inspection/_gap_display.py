@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import numpy as np
 
 from skfeamoe.inspection._gap import GapExplanation, explain_gap, gap_of_view
@@ -22,6 +24,12 @@ Z95 = 1.96
 
 DODGE = 0.12
 """Distance between the marks of two groups on one line."""
+
+LETTERS_PER_INCH = 8.25
+"""Letters of the legend in an inch of the figure."""
+
+NARROW = 50
+"""Letters that a figure for a desk has room for."""
 
 
 class GroupComparisonDisplay:
@@ -148,7 +156,9 @@ class GroupComparisonDisplay:
         _at_right(ax, -1.0, f"{signed(gap.gap)}  gap", weight="bold")
         ax.set_yticks(places, [shorten(name) for name in names])
         ax.set_ylim(-1.4, len(names) - 0.4)
-        ax.set_xlabel("mean Shapley value (probability), with 95 % intervals")
+        told = "mean Shapley value (probability), with 95 % intervals"
+        letters = int(0.6 * LETTERS_PER_INCH * ax.figure.get_figwidth())
+        ax.set_xlabel(textwrap.fill(told, letters))
         self._draw_title(ax)
         ax.grid(axis="x", color="#E6E6E6", lw=0.8)
         ax.set_axisbelow(True)
@@ -157,17 +167,22 @@ class GroupComparisonDisplay:
         return self
 
     def _draw_title(self, ax) -> None:
-        """Title and, below it, the groups with their mean probabilities."""
+        """Title and, below it, the groups with their mean probabilities.
+
+        Both are the legend's, so that neither is drawn over the other where room is scarce.
+        """
+        width = LETTERS_PER_INCH * ax.figure.get_figwidth()
         longest = max(map(len, self.gap.groups)) + 12
-        columns = int(np.clip(66 // longest, 1, len(self.gap.groups)))
-        n_lines = -(-len(self.gap.groups) // columns)
         high, low = (self.gap.groups[a] for a in (self.gap.highest, self.gap.lowest))
         title = f"Gap in mean probability: {high} {MINUS} {low}"
-        ax.set_title(title, loc="left", pad=10 + 18 * n_lines)
         ax.legend(
-            loc="lower left",
-            bbox_to_anchor=(-0.02, 1.0),
-            ncols=columns,
+            title=textwrap.fill(title, int(0.8 * width)),
+            title_fontsize="large",
+            alignment="left",
+            # where the names of features leave little room it stands above them, too
+            loc="lower right" if width < NARROW else "lower left",
+            bbox_to_anchor=(1.1 if width < NARROW else -0.02, 1.0),
+            ncols=int(np.clip(width // longest, 1, len(self.gap.groups))),
             frameon=False,
             handletextpad=0.2,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,8 @@ RATE_NAMES = {
 }
 LINES = ("-", "--", ":", "-.")
 ALARM = "#B2182B"
+LETTER = 6.0
+"""Points that a letter under an axis takes, and a little more."""
 
 
 def chosen_view(table, view: str):
@@ -123,6 +126,11 @@ def label_rows(ax, rows: Sequence[int], times: Sequence[Any]) -> None:
         if known and tick > 0:
             text += "\n" + time_text(min(known, key=lambda pair: abs(pair[0] - tick))[1])
         labels.append(text)
+    if labels:
+        longest = max(len(line) for text in labels for line in text.split("\n"))
+        room = 72.0 * ax.get_window_extent().width / ax.figure.dpi
+        step = math.ceil(len(labels) * (longest + 2) * LETTER / max(room, 1.0))
+        ticks, labels = ticks[::step], labels[::step]
     ax.set_xticks(ticks, labels)
     ax.set_xlabel("rows of the stream" + (", and when" if known else ""), color=INK)
 
