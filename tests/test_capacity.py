@@ -78,6 +78,46 @@ def test_without_kept_rows_the_least_used_expert_goes():
     np.testing.assert_allclose(model.ensemble.load, expected / expected.sum())
 
 
+def two_worlds(share):
+    """Four generations, of which the third has nearly all weight and the others ``share``."""
+    model, Z = grown()
+    model.ensemble.generation = np.array([0, 0, 1, 2, 2, 3])
+    model.posterior.weights = np.array([share, share, 1.0 - 2.1 * share, 0.1 * share])
+    model.posterior.last_believed = np.zeros(4, dtype=np.int64)
+    return model, Z
+
+
+@pytest.mark.parametrize("share", [1e-6, 0.2, 0.3])
+def test_generations_that_can_be_spared_are_those_whose_removal_hardly_counts(
+    share, monkeypatch
+):
+    model, Z = two_worlds(share)
+    before, moved = experts_say(model, Z), {}
+    for j in (0, 1, 3):
+        tried = model.copy()
+        tried.remove_generation(j)
+        moved[j] = np.abs(experts_say(tried, Z) - before).mean()
+    assert 0.0 < min(moved.values()) < max(moved.values())
+    args = model.ensemble, model.posterior, Z
+    for j in moved:  # the limit just above, and just below, what each removal moves
+        monkeypatch.setattr(capacity, "MOST_CHANGE", moved[j] * (1 + 1e-6))
+        assert j in capacity.spared_generations(*args)
+        monkeypatch.setattr(capacity, "MOST_CHANGE", moved[j] * (1 - 1e-6))
+        assert j not in capacity.spared_generations(*args)
+    monkeypatch.setattr(capacity, "MOST_CHANGE", np.inf)
+    assert capacity.spared_generations(*args).tolist() == [0, 1, 3]
+
+
+@pytest.mark.parametrize(("n_rows", "spared"), [(49, [0, 1, 3]), (50, [])])
+def test_with_few_rows_every_generation_but_the_believed_one_can_be_spared(
+    n_rows, spared, monkeypatch
+):
+    model, Z = two_worlds(0.3)
+    monkeypatch.setattr(capacity, "MOST_CHANGE", -1.0)
+    found = capacity.spared_generations(model.ensemble, model.posterior, Z[:n_rows])
+    assert found.tolist() == spared
+
+
 @pytest.mark.parametrize("growth", ["interval", "drift"])
 @pytest.mark.parametrize("max_experts", [3, 5])
 def test_replacement_at_a_tight_limit_hardly_moves_predictions(growth, max_experts):

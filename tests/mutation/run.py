@@ -46,6 +46,8 @@ NEAR = {
     "_fairness/constraints": ("tests/fairness/test_constraints.py",),
     "_fairness/": ("tests/fairness/test_control_parts.py", "tests/fairness/test_bound.py"),
     "_training/drift/": ("tests/training/test_drift.py",),
+    "_training/capacity": ("tests/test_capacity.py",),
+    "_training/individual": ("tests/test_individual_fairness.py",),
     "_training/": ("tests/training/test_merging.py", "tests/training/test_passes.py"),
     "_mixture/": ("tests/test_mlp.py",),
 }
