@@ -31,52 +31,29 @@ DATA_SETS = ("image segments", "phishing", "digits")
 NOTICEABLE = {"accuracy": 0.002, "gap": 0.005}
 """Differences below this do not matter, however sure they are."""
 
-CONSTANTS = (
-    "_fairness.people.KEPT_ROWS",
-    "_fairness.bound.RESCORES",
-    "_fairness.bound.LEAST_ROWS",
-    "_fairness.bound.LOOK_ROWS",
-    "_fairness.bound.MARGIN",
-    "_fairness.bound.LEAST_AIM",
-    "_fairness.bound.NOISE",
-    "_fairness.offset.WIDTH",
-    "_fairness.offset.RIDGE",
-    "_fairness.offset.PENALTY",
-    "_fairness.offset.NEARNESS",
-    "_fairness.offset.ROUNDS",
-    "_fairness.offset.ATTEMPTS",
-    "_fairness.offset.TIGHTER",
-    "_fairness.offset.CUTS",
-    "_fairness.directions.RATE",
-    "_fairness.directions.SHRINK",
-    "_fairness.changes.LEAST_ROWS",
-    "_fairness.changes.LIMIT",
-    "_fairness.changes.SUSPECTED",
-    "_fairness.changes.LEAST_VARIANCE",
-    "_fairness.changes.CLIP",
-    "_training.settings.EARLY_BATCH",
-    "_training.settings.STREAM_BATCH",
-    "_training.settings.STREAM_DEFAULTS.growth_interval",
-    "_training.settings.STREAM_DEFAULTS.half_life",
-    "_training.settings.STREAM_DEFAULTS.pace.average_rate",
-    "_training.settings.STREAM_DEFAULTS.pace.memory_span",
-    "_training.trainer.EARLY_ROWS",
-    "_training.ensemble.AVERAGE_WARMUP",
-    "_training.step.LOAD_RATE",
-    "_training.acts.NOISE",
-    "_training.acts.STATE_PART",
-    "_training.acts.NEWBORN_STATE_PART",
-    "_training.capacity.MOST_CHANGE",
-    "_training.posterior.NEWBORN_WEIGHT",
-    "_training.posterior.SHARE_PER_ROW",
-    "_training.posterior.MOST_EVIDENCE",
-    "_training.drift.recent.RECENT_ROWS",
-    "_training.drift.policy.GENERATIONS",
-    "_training.drift.replay.PASSES",
-    "_training.drift.replay.REPLAY_GROWTH",
-    "_training.drift.replay.LEAST_ROWS",
-    "_training.drift.monitor.REST_ROWS",
-)
+HOMES = {
+    "_fairness.people": "KEPT_ROWS",
+    "_fairness.bound": "RESCORES LEAST_ROWS LOOK_ROWS MARGIN LEAST_AIM NOISE",
+    "_fairness.offset": "WIDTH RIDGE PENALTY NEARNESS ROUNDS ATTEMPTS TIGHTER CUTS",
+    "_fairness.directions": "RATE SHRINK",
+    "_fairness.changes": "LEAST_ROWS LIMIT SUSPECTED LEAST_VARIANCE CLIP",
+    "_training.settings": (
+        "EARLY_BATCH STREAM_BATCH STREAM_DEFAULTS.growth_interval "
+        "STREAM_DEFAULTS.half_life STREAM_DEFAULTS.pace.average_rate "
+        "STREAM_DEFAULTS.pace.memory_span"
+    ),
+    "_training.trainer": "EARLY_ROWS",
+    "_training.ensemble": "AVERAGE_WARMUP",
+    "_training.step": "LOAD_RATE",
+    "_training.acts": "NOISE STATE_PART NEWBORN_STATE_PART",
+    "_training.capacity": "MOST_CHANGE",
+    "_training.posterior": "NEWBORN_WEIGHT SHARE_PER_ROW MOST_EVIDENCE",
+    "_training.drift.recent": "RECENT_ROWS",
+    "_training.drift.policy": "GENERATIONS",
+    "_training.drift.replay": "PASSES REPLAY_GROWTH LEAST_ROWS",
+    "_training.drift.monitor": "REST_ROWS",
+}
+CONSTANTS = tuple(f"{home}.{name}" for home, names in HOMES.items() for name in names.split())
 """Numbers of the control, of drift and of growth, in `skfeamoe`."""
 PARTS = {"NEWBORN_WEIGHT", "LEAST_AIM", "SUSPECTED"}
 """Numbers that stay below 1: half and double of what is missing to 1 where double is more."""
