@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._training.acts import add_expert
+from skfeamoe._training.history import MAX_ENTRIES, History
 from skfeamoe._training.settings import STREAM_PACE
 from skfeamoe.metrics import burden_difference
 
@@ -530,10 +531,31 @@ def test_attributes_are_copies():
     assert frozen(model) == before
 
 
-def test_history_stays_bounded():
+def test_a_long_record_stays_bounded_even_and_whole():
+    history, n_seen, noted = History(), 0, 0
+    while n_seen < 600_000:
+        n_seen += 100
+        if history.is_due(n_seen):
+            history.update(
+                n_seen, {"row": n_seen} | ({"late": 1.0} if n_seen > 300_000 else {})
+            )
+            noted += 1
+    assert noted > MAX_ENTRIES
+    row, late = history.series["row"], history.series["late"]
+    assert MAX_ENTRIES / 2 <= len(row) == len(late) < MAX_ENTRIES
+    assert np.ptp(np.diff(row)) <= 100.0  # rows of a call
+    assert row[0] <= history.stride + 100
+    assert row[-1] > n_seen - history.stride - 100
+    assert np.array_equal(np.isnan(late), row <= 300_000)
+
+
+def test_a_model_records_its_rows_as_they_come():
     X, y, _ = make_lending(100)
     model = FEAMOEClassifier(None, growth_interval=50, max_experts=2, batch_size=500)
-    for _ in range(600):
+    for _ in range(60):
         model.partial_fit(X, y, [0, 1])
-    assert 100 < len(model.history_["loss"]) <= 512
-    assert model.history_["n_samples_seen"][-1] > 0.99 * model.n_samples_seen_
+    rows = model.history_["n_samples_seen"]
+    assert len(model.history_["loss"]) == len(rows) == 6000 // 256
+    late = rows - 256 * np.arange(1, len(rows) + 1)
+    assert late.min() >= 0
+    assert late.max() < 100

@@ -145,25 +145,36 @@ def reload_skops(model):
     return skops.loads(data, trusted=skops.get_untrusted_types(data=data))
 
 
-@pytest.mark.parametrize("as_sparse", [False, True])
-@pytest.mark.parametrize("reload", [reload_pickle, reload_joblib, reload_skops])
-def test_a_saved_model_keeps_the_same_rows(reload, as_sparse):
+def learn(model, X, y, rows):
+    """The model after these rows, 100 a call."""
+    for start in rows:
+        model.partial_fit(X[start : start + 100], y[start : start + 100], classes=[0, 1])
+    return model
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["dense", "sparse"])
+def lives(request):
+    """A model after 2,500 rows and another after 5,000, more than a block of draws."""
     rng = np.random.default_rng(5)
     X = rng.normal(size=(5000, 4))
     y = labels(rng, X)
-    X = sp.csr_array(X) if as_sparse else X
-    whole = FEAMOEClassifier(constraints=None, background_size=50, random_state=0)
-    half = FEAMOEClassifier(constraints=None, background_size=50, random_state=0)
-    for start in range(0, 5000, 100):
-        if start == 2500:
-            half = reload(half)
-        for model in (whole, half):
-            model.partial_fit(X[start : start + 100], y[start : start + 100], classes=[0, 1])
+    X = sp.csr_array(X) if request.param else X
+    half, whole = (
+        FEAMOEClassifier(constraints=None, background_size=50, random_state=0) for _ in range(2)
+    )
+    return learn(half, X, y, range(0, 2500, 100)), learn(whole, X, y, range(0, 5000, 100)), X, y
+
+
+@pytest.mark.parametrize("reload", [reload_pickle, reload_joblib, reload_skops])
+def test_a_saved_model_keeps_the_same_rows(reload, lives):
+    half, whole, X, y = lives
+    half = learn(reload(half), X, y, range(2500, 5000, 100))
     assert whole.background_.shape == (50, 4)
     assert abs(whole.background_ - half.background_).max() == 0.0
     assert np.array_equal(whole.background_weight_, half.background_weight_)
-    late = whole.background_ if not as_sparse else whole.background_.toarray()
-    full = X.toarray() if as_sparse else X
+    late, full = (
+        part.toarray() if sp.issparse(part) else part for part in (whole.background_, X)
+    )
     assert (late[:, None] == full[None, 2500:]).all(axis=2).any(axis=1).sum() > 10
 
 
