@@ -117,12 +117,17 @@ def test_experts_descend_their_objective_and_adversaries_their_own(
 
     _, gradient = objective(vector, shape, rows, weights, n_classes - 1, masks, x0)
     size = mlp.n_parameters(shape.expert, N_EXPERTS)
-    by_experts = central_differences(
-        lambda v: total(terms_of(v), weights, networks(v, shape).experts), vector
+    own, others = vector[:size], vector[size:]
+
+    def of_experts(own):
+        v = np.append(own, others)
+        return total(terms_of(v), weights, networks(v, shape).experts)
+
+    assert_slope(gradient[:size], central_differences(of_experts, own))
+    by_adversaries = central_differences(
+        lambda others: adversaries(terms_of(np.append(own, others))), others
     )
-    assert_slope(gradient[:size], by_experts[:size])
-    by_adversaries = central_differences(lambda v: adversaries(terms_of(v)), vector)
-    assert_slope(gradient[size:], by_adversaries[size:])
+    assert_slope(gradient[size:], by_adversaries)
     if term == "adversary":
         assert np.abs(gradient[size:]).max() > 0
 
