@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from skfeamoe._mixture import mlp
 from skfeamoe._mixture.optimizers import Adam
@@ -110,3 +111,11 @@ def test_adam_is_its_paper_and_new_parameters_start_their_own_clock():
     longer, memory = np.append(block, 0.0), np.append(memory, np.zeros((4, 1)), axis=1)
     Adam(0.1).step(longer, np.array([0.0, 0.0, 0.0, 3.0]), memory)
     assert longer[3] == pytest.approx(-0.1)
+
+
+@pytest.mark.parametrize("shape", [(6, 3), (4, 5, 3), (1, 2, 1)])
+def test_log_softmax_is_scipys(shape):
+    scores = np.random.default_rng(0).normal(size=shape) * 300.0
+    np.testing.assert_allclose(
+        mlp.log_softmax(scores), log_softmax(scores, axis=-1), atol=1e-12
+    )

@@ -49,6 +49,7 @@ NEAR = {
     "_training/capacity": ("tests/test_capacity.py",),
     "_training/individual": ("tests/test_individual_fairness.py",),
     "_training/": ("tests/training/test_merging.py", "tests/training/test_passes.py"),
+    "_mixture/mlp": ("tests/test_mlp.py", "tests/policy/test_policy_gradients.py"),
     "_mixture/": ("tests/test_mlp.py",),
 }
 """Tests that lie nearest, by the beginning of a module's path in the package."""
