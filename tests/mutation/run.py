@@ -8,7 +8,7 @@ the first that fails, in a copy of the tree; ``--again`` has the ones that lived
 The mutants by hand (`controls.py`) are six ways to break the control of bounds.
 
 Results are written after every mutant, so a run that was stopped goes on where it was while
-the commit is the same.
+the commit is the same; of another commit the mutants drawn last are kept as "earlier".
 Needs ``pip install cosmic-ray`` and a system with fork.
 """
 
@@ -351,7 +351,8 @@ def main() -> None:
     arguments = parser.parse_args()
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if not arguments.again and stored.get("commit") != commit():
-        stored = {"commit": commit()}
+        earlier = {name: stored[name] for name in ("commit", "drawn") if name in stored}
+        stored = {"commit": commit(), "earlier": earlier}
     warm_up()
     tree = copy_of_tree()
     state, by, seconds = outcome(tree, (*FIRST, *THEN))
