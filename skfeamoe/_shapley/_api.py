@@ -80,8 +80,8 @@ def mixture_shapley(
         Bytes that work arrays may take (as far as one row permits).
     engine : {"numpy", "numba"}, default="numpy"
         "numba" plays chains in compiled loops where no score is extreme and `decompose` is
-        False: equal up to rounding, several times faster, after some seconds of compilation
-        in each process.
+        False: equal up to rounding, in half of the time for 100 players and three quarters of
+        it for 30, after some seconds of compilation in each process. Exact rows gain nothing.
 
     Returns
     -------
