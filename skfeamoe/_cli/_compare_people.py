@@ -10,7 +10,7 @@ decided rightly and -accuracy where not,
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,7 +79,7 @@ def gap_of_people(chosen, truth, group, people, measure: str, least: int) -> Int
     found = []
     for event in events:
         rows, codes = rows_of[event], PeopleCodes()
-        number = codes.of_rows(people[rows], group[rows])
+        number = cast(np.ndarray, codes.of_rows(people[rows], group[rows]))
         sums = add_decisions(np.zeros((2, 0)), number, chosen[rows] == 1, len(codes.number))
         rates = rates_of_people(sums, codes.groups, n_groups)
         large = np.array(rates["n_people"]) >= least
