@@ -200,7 +200,7 @@ def _telling(task: Task, rng) -> pd.DataFrame:
 
 def holes_targets(frame) -> Iterator[Target]:
     """No drop beyond that of boosted trees."""
-    found = frame.set_index(["holes", "method", "seed"])["accuracy"]
+    found = frame.set_index(["holes", "method", "seed"])["accuracy"].sort_index()
     drop = {
         (holes, m): found["none", m] - found[holes, m]
         for holes in ("a fifth", "telling")
