@@ -114,27 +114,34 @@ def altered(name: str | None, factor: float) -> Iterator[None]:
         fields = []
     old = getattr(import_module(home), constant)
     new = _scaled(old, fields, factor, constant)
-    homes = [
-        module
+    places = [
+        (module, known_as)
         for module in list(sys.modules.values())
         if getattr(module, "__name__", "").startswith("skfeamoe")
-        and (module.__name__ == home or (home, constant) in _imported(module))
+        for known_as in _names_of(home, constant, module)
     ]
-    for module in homes:
-        setattr(module, constant, new)
+    for module, known_as in places:
+        setattr(module, known_as, new)
     try:
         yield
     finally:
-        for module in homes:
-            setattr(module, constant, old)
+        for module, known_as in places:
+            setattr(module, known_as, old)
+
+
+def _names_of(home: str, constant: str, module) -> set[str]:
+    """What a module calls a constant of another one, or its own."""
+    if module.__name__ == home:
+        return {constant}
+    return {known_as for *place, known_as in _imported(module) if place == [home, constant]}
 
 
 @cache
-def _imported(module) -> frozenset[tuple[str, str]]:
-    """Modules and names that a module imports from them."""
+def _imported(module) -> frozenset[tuple[str, str, str]]:
+    """Modules, names that a module imports from them, and what it calls them."""
     statements = ast.walk(ast.parse(inspect.getsource(module)))
     return frozenset(
-        (statement.module or "", alias.name)
+        (statement.module or "", alias.name, alias.asname or alias.name)
         for statement in statements
         if isinstance(statement, ast.ImportFrom)
         for alias in statement.names

@@ -369,17 +369,31 @@ def test_a_constant_is_altered_wherever_it_is_used_and_put_back(name):
     if "STREAM_DEFAULTS" in name:
         path = ["skfeamoe", "_training", "settings", "STREAM_DEFAULTS"]
     home, constant = import_module(".".join(path[:-1])), path[-1]
-    before = getattr(home, constant)
+    before, everything = getattr(home, constant), numbers_of_the_library()
     with constants.altered(name, 2.0):
         changed = getattr(home, constant)
         assert changed != before
         assert name.rpartition(".")[2] not in constants.PARTS or before < changed < 1.0
-    assert getattr(home, constant) == before
+    assert numbers_of_the_library() == everything
+
+
+def numbers_of_the_library():
+    return {
+        (name, constant): value
+        for name, module in sys.modules.items()
+        if name.startswith("skfeamoe")
+        for constant, value in vars(module).items()
+        if constant.isupper() and isinstance(value, int | float | tuple)
+    }
 
 
 def test_a_constant_is_altered_where_it_was_imported_to():
+    from skfeamoe._fairness import bound, changes
     from skfeamoe._training.drift import recent, replay
 
+    with constants.altered("_fairness.changes.LEAST_ROWS", 2.0):
+        assert bound.LEAST_OF_CHANGE == changes.LEAST_ROWS == 100
+        assert bound.LEAST_ROWS == 256
     with constants.altered("_training.drift.recent.RECENT_ROWS", 0.5):
         assert replay.RECENT_ROWS == recent.RECENT_ROWS == 512
     assert replay.RECENT_ROWS == recent.RECENT_ROWS == 1024
