@@ -22,7 +22,15 @@ from benchmarks.registry import ROOT, Context
 RESULTS = ROOT / "benchmarks" / "results"
 QUICK_RESULTS = RESULTS / "local"
 PACKAGES = ("scikit-learn", "fairlearn", "river", "numpy")
-SHOWING = ("_cli/", "inspection/", "_card.py", "compat/", "export.py", "__main__.py")
+SHOWING = (
+    "_cli/",
+    "inspection/",
+    "_card.py",
+    "compat/",
+    "export.py",
+    "__main__.py",
+    "streaming/_report",
+)
 """Parts of the package that no benchmark measures."""
 
 
