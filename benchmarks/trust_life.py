@@ -22,7 +22,7 @@ from benchmarks.registry import Context, Section, Target
 from benchmarks.trust_streams import STREAMS, Rows, make_rows
 from skfeamoe import FEAMOEClassifier
 
-ROWS, MINUTES = 10_000_000, 12.5
+ROWS, MINUTES = 10_000_000, 75
 WORLD, BATCH, WINDOW = 20_000, 256, 100_000
 AWAY, LATE = 10, 25
 PARTS = 8
