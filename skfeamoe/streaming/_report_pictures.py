@@ -164,11 +164,12 @@ def _draw_calibration(ax, report: Any) -> None:
 
     result = report.result
     view = result.points[-1].models[report.model].views["cumulative"]
-    order = np.argsort(-view.reliability[1:, :, 0].sum(axis=1), kind="stable")[:MOST_GROUPS]
+    sizes = view.reliability[1:, :, 0].sum(axis=1)
+    largest = np.argsort(-sizes, kind="stable")[:MOST_GROUPS]
     lines = [("everyone", view.reliability[0], INK, 2.2)]
     lines += [
         (result.group_names[g], view.reliability[1 + g], SERIES[k % len(SERIES)], 1.4)
-        for k, g in enumerate(order)
+        for k, g in enumerate(np.sort(largest))  # as FairnessDriftDisplay colors them
     ]
     ax.plot([0, 1], [0, 1], color=QUIET, lw=0.8, ls=":")
     for k, (name, table, color, width) in enumerate(lines):
@@ -176,7 +177,7 @@ def _draw_calibration(ax, report: Any) -> None:
         weight = np.where(enough, table[:, 0], np.nan)
         ax.plot(
             table[:, 1] / weight, table[:, 2] / weight, color=color, lw=width,
-            marker=MARKERS[k % len(MARKERS)], ms=4, label=name,
+            marker=MARKERS[(k - 1) % len(MARKERS)], ms=4, label=name,
         )  # fmt: skip
     open_axes(ax)
     ax.set_xlim(0, 1)

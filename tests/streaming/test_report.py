@@ -7,8 +7,10 @@ import pytest
 from webdriver import chromium
 
 from skfeamoe import FEAMOEClassifier
+from skfeamoe.inspection import FairnessDriftDisplay
 from skfeamoe.streaming import monitor, prequential
 from skfeamoe.streaming._report import MOST_STEPS, Report, render
+from skfeamoe.streaming._report_pictures import _draw_calibration
 
 pytest.importorskip("jinja2", reason="needs jinja2, of the extra `demo`")
 pytest.importorskip("matplotlib", reason="needs matplotlib, of the extra `demo`")
@@ -151,3 +153,22 @@ def test_who_writes_a_report_is_told_what_comes_next(result, stream):
     assert told == [f"drawing {name}" for name in drawn]
     assert len(told) + 2 <= MOST_STEPS  # and explaining, and the numbers
     assert "drawing" not in text
+
+
+def test_a_group_looks_alike_in_all_pictures(stream):
+    from matplotlib.figure import Figure
+
+    X, y, _ = stream
+    names = np.random.default_rng(1).choice(["a", "b", "c"], len(y), p=[0.2, 0.5, 0.3])
+    batches = [(X[i : i + 50], y[i : i + 50], names[i : i + 50]) for i in range(0, 1_000, 50)]
+    model = FEAMOEClassifier(growth=None, random_state=0)
+    result = prequential({"model": model}, batches, window=250)
+    ax = Figure().subplots()
+    _draw_calibration(ax, Report.of(result))
+    rates = FairnessDriftDisplay.from_result(result, panels=("rates",)).ax_[0]
+    looks = [
+        {line.get_label(): (line.get_color(), line.get_marker()) for line in drawn.lines}
+        for drawn in (ax, rates)
+    ]
+    assert {name: looks[0][name] for name in "abc"} == {name: looks[1][name] for name in "abc"}
+    assert len({looks[0][name] for name in ("everyone", *"abc")}) == 4
