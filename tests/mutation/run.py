@@ -4,11 +4,14 @@ Mutants are drawn with cosmic-ray's operators from `ROOMS`, evenly over the plac
 changed, and one change at each. Left out is what changes nothing that runs (annotations) or
 what no import survives (any test would see it). Each runs the tests of the core, stopping at
 the first that fails, in a copy of the tree; ``--again`` has the ones that lived run more.
+``--rooms metrics streaming`` draws from each of these in place of the core, and runs the tests
+of that room (`OTHERS`).
 
 The mutants by hand (`controls.py`) are six ways to break the control of bounds.
 
 Results are written after every mutant, so a run that was stopped goes on where it was while
-the commit is the same; of another commit the mutants drawn last are kept as "earlier".
+the commit is the same; of another commit the mutants drawn last are kept as "earlier". Those of
+`OTHERS` are kept by room, while the code of the room is that of their commit.
 Needs ``pip install cosmic-ray`` and a system with fork.
 """
 
@@ -32,7 +35,27 @@ ROOT = Path(__file__).parents[2]
 RESULTS = Path(__file__).with_name("results.json")
 
 ROOMS = ("_fairness", "_training", "_mixture")
-"""Rooms that mutants are drawn from."""
+"""Rooms that mutants are drawn from: the core."""
+
+OTHERS = {
+    "_shapley": ("tests/shapley", "tests/explain", "tests/test_policy_gated.py"),
+    "metrics": (
+        "skfeamoe/metrics",
+        "tests/test_metrics.py",
+        "tests/test_procedural_metrics.py",
+        "tests/test_intervals.py",
+        "tests/postprocessing",
+        "tests/test_every_input.py",
+    ),
+    "streaming": (
+        "skfeamoe/streaming",
+        "tests/streaming",
+        "tests/test_cli_monitor.py",
+        "tests/test_cli.py",
+        "tests/test_every_input.py",
+    ),
+}
+"""Rooms that mutants are drawn from if asked, and the tests of each."""
 
 NEAR = {
     "_fairness/offset": ("tests/fairness/test_offset.py",),
@@ -51,6 +74,35 @@ NEAR = {
     "_training/": ("tests/training/test_merging.py", "tests/training/test_passes.py"),
     "_mixture/mlp": ("tests/test_mlp.py", "tests/policy/test_policy_gradients.py"),
     "_mixture/": ("tests/test_mlp.py",),
+    "_shapley/_callable": ("tests/explain/test_explain_values.py", "tests/shapley"),
+    "_shapley/": ("tests/shapley",),
+    "metrics/_procedural": ("skfeamoe/metrics", "tests/test_procedural_metrics.py"),
+    "metrics/_largest_gap": ("skfeamoe/metrics", "tests/test_intervals.py"),
+    "metrics/_intervals": ("skfeamoe/metrics", "tests/test_intervals.py"),
+    "metrics/": ("skfeamoe/metrics", "tests/test_metrics.py", "tests/postprocessing"),
+    "streaming/_arrow": ("tests/streaming/test_arrow.py",),
+    "streaming/_sources": ("tests/streaming/test_batches.py", "tests/streaming/test_arrow.py"),
+    "streaming/_batches": ("skfeamoe/streaming", "tests/streaming/test_batches.py"),
+    "streaming/_audit": ("skfeamoe/streaming", "tests/streaming/test_audit.py"),
+    "streaming/_files": ("tests/streaming/test_audit.py",),
+    "streaming/_experts": ("tests/streaming/test_fit_experts.py",),
+    "streaming/_granted": ("tests/streaming/test_granted.py",),
+    "streaming/_groups": ("tests/streaming/test_groups_of_streams.py",),
+    "streaming/_inputs": ("skfeamoe/streaming", "tests/streaming/test_inputs.py"),
+    "streaming/_measures": ("tests/streaming/test_measures.py",),
+    "streaming/_people": ("tests/streaming/test_rates_of_people.py",),
+    "streaming/_river": ("tests/streaming/test_measures.py",),
+    "streaming/_report": ("tests/streaming/test_report.py",),
+    "streaming/_words": ("tests/streaming/test_verdict.py", "tests/streaming/test_report.py"),
+    "streaming/_verdict": ("tests/streaming/test_verdict.py",),
+    "streaming/_monitor": ("skfeamoe/streaming", "tests/streaming/test_monitor.py"),
+    "streaming/_alarms": ("tests/streaming/test_monitor.py",),
+    "streaming/_gaps": ("tests/streaming/test_verdict.py", "tests/streaming/test_monitor.py"),
+    "streaming/": (
+        "skfeamoe/streaming",
+        "tests/streaming/test_prequential.py",
+        "tests/streaming/test_prequential_inputs.py",
+    ),
 }
 """Tests that lie nearest, by the beginning of a module's path in the package."""
 
@@ -156,12 +208,12 @@ def essence(code: str) -> str | None:
     return ast.dump(tree)
 
 
-def drawn(seed: int):
+def drawn(seed: int, rooms=ROOMS):
     """Mutants in a random order, one for every place: (module, line, operator, code)."""
     rng = random.Random(seed)
     codes = {
         path.relative_to(ROOT).as_posix(): path.read_text()
-        for room in ROOMS
+        for room in rooms
         for path in sorted((ROOT / "skfeamoe" / room).rglob("*.py"))
     }
     everywhere = [
@@ -234,8 +286,8 @@ def _run_tests(tree: Path, tests, note: Path) -> None:
     os._exit(int(pytest.main([*options, *tests], plugins=[FirstFailure(note)])))
 
 
-def imports(tree: Path) -> bool:
-    """Whether the package can be imported at all."""
+def imports(tree: Path, module: str) -> bool:
+    """Whether the package and a module of it can be imported at all."""
     child = os.fork()
     if child == 0:
         os.chdir(tree)
@@ -244,6 +296,7 @@ def imports(tree: Path) -> bool:
             with open(os.devnull, "w") as nowhere:
                 os.dup2(nowhere.fileno(), 2)
             __import__("skfeamoe._feamoe")
+            __import__(module.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
         except BaseException:
             os._exit(1)
         os._exit(0)
@@ -268,9 +321,15 @@ def by_hand():
 
 
 def near(module: str) -> tuple[str, ...]:
-    """The tests next to a module, and a few golden runs."""
+    """The tests next to a module, and a few golden runs if it is of the core."""
     name = module.removeprefix("skfeamoe/")
-    return (*next(tests for begin, tests in NEAR.items() if name.startswith(begin)), *FEW)
+    tests = next(tests for begin, tests in NEAR.items() if name.startswith(begin))
+    return tests if name.split("/")[0] in OTHERS else (*tests, *FEW)
+
+
+def beyond(module: str, then=()) -> tuple[str, ...]:
+    """All tests of a module's room; in the core, the quick ones and what else is named."""
+    return OTHERS.get(module.split("/")[1], (*FIRST, *then))
 
 
 def run_all(mutants, n_wanted: int, results: list, save) -> None:
@@ -288,8 +347,8 @@ def run_all(mutants, n_wanted: int, results: list, save) -> None:
         (tree / module).write_text(code)
         state, by, seconds = outcome(tree, near(module))
         if state == "lives":
-            state, by, seconds = outcome(tree, FIRST)
-        if not by.startswith("collecting") or imports(tree):
+            state, by, seconds = outcome(tree, beyond(module))
+        if not by.startswith("collecting") or imports(tree, module):
             n += 1
             results.append(
                 {"module": module, "line": line, "operator": operator, "before": before}
@@ -326,6 +385,14 @@ def commit() -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
 
 
+def unchanged(room: str, since: str | None) -> bool:
+    """Whether the code of a room is that of a commit."""
+    if since is None:
+        return False
+    command = ["git", "diff", "--quiet", since, "--", f"skfeamoe/{room}"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
+
+
 def again(results: list) -> list:
     """Run the mutants that lived on all tests, at the same text of the code as it is now."""
     tree, kept = copy_of_tree(), []
@@ -333,10 +400,10 @@ def again(results: list) -> list:
         code = (ROOT / r["module"]).read_text()
         if r["outcome"] == "lives" and code.count(r["before"]) == 1:
             (tree / r["module"]).write_text(code.replace(r["before"], r["after"]))
-            state, by, seconds = outcome(tree, (*FIRST, *THEN))
+            state, by, seconds = outcome(tree, beyond(r["module"], THEN))
             print(f"{state:6} {seconds:5.0f} s {r['module']} {r['after']}  {by}", flush=True)
             (tree / r["module"]).write_text(code)
-            r = {**r, "outcome": state, "by": by}
+            r = {**r, "outcome": state, "by": by, "at first": "lives"}
         kept.append(r)
     shutil.rmtree(tree.parent)
     return kept
@@ -348,28 +415,42 @@ def main() -> None:
     parser.add_argument("--mutants", type=int, default=200, help="how many to draw")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
     parser.add_argument("--again", action="store_true", help="run those that lived on `THEN`")
+    parser.add_argument("--rooms", nargs="+", choices=OTHERS, help="draw from each of these")
     arguments = parser.parse_args()
     stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    if not arguments.again and stored.get("commit") != commit():
+    rooms = stored.setdefault("rooms", {})
+    for room in arguments.rooms or ():
+        if not arguments.again and not unchanged(room, rooms.get(room, {}).get("commit")):
+            rooms[room] = {"commit": commit(), "drawn": []}
+    if not arguments.rooms and not arguments.again and stored.get("commit") != commit():
         earlier = {name: stored[name] for name in ("commit", "drawn") if name in stored}
-        stored = {"commit": commit(), "earlier": earlier}
+        stored = {"commit": commit(), "earlier": earlier, "rooms": rooms}
     warm_up()
     tree = copy_of_tree()
-    state, by, seconds = outcome(tree, (*FIRST, *THEN))
+    tests = dict.fromkeys(test for room in arguments.rooms or () for test in OTHERS[room])
+    state, by, seconds = outcome(tree, tests or (*FIRST, *THEN))
     shutil.rmtree(tree.parent)
     if state != "lives":
         parser.exit(1, f"without a mutant {by} fails already\n")
     print(f"the tests take {seconds:.0f} s", flush=True)
-    draws = {"by hand": (by_hand(), len(CONTROLS))}
-    draws["drawn"] = (drawn(arguments.seed), arguments.mutants)
+    if arguments.rooms:
+        draws = [
+            (rooms[room], "drawn", drawn(arguments.seed, [room]), arguments.mutants)
+            for room in arguments.rooms
+        ]
+    else:
+        draws = [
+            (stored, "by hand", by_hand(), len(CONTROLS)),
+            (stored, "drawn", drawn(arguments.seed), arguments.mutants),
+        ]
 
     def save() -> None:
         RESULTS.write_text(json.dumps(stored, indent=1) + "\n")
 
-    for name, (mutants, n_wanted) in draws.items():
-        results = stored.setdefault(name, [])
+    for place, name, mutants, n_wanted in draws:
+        results = place.setdefault(name, [])
         if arguments.again:
-            results = stored[name] = again(results)
+            results = place[name] = again(results)
             save()
         else:
             run_all(mutants, n_wanted, results, save)
