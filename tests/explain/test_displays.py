@@ -233,3 +233,38 @@ def test_coefficients_display(case):
     empty.fit(X[:50], np.arange(50) % 2)
     with pytest.raises(ValueError, match="standardized=True needs the background rows"):
         CoefficientsDisplay.from_estimator(empty)
+
+
+def test_a_decision_without_routing_and_cells_has_one_picture(case):
+    values = np.array([0.2, -0.1, 0.05])
+    parts = {"expert_values": values, "routing_values": np.zeros(3), "base_value": 0.4}
+    names = ["income", "age", "debt"]
+    display = DecisionDisplay(feature_names=names, **parts).plot()
+    assert display.ax_ is display.figure_.axes[0]
+    assert len(display.figure_.axes) == 1
+    named = [label.get_text() for label in display.ax_.get_yticklabels()]
+    assert set(names) <= set(named)  # the name alone, as no value is known
+    gate = np.array([0.7, 0.3])
+    both = DecisionDisplay(feature_names=names, gate_proba=gate, **parts).plot()
+    _, routing = both.ax_
+    assert [bar.get_width() for bar in routing.patches] == gate.tolist()
+    assert not routing.texts  # what the experts say is not known
+    assert routing.get_legend() is None  # nor what the gate is on average
+    told = DecisionDisplay(
+        feature_names=names, gate_proba=gate, expert_proba=np.array([0.9, 0.2]), **parts
+    ).plot()
+    assert [text.get_text() for text in told.ax_[1].texts] == ["says 0.90", "says 0.20"]
+
+
+def test_expert_regions_without_time_have_the_table_alone(case):
+    model, X, group = case
+    gate = model.gate_proba(X)
+    display = ExpertRegionsDisplay.from_predictions(gate, sensitive_features=group)
+    assert display.time_points is None
+    assert len(display.figure_.axes) == 1
+    assert display.ax_ is display.figure_.axes[0]
+    _, ax = plt.subplots()
+    with_time = ExpertRegionsDisplay.from_predictions(gate, time=np.arange(300), ax=ax)
+    assert with_time.ax_ is ax  # one place is for the table
+    with pytest.raises(ValueError, match="time must have at least two different values"):
+        ExpertRegionsDisplay.from_predictions(gate, time=np.full(300, 2001.0))

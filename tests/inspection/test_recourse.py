@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
@@ -328,3 +329,51 @@ def test_people_get_the_answers_that_they_get_together(census, n_people):
     np.testing.assert_allclose(cost, together.cost, rtol=1e-2)
     for part in parts:
         assert (model.predict(part.changed[part.found]) == 1).all()
+
+
+def test_one_column_may_be_named_alone(linear):
+    model, X = linear
+    alone = recourse(model, X[:200], actionable="x0").to_frame()
+    pd.testing.assert_frame_equal(alone, recourse(model, X[:200], actionable=["x0"]).to_frame())
+
+
+def test_rows_of_polars_have_the_answers_of_pandas(linear):
+    _, X = linear
+    frame = pd.DataFrame(X[:200], columns=NAMES)
+    model = LogisticRegression().fit(frame, X[:200] @ WEIGHTS > 0)
+    told = recourse(model, frame, actionable=NAMES).to_frame()
+    made = recourse(model, pl.DataFrame(dict(frame)), actionable=NAMES).to_frame()
+    pd.testing.assert_frame_equal(made, told)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"actionable": {"JOB": "increase"}}, "'JOB' is a category: it has no direction"),
+        ({"actionable": ["JOB"], "steps": {"JOB": 1}}, "'JOB' is a category: it has no dir"),
+        ({"actionable": ["JOB"], "ranges": {"JOB": ["?"]}}, r"ranges\['JOB'\] has \['\?'\]"),
+    ],
+)
+def test_categories_have_neither_directions_nor_steps(census, options, match):
+    model, X = census[:2]
+    name = next(c for c in X if not pd.api.types.is_numeric_dtype(X[c]))
+    named = {
+        key: ({name: value["JOB"]} if isinstance(value, dict) else [name])
+        for key, value in options.items()
+    }
+    with pytest.raises(ValueError, match=match.replace("JOB", name)):
+        recourse(model, X[:50], **named)
+
+
+def test_recourse_of_everybody_is_drawn_where_no_groups_are_known(linear):
+    plt = pytest.importorskip("matplotlib.pyplot")
+    model, X = linear
+    result = recourse(model, X[:200], actionable=NAMES)
+    _, axes = plt.subplots(2)
+    display = RecourseDisplay.from_result(result, ax=axes)
+    assert display.ax_.tolist() == axes.tolist()
+    (line,) = axes[0].lines
+    assert line.get_ydata()[-1] == pytest.approx(result.found.mean())
+    with pytest.raises(ValueError, match="ax must be two Axes, got 1"):
+        RecourseDisplay.from_result(result, ax=axes[0])
+    plt.close("all")

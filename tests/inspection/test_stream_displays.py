@@ -156,3 +156,47 @@ def test_wrong_choices_are_refused(result):
         ExpertUsageDisplay.from_result(result, group="z")
     with pytest.raises(ValueError, match="ax must be 2 axes"):
         PrequentialDisplay.from_result(result, ax=plt.subplots()[1])
+
+
+def test_rates_panels_and_views_that_are_none_are_refused(result):
+    with pytest.raises(ValueError, match=r"rate must be one of .*'speed'"):
+        FairnessDriftDisplay.from_result(result, rate="speed")
+    for panels in ((), ("rates", "gaps")):
+        with pytest.raises(ValueError, match="panels must be of 'rates' and 'gap'"):
+            FairnessDriftDisplay.from_result(result, panels=panels)
+
+
+def test_a_run_without_groups_has_no_rates_of_groups_to_draw():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    y = (X[:, 0] > 0).astype(int)
+    result = prequential(
+        SGDClassifier(random_state=0), [(X[:100], y[:100]), (X[100:], y[100:])]
+    )
+    with pytest.raises(ValueError, match="result has no groups; pass sensitive_features"):
+        FairnessDriftDisplay.from_result(result)
+
+
+def test_lines_stand_alone_where_there_is_no_interval_and_nobody_of_a_group():
+    rows = np.arange(100, 600, 100)
+    rates = {"f": np.linspace(0.4, 0.5, 5), "gone": np.full(5, np.nan)}
+    gap = np.linspace(0.1, 0.0, 5)
+    display = FairnessDriftDisplay(rows=rows, gap=gap, group_rates=rates).plot()
+    rates_ax, gap_ax = display.ax_
+    assert not rates_ax.collections  # no area of an interval
+    assert not gap_ax.collections
+    np.testing.assert_array_equal(rates_ax.lines[0].get_ydata(), rates["f"])
+    np.testing.assert_array_equal(gap_ax.lines[0].get_ydata(), gap)
+    named = [text.get_text() for text in rates_ax.texts]
+    assert any("f" in text for text in named)
+    assert not any("gone" in text for text in named)  # has no end that a name could stand at
+
+
+def test_changes_are_marked_with_and_without_width_and_name(result):
+    display = PrequentialDisplay.from_result(result)
+    n_texts = len(display.ax_[0].texts)
+    display.mark_changes([1_000, 3_000], widths=[500, 0])
+    areas = [patch for patch in display.ax_[-1].patches if patch.get_width() == 500]
+    assert [area.get_x() for area in areas] == [1_000]
+    assert len(display.ax_[0].texts) == n_texts
+    display.mark_changes([1_000], names=["crisis"])
+    assert [text.get_text() for text in display.ax_[0].texts[n_texts:]] == ["crisis"]

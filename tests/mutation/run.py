@@ -37,22 +37,24 @@ RESULTS = Path(__file__).with_name("results.json")
 ROOMS = ("_fairness", "_training", "_mixture")
 """Rooms that mutants are drawn from: the core."""
 
+OF_ABSTENTION = (
+    "tests/postprocessing/test_new_metrics.py",
+    "tests/postprocessing/test_coverage.py",
+)
+
 OTHERS = {
-    "_shapley": ("tests/shapley", "tests/explain", "tests/test_policy_gated.py"),
+    "_shapley": ("tests/shapley", "tests/explain/test_explain_values.py"),
     "metrics": (
         "skfeamoe/metrics",
         "tests/test_metrics.py",
         "tests/test_procedural_metrics.py",
+        *OF_ABSTENTION,
         "tests/test_intervals.py",
-        "tests/postprocessing",
-        "tests/test_every_input.py",
     ),
     "streaming": (
         "skfeamoe/streaming",
         "tests/streaming",
         "tests/test_cli_monitor.py",
-        "tests/test_cli.py",
-        "tests/test_every_input.py",
     ),
 }
 """Rooms that mutants are drawn from if asked, and the tests of each."""
@@ -79,7 +81,9 @@ NEAR = {
     "metrics/_procedural": ("skfeamoe/metrics", "tests/test_procedural_metrics.py"),
     "metrics/_largest_gap": ("skfeamoe/metrics", "tests/test_intervals.py"),
     "metrics/_intervals": ("skfeamoe/metrics", "tests/test_intervals.py"),
-    "metrics/": ("skfeamoe/metrics", "tests/test_metrics.py", "tests/postprocessing"),
+    "metrics/_abstention": ("skfeamoe/metrics", *OF_ABSTENTION),
+    "metrics/_infra": ("skfeamoe/metrics", *OF_ABSTENTION),
+    "metrics/": ("skfeamoe/metrics", "tests/test_metrics.py"),
     "streaming/_arrow": ("tests/streaming/test_arrow.py",),
     "streaming/_sources": ("tests/streaming/test_batches.py", "tests/streaming/test_arrow.py"),
     "streaming/_batches": ("skfeamoe/streaming", "tests/streaming/test_batches.py"),

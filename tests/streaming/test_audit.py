@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import SGDClassifier
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.__main__ import main
 from skfeamoe.datasets import make_credit_stream
-from skfeamoe.streaming import AuditLog, prequential, read_audit
+from skfeamoe.streaming import AuditLog, _audit, prequential, read_audit
 
 pytest.importorskip("river", reason="river is an extra")
 
@@ -277,3 +278,56 @@ def check_goes_on_as_unbroken(whole, expected):
     for each in events:
         rows = table.loc[(table["event"] == each) & ~table["superseded"], "rows"]
         assert rows.tolist() == expected.loc[expected["event"] == each, "rows"].tolist()
+
+
+def test_models_of_other_kinds_are_watched_and_nothing_is_known_of_them(tmp_path):
+    other = SGDClassifier(loss="log_loss", random_state=0)
+    learner = model()
+    with AuditLog(tmp_path / "log", {"other": other, "loans": learner}) as log:
+        prequential(
+            {"other": other, "loans": learner}, batches(5_000), classes=[0, 1], callback=log
+        )
+    table = read_audit(tmp_path / "log")
+    assert table[table["model"] == "other"]["event"].tolist() == ["began"]
+    assert (table["event"] == "growth").any()
+
+
+def test_numbers_lists_and_odd_values_are_written_as_json_has_them(tmp_path):
+    with AuditLog(tmp_path / "log") as log:
+        log.record(
+            "note",
+            numbers=np.array([[1.0, np.nan], [2.0, np.inf]]),
+            pair=(np.int64(3), "x"),
+            truth=np.bool_(True),
+            odd=Path("a"),
+        )
+    (line,) = (tmp_path / "log").read_text().splitlines()
+    found = json.loads(line)
+    assert found["numbers"] == [[1.0, None], [2.0, None]]
+    assert found["pair"] == [3, "x"]
+    assert found["truth"] is True
+    assert found["odd"] == "a"
+
+
+def test_a_last_record_longer_than_what_is_read_of_the_end_is_found(tmp_path):
+    path = tmp_path / "log"
+    with AuditLog(path) as log:
+        log.record("note", text="short")
+        log.record("note", text="x" * (2 * _audit.TAIL_BYTES))
+        last = log.last_digest_
+    again = AuditLog(path)
+    assert again.last_digest_ == last
+    again.record("note", text="after")
+    assert read_audit(path)["n"].tolist() == [1, 2, 3]
+
+
+def test_a_log_that_was_cut_in_its_first_record_begins_anew(tmp_path):
+    path = tmp_path / "log"
+    with AuditLog(path) as log:
+        log.record("note", text="first")
+    path.write_bytes(path.read_bytes()[:20])
+    with AuditLog(path) as log:
+        log.record("note", text="second")
+    table = read_audit(path)
+    assert "second" in table["text"].tolist()
+    assert "first" not in table["text"].tolist()

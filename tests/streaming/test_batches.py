@@ -261,3 +261,34 @@ def test_batches_are_immutable():
     batch = StreamBatch(X=[[1.0]], y=[0])
     with pytest.raises(AttributeError):
         batch.y = [1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"engine": "python"},
+        {"dtype": str},
+        {"names": list("abc"), "header": 0},
+        {"header": None},
+    ],
+)
+def test_options_of_pandas_decide_how_a_file_is_read(options, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n1,x,0\n2,y,1\n3,z,0\n")
+    target = 2 if "header" in options and options["header"] is None else "c"
+    (batch,) = iter_batches(path, target=target, batch_size=9, read_options=options)
+    want = pd.read_csv(path, **options)
+    pd.testing.assert_frame_equal(
+        batch.X.reset_index(drop=True), want.drop(columns=target), check_dtype=False
+    )
+    assert batch.y.tolist() == want[target].tolist()
+
+
+def test_empty_pieces_of_a_reader_are_passed_over():
+    schema = pa.schema([("x", pa.int64()), ("y", pa.int64())])
+    pieces = [
+        pa.record_batch({"x": [k] * k, "y": [0] * k}, schema=schema) for k in (0, 2, 0, 1)
+    ]
+    reader = pa.RecordBatchReader.from_batches(schema, pieces)
+    batches = list(iter_batches(reader, target="y", batch_size=2))
+    assert [batch.X["x"].tolist() for batch in batches] == [[2, 2], [1]]

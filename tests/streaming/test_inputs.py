@@ -2,11 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
+import scipy.sparse as sp
 from scipy.stats import wasserstein_distance
 
 from skfeamoe.streaming import InputMonitor, monitor
-from skfeamoe.streaming._inputs import stability_index, stability_noise
+from skfeamoe.streaming._inputs import MOST_WINDOWS, stability_index, stability_noise
 
 
 def test_index_is_the_formula():
@@ -87,3 +89,60 @@ def test_an_alarm_names_the_column_that_moved_for_its_group():
 def test_wrong_windows_are_refused():
     with pytest.raises(ValueError, match="window must be a number of rows from 10"):
         InputMonitor(window=3)
+
+
+def windows(*frames, size=100, groups=None):
+    """A watch that has seen frames of one window each."""
+    watch = InputMonitor(window=size)
+    for k, frame in enumerate(frames):
+        watch.update(frame, None if groups is None else groups[k])
+    return watch
+
+
+def test_numbers_that_were_constant_or_have_gone_have_no_distance():
+    rng = np.random.default_rng(0)
+    first = pd.DataFrame({"same": np.ones(100), "gone": rng.normal(size=100)})
+    second = first.assign(same=0.0, gone=np.nan)
+    table = windows(first, second).table().set_index("column")
+    assert table["wasserstein"].isna().all()
+    assert (table["psi"] > table["psi_noise"]).all()  # that they moved is told all the same
+
+
+@pytest.mark.parametrize("make", [pl.DataFrame, lambda f: sp.csr_array(f.to_numpy()), None])
+def test_rows_of_any_kind_are_watched_alike(make):
+    rng = np.random.default_rng(0)
+    frames = [pd.DataFrame(rng.normal(m, 1.0, (100, 2)), columns=["0", "1"]) for m in (0, 1)]
+    want = windows(*frames).table()
+    made = [frame.to_numpy() if make is None else make(frame) for frame in frames]
+    pd.testing.assert_frame_equal(windows(*made).table(), want)
+
+
+def test_a_group_that_comes_late_is_compared_with_nobody_and_does_not_move():
+    rng = np.random.default_rng(0)
+    frames = [pd.DataFrame({"x": rng.normal(m, 1.0, 100)}) for m in (0, 0, 3)]
+    codes = [np.zeros(100, int), np.zeros(100, int), np.arange(100) % 2]
+    watch = windows(*frames, groups=codes)
+    table = watch.table(["old", "new"])
+    assert set(table["group"].dropna()) == {"old"}
+    assert [name for name, _ in watch.moved(200, 250, None)] == ["x"]
+    assert [name for name, _ in watch.moved(200, 250, 0)] == ["x"]
+    assert watch.moved(200, 250, 1) == []  # nobody of it before
+
+
+def test_without_a_window_on_both_sides_nothing_has_moved():
+    rng = np.random.default_rng(0)
+    frames = [pd.DataFrame({"x": rng.normal(m, 1.0, 100)}) for m in (0, 3)]
+    watch = windows(*frames)
+    assert watch.moved(0, 50, None) == []
+    assert watch.moved(500, 600, None) == []
+    assert [name for name, _ in watch.moved(100, 150, None)] == ["x"]
+
+
+def test_old_windows_go_and_the_reference_stays():
+    rng = np.random.default_rng(0)
+    watch = InputMonitor(window=10)
+    for k in range(MOST_WINDOWS + 20):
+        watch.update(pd.DataFrame({"x": rng.normal(k / 100, 1.0, 10)}))
+    assert len(watch.windows) == MOST_WINDOWS
+    assert watch.windows[0].first_row == 0
+    assert watch.table()["first_row"].iloc[0] == 10 * 21

@@ -18,6 +18,7 @@ from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 from sklearn.naive_bayes import GaussianNB
 
 from skfeamoe.streaming import StreamBatch, StreamMonitor, monitor, prequential
+from skfeamoe.streaming._river import RiverModel
 
 river = pytest.importorskip("river", reason="needs river, of the extra `drift`")
 
@@ -238,3 +239,43 @@ def test_a_custom_metric_that_needs_two_classes_is_nan_without_them():
     values = [p.models["LogisticRegression"].views["window"]["a"] for p in result.points]
     assert np.isnan(values).all()
     assert result.points[-1].models["LogisticRegression"].views["cumulative"]["a"] == 1.0
+
+
+@pytest.mark.parametrize("labels", [(0, 1), ("no", "yes")])
+def test_a_wrapped_river_model_that_has_learned_goes_on_with_its_classes(labels):
+    from river import compat, linear_model
+
+    stream = make_stream(n_rows=400)
+    y = np.array(labels)[stream["y"]]
+    model = compat.convert_river_to_sklearn(linear_model.LogisticRegression())
+    model.partial_fit(stream["X"][:200], y[:200], classes=np.array(labels))
+    later = [StreamBatch(stream["X"][200:], y[200:], stream["race"][200:])]
+    result = prequential({"old": model}, later, train=False)
+    assert result.classes == list(labels)
+    want = np.mean(np.asarray(model.predict(stream["X"][200:])) == y[200:])
+    assert result.summary().loc["old", "accuracy"] == pytest.approx(want)
+
+
+class OnlyLabels:
+    """River's kind of classifier without probabilities; before it has learned, it says None."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def learn_one(self, row, label):
+        self.seen[row["x"]] = label
+
+    def predict_one(self, row):
+        return self.seen.get(row["x"])
+
+
+@pytest.mark.parametrize("labels", [(0, 1), ("no", "yes"), ("a", "b", "c")])
+def test_river_models_without_probabilities_answer_with_labels(labels):
+    y = np.array(labels)[np.arange(40) % len(labels)]
+    X = pd.DataFrame({"x": np.arange(40.0) % 10, "z": 0.0})
+    model = RiverModel(OnlyLabels())
+    model.partial_fit(X[:0], y[:0], classes=labels)
+    assert (model.predict(X) == labels[0]).all()  # it has learned nothing
+    model.partial_fit(X, y)
+    last = dict(zip(X["x"], y, strict=True))
+    assert model.predict(X).tolist() == [last[x] for x in X["x"]]

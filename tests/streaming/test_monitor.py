@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import log_loss
 
 from skfeamoe.streaming import (
     PrequentialEvaluator,
@@ -184,3 +185,49 @@ def test_evaluator_with_detectors_resumes_bit_for_bit(tmp_path):
     pd.testing.assert_frame_equal(a.alarms, b.alarms)
     pd.testing.assert_frame_equal(a.table, b.table)
     assert len(a.alarms)
+
+
+Y, DECIDED, SEX = decisions(200, at=100)
+SCORED = {"classes": [0, 1], "scored": True}
+
+
+@pytest.mark.parametrize(
+    ("made", "given", "said"),
+    [
+        ({"labeled": False}, {"y_true": Y}, "y_true must be given to a monitor with labeled"),
+        ({}, {"y_true": None}, "y_true must be given to a monitor with labeled=True"),
+        ({}, {"y_score": np.full(200, 0.5)}, "y_score must be given to a monitor with scored"),
+        ({"scored": True}, {}, "y_score must be given to a monitor with scored=True"),
+        ({}, {"X": np.ones((200, 1))}, "X must be given to a monitor with input_window"),
+        ({"input_window": 50}, {}, "X must be given to a monitor with input_window"),
+        ({"scored": True}, {"y_score": np.full(200, 1.5)}, "probabilities between 0 and 1"),
+        ({"scored": True}, {"y_score": np.full(9, 0.5)}, "y_score has 9 rows, but y_pred has"),
+        ({"input_window": 50}, {"X": np.ones((9, 1))}, "X has 9 rows, but y_pred has 200"),
+        ({}, {"y_pred": DECIDED[:-1]}, "y_pred has 199 rows, but y_true has 200; give the"),
+        ({}, {"sample_weight": -np.ones(200)}, "sample_weight must not be negative, got -1.0"),
+    ],
+)
+def test_what_does_not_fit_the_monitor_is_refused_and_leaves_it_as_it_was(made, given, said):
+    watch = StreamMonitor(classes=[0, 1], **made)
+    before = pickle.dumps(watch)
+    call = {"y_true": Y, "y_pred": DECIDED, "sensitive_features": SEX} | given
+    with pytest.raises(ValueError, match=said):
+        watch.update(**call)
+    assert pickle.dumps(watch) == before
+
+
+def test_scores_are_for_two_labels():
+    with pytest.raises(ValueError, match="y_score is for two labels, but there are 3"):
+        StreamMonitor(classes=[0, 1, 2], scored=True)
+
+
+@pytest.mark.parametrize("favorable", [None, 0, 1])
+def test_scores_are_those_of_the_favorable_label(favorable):
+    rng = np.random.default_rng(0)
+    y, granted = rng.integers(2, size=(2, 300))
+    score = rng.random(300)
+    watch = StreamMonitor(favorable_label=favorable, **SCORED)
+    watch.update(y, granted, rng.choice(["f", "m"], 300), y_score=score)
+    chance = score if favorable != 0 else 1.0 - score  # of the label 1
+    last = watch.result().summary().iloc[0]
+    assert last["log_loss"] == pytest.approx(log_loss(y, chance))

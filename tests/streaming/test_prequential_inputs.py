@@ -12,6 +12,7 @@ from fairlearn.metrics import (
 )
 from prequential_streams import make_stream
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -221,3 +222,56 @@ def test_metric_frame_names_what_is_there():
     with pytest.raises(ValueError, match="no row with a known group"):
         without.metric_frame()
     assert without.group_table.empty
+
+
+@pytest.mark.parametrize("delay", ["30d", "soon", None, -1, np.timedelta64(-3, "D")])
+def test_a_delay_in_time_is_a_span_from_0(delay):
+    with pytest.raises(ValueError, match="label_delay must be a span of time from 0"):
+        PrequentialEvaluator(GaussianNB(), label_delay=delay, delay_unit="time")
+
+
+class Margins:
+    """A classifier that knows margins alone."""
+
+    def __init__(self, classes, margins):
+        self.classes_, self.margins = np.array(classes), np.asarray(margins, dtype=float)
+
+    def predict(self, X):
+        return np.resize(self.classes_, len(X))
+
+    def decision_function(self, X):
+        return self.margins[np.asarray(X)[:, 0].astype(int)]
+
+
+@pytest.mark.parametrize(
+    ("known", "margins", "favorable", "sign"),
+    [
+        ([0, 1], [0.1, -0.2, 0.3, 0.4], 1, 1.0),
+        ([0, 1], [0.1, -0.2, 0.3, 0.4], 0, -1.0),
+        ([0, 1, 2], np.arange(12.0).reshape(4, 3) % 5, 1, 1.0),
+    ],
+)
+def test_margins_are_scores_of_the_favorable_label(known, margins, favorable, sign):
+    X, y = np.arange(4.0).reshape(-1, 1), np.array([0, 1, 0, 1])
+    model = Margins(known, margins)
+    result = prequential(
+        model,
+        [(X, y)],
+        train=False,
+        classes=known,
+        favorable_label=favorable,
+        metrics=["roc_auc"],
+    )
+    score = sign * (model.margins if model.margins.ndim == 1 else model.margins[:, favorable])
+    want = roc_auc_score(y == favorable, score)
+    assert result.summary()["roc_auc"].iloc[0] == pytest.approx(want)
+
+
+def test_margins_say_nothing_of_a_label_that_was_never_learned():
+    X, y = np.arange(4.0).reshape(-1, 1), np.array([0, 1, 2, 1])
+    model = Margins([0, 1], [0.1, -0.2, 0.3, 0.4])
+    result = prequential(
+        model, [(X, y)], train=False, classes=[0, 1, 2], metrics=["accuracy", "roc_auc"]
+    )
+    assert math.isnan(result.summary()["roc_auc"].iloc[0])
+    assert result.summary()["accuracy"].iloc[0] == 0.75

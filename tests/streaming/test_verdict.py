@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from skfeamoe.streaming import monitor
-from skfeamoe.streaming._words import apart
+from skfeamoe.streaming._words import (
+    DASH,
+    alarm_sentence,
+    apart,
+    between,
+    decimal,
+    percent,
+    when,
+)
 
 pytest.importorskip("river", reason="needs river, of the extra `drift`")
 
@@ -174,3 +182,65 @@ def test_alarms_tell_what_they_rest_on():
     gap = alarms[alarms["cause"] == "selection_rate_gap"].iloc[0]
     assert gap["n_before"] > 1_000
     assert 0 < gap["n_after"] < 500
+
+
+NOBODY = {"cause": "accuracy", "group": None, "n_before": 900, "n_after": 1200}
+WOMEN = {"cause": "selection_rate_gap", "group": "f", "n_before": 50, "n_after": 60}
+
+
+@pytest.mark.parametrize(
+    ("alarm", "said"),
+    [
+        (
+            NOBODY | {"before": 0.9, "after": 0.8},
+            "Accuracy fell from 90.0 % (900 rows) to 80.0 % (1,200 rows).",
+        ),
+        (
+            NOBODY | {"before": 0.8, "after": float("nan")},
+            f"Accuracy rose from 80.0 % (900 rows) to {DASH} (1,200 rows).",
+        ),
+        (
+            WOMEN | {"before": 0.02, "after": -0.1},
+            "Selection rate of f, compared with all others: from +2.0 points "
+            "(50 comparisons) to \N{MINUS SIGN}10.0 points (60 comparisons).",
+        ),
+    ],
+)
+def test_an_alarm_in_words(alarm, said):
+    assert alarm_sentence(alarm) == said
+
+
+def test_numbers_that_are_none_are_a_dash_or_nothing():
+    for value in (None, float("nan"), float("inf")):
+        assert percent(value) == decimal(value) == apart(value, 0.05) == DASH
+    assert between((0.1, float("nan"))) == between((float("-inf"), 0.2)) == ""
+    assert between((0.1, 0.25)) == "10.0 to 25.0"
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        (None, ""),
+        (2020.0, "2020"),
+        (np.float64(7), "7"),
+        (0.25, "0.25"),
+        (np.datetime64("2020-03-01T12:30"), "2020-03-01"),
+    ],
+)
+def test_times_in_words(time, text):
+    assert when(time) == text
+
+
+def test_a_verdict_needs_points_a_gap_of_the_run_and_a_bound():
+    result = monitor(*decisions((0.5, 0.5), n=400)[:2], sensitive_features=None)
+    with pytest.raises(ValueError, match="bound must be given: model 'decisions' has none"):
+        result.verdict(measure="demographic_parity_difference")
+    with pytest.raises(ValueError, match=r"measure must be a gap of the run, one of .*'f1'"):
+        result.verdict(bound=0.05, measure="f1")
+    with pytest.raises(ValueError, match="all rows so far, view='cumulative', got 'window'"):
+        result.gap_table(view="window", anytime=True)
+    with pytest.raises(ValueError, match=r"view must be one of .*'windows'"):
+        result.gap_table(view="windows")
+    result.points.clear()
+    with pytest.raises(ValueError, match="no evaluation point; run the stream further"):
+        result.verdict(bound=0.05)
