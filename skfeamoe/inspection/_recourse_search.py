@@ -30,6 +30,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 
 FRACTIONS = 2.0 ** -np.arange(12.0)
 """Parts of the way to the end of a range at which a number is tried."""
@@ -40,12 +41,15 @@ PRICES = 2.0 ** -(np.arange(24.0) / 2)
 SECTIONS, FINEST = 8, 512
 """The way back is cut into so many sections until they are as fine as this part of it."""
 
-FEW = 8
-"""For so few answers all of the finest sections are tried at once: a call of a model with
-preprocessing costs as much as the rows."""
+FEW, LARGE_SECTIONS = 8, 23
+"""For so few answers there are more sections at once, so that two calls are enough: a call of
+a model costs as much as some hundred rows."""
 
 POLISHED = 3
 """Proposals of every row that are polished, the most hopeful first."""
+
+BLOCK = 1_000
+"""Rows whose combinations are proposed at a time, which bounds the memory."""
 
 SMALLEST = np.finfo(float).tiny
 
@@ -168,31 +172,46 @@ def _gains(margin, start, values):
 
 def _proposals(values, costs, gains, base, max_changes):
     """Each column's cheapest crossing, then a combination for every price; gains per cost."""
-    start = np.column_stack([tried[:, 0] for tried in values])
+    blocks = [
+        _proposals_of_block(
+            [
+                tuple(part[rows] for part in column)
+                for column in zip(values, costs, gains, strict=True)
+            ],
+            base[rows],
+            max_changes,
+        )
+        for rows in gen_batches(len(base), BLOCK)
+    ]
+    proposals, rates = zip(*blocks, strict=True)
+    return np.concatenate(proposals, axis=1), np.concatenate(rates, axis=1)
+
+
+def _proposals_of_block(columns, base, max_changes):
+    """The same of some rows; every column has values, costs and gains."""
+    start = np.column_stack([tried[:, 0] for tried, _, _ in columns])
     everyone = np.arange(len(start))
-    columns = list(zip(values, costs, gains, strict=True))
-    proposals, rates = [], []
+    alone, rates = np.tile(start, (len(columns), 1, 1)), []
     best_rate = np.full(len(start), SMALLEST)
     for column, (tried, cost, gain) in enumerate(columns):
         rate = np.divide(gain, cost, out=np.full(gain.shape, SMALLEST), where=cost > 0)
         best_rate = np.maximum(best_rate, rate.max(axis=1))
         choice = np.where(base[:, None] + gain > 0, cost, np.inf).argmin(axis=1)
-        proposals.append(start.copy())
-        proposals[-1][:, column] = tried[everyone, choice]
+        alone[column, :, column] = tried[everyone, choice]
         rates.append(np.maximum(rate[everyone, choice], SMALLEST))
-    for price in PRICES:
-        proposal, worth = start.copy(), np.zeros(start.shape)
-        for column, (tried, cost, gain) in enumerate(columns):
-            surplus = gain - price * best_rate[:, None] * cost
-            choice = surplus.argmax(axis=1)
-            proposal[:, column] = tried[everyone, choice]
-            worth[:, column] = surplus[everyone, choice]
-        least = np.argsort(-worth, axis=1, kind="stable")[:, max_changes:]
-        unchanged = np.take_along_axis(start, least, axis=1)
-        np.put_along_axis(proposal, least, unchanged, axis=1)
-        proposals.append(proposal)
-        rates.append(price * best_rate)
-    return np.stack(proposals), np.stack(rates)
+    prices = PRICES[:, None] * best_rate
+    together = np.empty((len(PRICES), *start.shape))
+    worth = np.empty_like(together)
+    for column, (tried, cost, gain) in enumerate(columns):
+        surplus = gain - prices[:, :, None] * cost
+        choice = surplus.argmax(axis=2)
+        together[:, :, column] = tried[everyone, choice]
+        worth[:, :, column] = surplus.max(axis=2)
+    if max_changes < len(columns):
+        least = np.argsort(-worth, axis=2, kind="stable")[:, :, max_changes:]
+        unchanged = np.take_along_axis(start[None], least, axis=2)
+        np.put_along_axis(together, least, unchanged, axis=2)
+    return np.concatenate([alone, together]), np.concatenate([rates, prices])
 
 
 def _polished(margin, rows, start, then, reached, actions):
@@ -227,7 +246,7 @@ def _cut_back(margin, rows, start, then, columns, actions):
     columns = columns[here]
     now, far = start[here, columns], then[here, columns]
     end, width = np.ones(len(here)), 1.0
-    sections = FINEST if len(here) <= FEW else SECTIONS
+    sections = LARGE_SECTIONS if len(here) <= FEW else SECTIONS
     while width * FINEST > 1.0:
         parts = end[:, None] - width + width * np.arange(sections + 1) / sections
         parts = np.maximum(parts, 0.0)
