@@ -5,7 +5,7 @@ changed, and one change at each. Left out is what changes nothing that runs (ann
 what no import survives (any test would see it). Each runs the tests of the core, stopping at
 the first that fails, in a copy of the tree; ``--again`` has the ones that lived run more.
 ``--rooms metrics streaming`` draws from each of these in place of the core, and runs the tests
-of that room (`OTHERS`).
+next to a mutant; with ``--again`` those that lived meet all tests of their room (`OTHERS`).
 
 The mutants by hand (`controls.py`) are six ways to break the control of bounds.
 
@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cache
 from pathlib import Path
 
 from tests.mutation.controls import CONTROLS
@@ -76,8 +77,17 @@ NEAR = {
     "_training/": ("tests/training/test_merging.py", "tests/training/test_passes.py"),
     "_mixture/mlp": ("tests/test_mlp.py", "tests/policy/test_policy_gradients.py"),
     "_mixture/": ("tests/test_mlp.py",),
-    "_shapley/_callable": ("tests/explain/test_explain_values.py", "tests/shapley"),
-    "_shapley/": ("tests/shapley",),
+    "_shapley/_callable": ("tests/explain/test_explain_values.py",),
+    "_shapley/_chains": ("tests/shapley/test_shapley_chains.py",),
+    "_shapley/_compiled": ("tests/shapley/test_shapley_engines.py",),
+    "_shapley/_schedule": (
+        "tests/shapley/test_shapley_exact.py",
+        "tests/shapley/test_shapley_chains.py",
+    ),
+    "_shapley/": (
+        "tests/shapley/test_shapley_exact.py",
+        "tests/shapley/test_shapley_axioms.py",
+    ),
     "metrics/_procedural": ("skfeamoe/metrics", "tests/test_procedural_metrics.py"),
     "metrics/_largest_gap": ("skfeamoe/metrics", "tests/test_intervals.py"),
     "metrics/_intervals": ("skfeamoe/metrics", "tests/test_intervals.py"),
@@ -328,12 +338,12 @@ def near(module: str) -> tuple[str, ...]:
     """The tests next to a module, and a few golden runs if it is of the core."""
     name = module.removeprefix("skfeamoe/")
     tests = next(tests for begin, tests in NEAR.items() if name.startswith(begin))
-    return tests if name.split("/")[0] in OTHERS else (*tests, *FEW)
+    return tests if is_other(module) else (*tests, *FEW)
 
 
-def beyond(module: str, then=()) -> tuple[str, ...]:
-    """All tests of a module's room; in the core, the quick ones and what else is named."""
-    return OTHERS.get(module.split("/")[1], (*FIRST, *then))
+def is_other(module: str) -> bool:
+    """Whether a module is of no room of the core."""
+    return module.split("/")[1] in OTHERS
 
 
 def run_all(mutants, n_wanted: int, results: list, save) -> None:
@@ -348,10 +358,12 @@ def run_all(mutants, n_wanted: int, results: list, save) -> None:
         if (module, line, operator, after) in known:
             n += 1
             continue
+        if is_other(module):
+            check_whole(near(module))
         (tree / module).write_text(code)
         state, by, seconds = outcome(tree, near(module))
-        if state == "lives":
-            state, by, seconds = outcome(tree, beyond(module))
+        if state == "lives" and not is_other(module):
+            state, by, seconds = outcome(tree, FIRST)
         if not by.startswith("collecting") or imports(tree, module):
             n += 1
             results.append(
@@ -362,6 +374,17 @@ def run_all(mutants, n_wanted: int, results: list, save) -> None:
             print(f"{n:3} {state:6} {seconds:5.0f} s {module}:{line} {after}  {by}", flush=True)
         (tree / module).write_text((ROOT / module).read_text())
     shutil.rmtree(tree.parent)
+
+
+@cache
+def check_whole(tests: tuple[str, ...]) -> None:
+    """End the program if tests fail without a mutant."""
+    tree = copy_of_tree()
+    state, by, seconds = outcome(tree, tests)
+    shutil.rmtree(tree.parent)
+    if state != "lives":
+        sys.exit(f"without a mutant {by} fails already")
+    print(f"{' '.join(tests[:2])}, {len(tests)} in all, take {seconds:.0f} s", flush=True)
 
 
 def warm_up() -> None:
@@ -404,7 +427,8 @@ def again(results: list) -> list:
         code = (ROOT / r["module"]).read_text()
         if r["outcome"] == "lives" and code.count(r["before"]) == 1:
             (tree / r["module"]).write_text(code.replace(r["before"], r["after"]))
-            state, by, seconds = outcome(tree, beyond(r["module"], THEN))
+            everything = OTHERS.get(r["module"].split("/")[1], (*FIRST, *THEN))
+            state, by, seconds = outcome(tree, everything)
             print(f"{state:6} {seconds:5.0f} s {r['module']} {r['after']}  {by}", flush=True)
             (tree / r["module"]).write_text(code)
             r = {**r, "outcome": state, "by": by, "at first": "lives"}
@@ -430,13 +454,8 @@ def main() -> None:
         earlier = {name: stored[name] for name in ("commit", "drawn") if name in stored}
         stored = {"commit": commit(), "earlier": earlier, "rooms": rooms}
     warm_up()
-    tree = copy_of_tree()
-    tests = dict.fromkeys(test for room in arguments.rooms or () for test in OTHERS[room])
-    state, by, seconds = outcome(tree, tests or (*FIRST, *THEN))
-    shutil.rmtree(tree.parent)
-    if state != "lives":
-        parser.exit(1, f"without a mutant {by} fails already\n")
-    print(f"the tests take {seconds:.0f} s", flush=True)
+    if not arguments.rooms:
+        check_whole((*FIRST, *THEN))
     if arguments.rooms:
         draws = [
             (rooms[room], "drawn", drawn(arguments.seed, [room]), arguments.mutants)
