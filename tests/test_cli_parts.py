@@ -3,6 +3,7 @@
 import io
 import shlex
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -424,7 +425,7 @@ def test_people_are_compared_only_where_two_groups_have_enough():
     assert told == (
         "People cannot be compared, as no two groups have as many as it takes (20 people)."
     )
-    result.min_group_size = 5
+    result = replace(result, min_group_size=5)
     (told,) = _verdict.people_sentences(result, "decisions", "who")
     assert told.startswith("Counting every person once (20 people, 20.0 rows each), the demog")
     assert _verdict.people_sentences(result, "decisions", None) == []

@@ -3,13 +3,15 @@
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from webdriver import chromium
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.inspection import FairnessDriftDisplay
 from skfeamoe.streaming import monitor, prequential
-from skfeamoe.streaming._report import MOST_STEPS, Report, render
+from skfeamoe.streaming._report import MOST_STEPS, Report, _plain, explain, render
+from skfeamoe.streaming._report_parts import _effects
 from skfeamoe.streaming._report_pictures import _draw_calibration
 
 pytest.importorskip("jinja2", reason="needs jinja2, of the extra `demo`")
@@ -172,3 +174,61 @@ def test_a_group_looks_alike_in_all_pictures(stream):
     ]
     assert {name: looks[0][name] for name in "abc"} == {name: looks[1][name] for name in "abc"}
     assert len({looks[0][name] for name in ("everyone", *"abc")}) == 4
+
+
+def unfair(n=6_000):
+    """Decisions on people of two groups, of which one is refused from the middle on."""
+    rng = np.random.default_rng(0)
+    sex = rng.choice(["f", "m"], n)
+    late = (np.arange(n) >= n // 2) & (sex == "f")
+    return rng.integers(2, size=n) * ~late, sex
+
+
+def test_a_report_of_decisions_without_truths_tells_of_gaps_and_not_of_accuracy():
+    granted, sex = unfair()
+    result = monitor(None, granted, sensitive_features=sex, window=500)
+    assert len(result.alarms)
+    page = result.to_html(difference_bound=0.05)
+    assert "Windowed demographic-parity gap" in page
+    assert "Windowed accuracy" not in page
+    with pytest.raises(ValueError, match=r"'decisions' .* has no explain; leave X out"):
+        result.to_html(X=np.zeros((9, 1)), sensitive_features=sex[:9])
+    result.points.clear()
+    with pytest.raises(ValueError, match="no evaluation point; run the stream further"):
+        result.to_html()
+
+
+def test_a_report_of_a_run_that_was_not_watched_says_so():
+    rng = np.random.default_rng(0)
+    X, sex = rng.normal(size=(400, 2)), rng.choice(["f", "m"], 400)
+    y = (X[:, 0] > 0).astype(int)
+    batches = [(X[i : i + 50], y[i : i + 50], sex[i : i + 50]) for i in range(0, 400, 50)]
+    model = FEAMOEClassifier(growth=None, random_state=0)
+    for detector, told in ((None, True), ("adwin", False)):
+        result = prequential(model, batches, window=100, classes=[0, 1], detector=detector)
+        assert ("no change detector was asked for" in result.to_html()) == told
+
+
+def test_of_one_group_features_are_explained_and_no_gap(result, stream):
+    X, _, sex = stream
+    other = pd.DataFrame(X[-60:], columns=["a", "b", "c"])
+    view, gap = explain(result, "mixture", X[-60:], np.full(60, "f"), None, shown=other)
+    assert gap is None
+    assert not set(view.names) & set(other)  # so that what is shown is not of other columns
+    np.testing.assert_array_equal(np.asarray(view.cells, dtype=float), X[-60:])
+    again, gap = explain(result, "mixture", X[-60:], sex[-60:], None)
+    np.testing.assert_array_equal(again.values, view.values)
+    assert gap is not None
+
+
+def test_without_windows_on_both_sides_an_alarm_has_no_effects():
+    assert _effects([], [object()], 10, "demographic_parity_difference", 0.05) == []
+    assert _effects([object()], [], 10, "demographic_parity_difference", 0.05) == []
+
+
+def test_numbers_become_what_json_knows():
+    given = {1: np.array([[1.5, np.nan]]), "yes": np.bool_(True), "n": np.int64(2), "t": pd.NaT}
+    found = _plain(given)
+    assert found == {"1": [[1.5, None]], "yes": True, "n": 2, "t": "NaT"}
+    assert type(found["yes"]) is bool
+    assert type(found["n"]) is int
