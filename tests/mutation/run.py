@@ -175,6 +175,12 @@ THEN = (
 LEFT_OUT = "not scikit_learn_check and not grid_search and not through_joblib"
 """Tests of other things that take long."""
 
+NO_SIMULATION = (
+    f"{LEFT_OUT} and not covered and not as_often_as_asked and not all_looks and not every_day "
+    "and not people_are_drawn and not 100_000_rows and not by_simulation and not unbiased"
+)
+"""The same, and simulations, which mutants of other rooms meet with ``--again``."""
+
 MOST_SECONDS = 240
 """Seconds of the processor after which a mutant counts as killed: the tests take about 60."""
 
@@ -267,14 +273,14 @@ class FirstFailure:
             self.path.write_text(f"collecting {report.nodeid}")
 
 
-def outcome(tree: Path, tests) -> tuple[str, str, float]:
+def outcome(tree: Path, tests, left_out: str = LEFT_OUT) -> tuple[str, str, float]:
     """Run tests in a copy of the tree: ("killed", by which test, seconds) or ("lives", ...)."""
     note = tree / "first_failure"
     note.unlink(missing_ok=True)
     began = time.monotonic()
     child = os.fork()
     if child == 0:
-        _run_tests(tree, tests, note)
+        _run_tests(tree, tests, note, left_out)
     status, seconds = os.waitpid(child, 0)[1], time.monotonic() - began
     if status == 0:
         return "lives", "", seconds
@@ -283,7 +289,7 @@ def outcome(tree: Path, tests) -> tuple[str, str, float]:
     return "killed", note.read_text() if note.exists() else "died", seconds
 
 
-def _run_tests(tree: Path, tests, note: Path) -> None:
+def _run_tests(tree: Path, tests, note: Path, left_out: str) -> None:
     """In a child process: pytest on the copy, which ends the process."""
     import pytest
 
@@ -296,7 +302,7 @@ def _run_tests(tree: Path, tests, note: Path) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] in ("tests", "skfeamoe")]:
         del sys.modules[name]
     known = "ignore::pytest.PytestAssertRewriteWarning"  # of what `warm_up` has imported
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", LEFT_OUT, "-W", known]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", left_out, "-W", known]
     os._exit(int(pytest.main([*options, *tests], plugins=[FirstFailure(note)])))
 
 
@@ -359,9 +365,10 @@ def run_all(mutants, n_wanted: int, results: list, save) -> None:
             n += 1
             continue
         if is_other(module):
-            check_whole(near(module))
+            check_whole(near(module), NO_SIMULATION)
         (tree / module).write_text(code)
-        state, by, seconds = outcome(tree, near(module))
+        left_out = NO_SIMULATION if is_other(module) else LEFT_OUT
+        state, by, seconds = outcome(tree, near(module), left_out)
         if state == "lives" and not is_other(module):
             state, by, seconds = outcome(tree, FIRST)
         if not by.startswith("collecting") or imports(tree, module):
@@ -377,10 +384,10 @@ def run_all(mutants, n_wanted: int, results: list, save) -> None:
 
 
 @cache
-def check_whole(tests: tuple[str, ...]) -> None:
+def check_whole(tests: tuple[str, ...], left_out: str = LEFT_OUT) -> None:
     """End the program if tests fail without a mutant."""
     tree = copy_of_tree()
-    state, by, seconds = outcome(tree, tests)
+    state, by, seconds = outcome(tree, tests, left_out)
     shutil.rmtree(tree.parent)
     if state != "lives":
         sys.exit(f"without a mutant {by} fails already")
