@@ -166,3 +166,25 @@ def test_bounds_of_ratios_and_within_parts_are_told():
     assert bounds["equal_opportunity"]["largest gap allowed"] == "0.3"
     parts = page.select(f"{TRAINING}/Bounds within parts").format()
     assert parts.count("x0") == 2 * 5
+
+
+def test_penalties_and_quiet_watches_are_told():
+    X, y, group = make_lending(400)
+    names = ["demographic_parity", "equalized_odds"]
+    model = FEAMOEClassifier(names, control="schedule", growth_interval=100, random_state=0)
+    page = card(model.fit(X, y, sensitive_features=group))
+    text = page.select(f"{TRAINING}/Bounds").format()
+    assert f"Penalties of growing weight on {', '.join(names)}; no bound was set." in text
+    assert "Not watched" in page.select(f"{TRAINING}/Record of drift").format()
+    watching = FEAMOEClassifier(None, growth="drift", random_state=0)
+    page = card(watching.partial_fit(X, y, classes=[0, 1]))
+    assert "Watched; no alarm." in page.select(f"{TRAINING}/Record of drift").format()
+
+
+def test_without_groups_the_card_measures_accuracy_alone():
+    X, y, _ = make_lending(600)
+    model = FEAMOEClassifier(None, random_state=0).fit(X[:400], y[:400])
+    text = card(model, X[400:], y[400:]).render()
+    accuracy = accuracy_score(y[400:], model.predict(X[400:]))
+    assert f"{accuracy:.3f}" in text
+    assert "## Groups" not in text

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 from fairlearn.metrics import (
     demographic_parity_difference,
     equalized_odds_difference,
@@ -32,7 +33,7 @@ import joblib
 from distributed import Client, LocalCluster
 
 import skfeamoe.distributed as sd
-from skfeamoe.distributed import _rounds
+from skfeamoe.distributed import _rounds, _shards
 from skfeamoe.distributed._merge import region_scores
 
 sync = {"scheduler": "sync"}
@@ -539,3 +540,84 @@ def test_experts_and_frontiers_are_fitted_on_the_cluster_unchanged(client):
         coefs_there, table_there = both()
     np.testing.assert_allclose(coefs, coefs_there, rtol=1e-10)
     pd.testing.assert_frame_equal(table, table_there)
+
+
+@pytest.fixture(scope="module")
+def small():
+    """A model of two classes, and its rows as a Dask frame and as a frame."""
+    X, y, _ = make_lending(200)
+    frame = pd.DataFrame(X, columns=list("abcdef"))
+    return FEAMOEClassifier(None, random_state=0).fit(frame, y), frame, y
+
+
+def test_what_is_no_collection_of_two_classes_is_not_explained_or_watched(small):
+    model, frame, y = small
+    X = dd.from_pandas(frame, npartitions=2)
+    with pytest.raises(ValueError, match="X must be a Dask DataFrame, got DataFrame"):
+        sd.explain(model, frame)
+    three = FEAMOEClassifier(None, random_state=0).fit(frame, np.arange(200) % 3)
+    with pytest.raises(ValueError, match="explain takes models of two classes, got 3"):
+        sd.explain(three, X)
+    labels = dd.from_pandas(pd.Series(y), npartitions=2)
+    for parts, name in (((y, labels), "y_true"), ((labels, y), "y_pred")):
+        with pytest.raises(ValueError, match=f"{name} must be a Dask Series, got ndarray"):
+            sd.monitor(*parts, labels, classes=[0, 1])
+    with pytest.raises(ValueError, match="sensitive_features must be a Dask collection, got n"):
+        sd.explain_gap(model, X, np.array(["f", "m"] * 100))
+    for name in ("game", "output", "decompose"):
+        with pytest.raises(ValueError, match=f"{name} must not be given to explain_gap"):
+            sd.explain_gap(model, X, labels, **{name: None})
+
+
+def test_partitions_without_rows_are_explained_by_no_rows(small):
+    model, frame, _ = small
+    X = dd.from_pandas(frame[:6], npartitions=1)
+    parts = [X, dd.from_pandas(frame[:0], npartitions=1)]
+    found = sd.explain(model, dd.concat(parts), background=frame[50:60]).compute(**sync)
+    want = model.explain(frame[:6], background=frame[50:60])
+    np.testing.assert_allclose(found[list("abcdef")], want.values)
+
+
+@pytest.mark.parametrize(
+    ("X", "more", "message"),
+    [
+        ([], {"y": []}, "X must have at least one shard, got none"),
+        (
+            dd.from_pandas(pd.DataFrame({"a": [1.0, 2.0], "t": [0, 1]}), npartitions=1),
+            {"y": "target"},
+            r"y names \['target'\], which are no columns of X",
+        ),
+        (da.ones((4, 4), chunks=(2, 2)), {"y": da.ones(4, chunks=2)}, "rechunk it so that"),
+        (np.ones((4, 4)), {"y": da.ones(4, chunks=2)}, "X must be a Dask DataFrame, Series or"),
+    ],
+)
+def test_shards_that_are_none_are_refused(X, more, message):
+    none = {"sensitive_features": None, "sample_weight": None, "propensity": None}
+    with pytest.raises(ValueError, match=message):
+        _shards.delayed_shards(X, **none, **more)
+
+
+def test_models_of_dense_and_of_sparse_rows_are_not_merged(small):
+    model, frame, y = small
+    X = frame.to_numpy()
+    dense, sparse = (
+        FEAMOEClassifier(None, random_state=0).partial_fit(rows, y, classes=[0, 1])
+        for rows in (X, sp.csr_array(X))
+    )
+    with pytest.raises(ValueError, match=r"models\[1\] (differs|has learned from sparse X)"):
+        sd.merge([dense, sparse])
+    with pytest.raises(ValueError, match=r"models\[1\] must be a FEAMOEClassifier, got"):
+        sd.merge([model, LogisticRegression()])
+
+
+def test_fit_needs_a_client_and_a_classifier(monkeypatch):
+    def nobody():
+        raise ValueError("No clients found")
+
+    monkeypatch.setattr("distributed.default_client", nobody)
+    with pytest.raises(ValueError, match="there is no Dask client: make one before"):
+        sd.fit(FEAMOEClassifier(None), [np.ones((4, 1))], [np.array([0, 1, 0, 1])])
+    with pytest.raises(ValueError, match="model must be a FEAMOEClassifier, got Logistic"):
+        sd.fit(
+            LogisticRegression(), [np.ones((4, 1))], [np.array([0, 1, 0, 1])], client=object()
+        )

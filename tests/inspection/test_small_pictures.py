@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from skfeamoe.inspection import GroupComparisonDisplay
 from skfeamoe.inspection._gap import GapExplanation
-from skfeamoe.inspection._timeline import label_rows
+from skfeamoe.inspection._timeline import label_rows, mark_alarms, time_text
 
 
 def gap_of_long_names():
@@ -69,3 +69,20 @@ def test_rows_and_dates_under_an_axis_stand_apart(width, time):
     boxes = [label.get_window_extent(renderer) for label in ax.get_xticklabels()]
     assert len(boxes) >= 3
     assert all(left.x1 + 3 < right.x0 for left, right in itertools.pairwise(boxes))
+
+
+def test_alarms_that_are_close_together_share_a_number():
+    ax = Figure().subplots()
+    ax.set_xlim(0, 1_000)
+    mark_alarms([ax], [100, 110, 120, 500])
+    labels = {text.get_text(): text.xy[0] for text in ax.texts}
+    assert labels == {"1\N{EN DASH}3": 110.0, "4": 500.0}
+    assert len(ax.lines) == 4
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [(2020.0, "2020"), (0.5, "0.5"), (np.datetime64("2020-03-01T12:30"), "2020-03-01")],
+)
+def test_times_are_days_or_numbers(time, text):
+    assert time_text(time) == text

@@ -11,6 +11,7 @@ from sklearn.model_selection import train_test_split
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.inspection import CoverageDisplay, FrontierDisplay
+from skfeamoe.inspection._frontier import _followed
 from skfeamoe.metrics import coverage, selective_accuracy
 from skfeamoe.postprocessing import BiasScoreClassifier
 
@@ -85,3 +86,26 @@ def test_coverage_display_shows_what_predict_does(model):
     drawn = {tuple(point) for line in display.ax_[1].lines for point in line.get_xydata()}
     expected = {tuple(row) for row in display.table[["decided", "coverage"]].to_numpy()}
     assert drawn == expected
+
+
+def test_bounds_are_written_beside_points_that_are_far_enough_apart():
+    table = pd.DataFrame(
+        {
+            "bound": [0.01, 0.02, 0.1, 0.3],
+            "difference": [0.010, 0.011, 0.1, 0.2],
+            "accuracy": [0.7, 0.71, 0.75, 0.8],
+        }
+    )
+    _, ax = plt.subplots()
+    display = FrontierDisplay(tables={"one": table}, constraint="demographic_parity").plot(
+        ax=ax
+    )
+    assert display.ax_ is ax
+    assert [text.get_text() for text in ax.texts] == ["0.01", "0.1", "0.3"]
+
+
+def test_a_frontier_is_followed_with_and_without_a_bar():
+    pytest.importorskip("rich", reason="needs rich, of the extra `demo`")
+    points = [{"bound": 0.1}, {"bound": 0.2}]
+    for progress in (False, True):
+        assert _followed(iter(points), 2, progress) == points
