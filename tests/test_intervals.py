@@ -374,6 +374,33 @@ def test_bootstrapped_and_score_intervals_agree_on_large_samples():
     assert found == pytest.approx(score, abs=0.004)
 
 
+def test_bootstrapped_and_score_intervals_agree_for_groups_of_any_number_and_size():
+    for sizes, rates in (((4_000, 2_000, 300), (0.5, 0.45, 0.4)), ((3_000,) * 4, (0.5,) * 4)):
+        group = np.repeat(np.arange(len(sizes)), sizes)
+        parts = [np.arange(n) < r * n for n, r in zip(sizes, rates, strict=True)]
+        chosen = np.concatenate(parts).astype(int)
+        found = metric_interval(
+            demographic_parity_difference, chosen, chosen, sensitive_features=group,
+            n_resamples=500, random_state=0,
+        )  # fmt: skip
+        assert found == pytest.approx(gap_interval(rates, sizes), abs=0.01)
+
+
+def test_a_parameter_of_another_length_than_the_rows_is_not_drawn():
+    y = np.random.default_rng(0).integers(2, size=20)
+    for length in (5, 20, 50):
+        found = metric_interval(
+            lambda y_true, y_pred, prices: float(len(prices)), y, y,
+            prices=np.arange(length), n_resamples=10, random_state=0,
+        )  # fmt: skip
+        assert found == (length, length, length)
+    drawn = metric_interval(
+        lambda y_true, y_pred, prices: float(prices.mean()), y, y,
+        prices=np.arange(20), n_resamples=10, random_state=0,
+    )  # fmt: skip
+    assert drawn.low < drawn.value < drawn.high
+
+
 def test_every_row_wise_parameter_is_drawn_with_the_rows():
     rng = np.random.default_rng(0)
     y, pred = rng.integers(2, size=(2, 200))
