@@ -27,6 +27,19 @@ def test_engines_agree(game, n_classes, output):
     assert np.abs(plain.error_std - fast.error_std).max() < 1e-12
 
 
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_a_background_in_blocks_is_the_whole_background(engine, monkeypatch):
+    rng = np.random.default_rng(4)
+    X = rng.normal(size=(16, 5))
+    mixture = random_mixture(rng, 3, 2, 5)
+    options = {"method": "permutation", "max_evals": 10_000, "random_state": 0}
+    exact = mixture_shapley(mixture, X[:3], X[3:], method="exact").values
+    monkeypatch.setattr("skfeamoe._shapley._chains.CHAIN_BLOCK", 5 * 6)  # five pairs at a time
+    found = mixture_shapley(mixture, X[:3], X[3:], engine=engine, **options)
+    assert (np.abs(found.values - exact) < 6 * found.error_std + 1e-9).all()
+    assert found.error_std.max() < 0.1 * np.abs(exact).max()
+
+
 def test_the_loops_mean_the_same_without_compilation():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(5, 4))
