@@ -51,7 +51,6 @@ HOMES = {
     "_training.drift.recent": "RECENT_ROWS",
     "_training.drift.policy": "GENERATIONS",
     "_training.drift.replay": "PASSES REPLAY_GROWTH LEAST_ROWS",
-    "_training.drift.monitor": "REST_ROWS",
 }
 CONSTANTS = tuple(f"{home}.{name}" for home, names in HOMES.items() for name in names.split())
 """Numbers of the control, of drift and of growth, in `skfeamoe`."""

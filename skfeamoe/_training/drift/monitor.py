@@ -10,10 +10,6 @@ from skfeamoe._training.drift.recent import Recent
 ACCURACY = "accuracy"
 """Cause of an alarm raised by errors; a gap's cause is "constraint (event): group"."""
 
-REST_ROWS, REST_SPAN = 1000, 16_000
-"""An alarm by a gap is possible this many rows after the last alarm, for each within the span.
-Where people never cease to change, the control is left to follow by itself."""
-
 MOST_ALARMS = 512
 """Alarms that are remembered."""
 
