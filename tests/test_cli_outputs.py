@@ -1,5 +1,6 @@
 """Nothing of the user's is overwritten or half-written; pipes, interrupts and reading."""
 
+import contextlib
 import errno
 import io
 import json
@@ -39,6 +40,19 @@ def run(capsys, *arguments):
     code = main([str(a) for a in arguments])
     captured = capsys.readouterr()
     return code, captured.out, captured.err
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """What a run on the good file without more options prints, and the model it saves."""
+    place = tmp_path_factory.mktemp("plain")
+    good().to_csv(place / "loans.csv", index=False)
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out):
+        patch.chdir(place)
+        patch.setenv("COLUMNS", "200")
+        assert main(["stream", "loans.csv", *STREAM, "--no-plot", "--model", "m"]) == 0
+    return out.getvalue(), place / "m"
 
 
 def test_links_to_the_input_are_the_input(folder, capsys):
@@ -312,16 +326,14 @@ def test_rows_are_sorted_by_time_if_asked(folder, capsys):
     assert "NOT in order" not in out
 
 
-def test_standard_input_gives_what_the_file_gives(folder, capsys, monkeypatch):
-    _, of_file, _ = run(capsys, "stream", "loans.csv", *STREAM, "--no-plot")
-
+def test_standard_input_gives_what_the_file_gives(folder, capsys, monkeypatch, plain):
     class Stdin(io.StringIO):
         buffer = io.BytesIO((folder / "loans.csv").read_bytes())
 
     monkeypatch.setattr(sys, "stdin", Stdin())
-    code, of_pipe, _ = run(capsys, "stream", "-", *STREAM, "--no-plot")
+    code, of_pipe, _ = run(capsys, "stream", "-", *STREAM, "--no-plot", "--model", "m")
     assert code == 0
-    assert of_pipe.partition("Over ")[2] == of_file.partition("Over ")[2]
+    assert of_pipe.partition("Over ")[2] == plain[0].partition("Over ")[2]
 
 
 def test_copies_can_be_ignored_or_kept(folder, capsys):
@@ -357,9 +369,8 @@ def test_a_favorable_label_whose_name_suggests_harm_is_warned_of(
     assert "WARNING" not in out
 
 
-def test_saved_models_take_pandas_polars_and_arrow_and_name_columns(folder, capsys):
-    assert run(capsys, "stream", "loans.csv", *STREAM, "--no-plot", "--model", "m")[0] == 0
-    model, frame = load(folder / "m"), good()
+def test_saved_models_take_pandas_polars_and_arrow_and_name_columns(plain):
+    model, frame = load(plain[1]), good()
     want = model.predict_proba(frame)
     for other in (pl.from_pandas(frame), pa.Table.from_pandas(frame)):
         np.testing.assert_array_equal(model.predict_proba(other), want)
@@ -373,23 +384,22 @@ def test_saved_models_take_pandas_polars_and_arrow_and_name_columns(folder, caps
         model.predict(frame.to_numpy())
 
 
-def test_explain_says_why_a_row_was_refused(folder, capsys):
-    assert run(capsys, "stream", "loans.csv", *STREAM, "--no-plot", "--model", "m")[0] == 0
-    model, frame = load(folder / "m"), good()
+def test_explain_says_why_a_row_was_refused(capsys, plain):
+    model, frame = load(plain[1]), good()
     row = int(np.flatnonzero(model.predict(frame) == "no")[0])
-    code, out, err = run(capsys, "explain", "m", "loans.csv", "--row", row)
+    code, out, err = run(capsys, "explain", plain[1], "loans.csv", "--row", row)
     assert (code, err) == (0, "")
     assert f"row {row}: decided no" in out
     assert "1. " in out
     favorable = int(np.flatnonzero(model.predict(frame) == "yes")[0])
-    _, out, _ = run(capsys, "explain", "m", "loans.csv", "--row", favorable)
+    _, out, _ = run(capsys, "explain", plain[1], "loans.csv", "--row", favorable)
     assert "nothing to justify" in out
-    code, _, err = run(capsys, "explain", "m", "loans.csv", "--row", 400)
+    code, _, err = run(capsys, "explain", plain[1], "loans.csv", "--row", 400)
     assert code == 2
     assert "--row 400 is not in 'loans.csv', which has 400 rows" in err
 
 
-def test_stream_of_the_granted_tells_what_they_show_and_what_is_true(folder, capsys):
+def test_stream_of_the_granted_tells_what_they_show_and_what_is_true(capsys, plain):
     more = ("--no-plot", "--labels", "granted")
     code, out, _ = run(capsys, "stream", "loans.csv", *STREAM, *more, "--exploration", "0.2")
     told = " ".join(out.split())
@@ -398,8 +408,7 @@ def test_stream_of_the_granted_tells_what_they_show_and_what_is_true(folder, cap
     assert "who were granted by lot; on all rows, which only a simulation knows" in told
     _, out, _ = run(capsys, "stream", "loans.csv", *STREAM, *more, "--exploration", "0")
     assert "corrected" not in out
-    _, out, _ = run(capsys, "stream", "loans.csv", *STREAM, "--no-plot")
-    assert "simulation" not in out
+    assert "simulation" not in plain[0]
 
 
 def test_monitor_judges_decisions_with_and_without_truths(folder, capsys):

@@ -3,6 +3,7 @@
 import io
 import pickle
 import sys
+from copy import deepcopy
 
 import joblib
 import numpy as np
@@ -169,16 +170,21 @@ def through_skops(model):
     return skops.loads(data, trusted=skops.get_untrusted_types(data=data))
 
 
-@pytest.mark.parametrize("carry", [through_pickle, through_joblib, through_skops])
-@pytest.mark.parametrize("detector", ["adwin", "page_hinkley"])
-def test_saved_in_mid_stream_it_goes_on_bit_for_bit(carry, detector):
+@pytest.fixture(scope="module", params=["adwin", "page_hinkley"])
+def at_the_alarm(request):
+    """A copy of a model shortly after a change, the rows that come then, and the model."""
     X, y, group = worlds([3000, 2000])
-    middle = 3050
-    unbroken = make(constraints="demographic_parity", drift_detector=detector)
-    stream(unbroken, X[:middle], y[:middle], group[:middle])
-    carried = carry(unbroken)
-    for model in (unbroken, carried):
-        stream(model, X[middle:], y[middle:], group[middle:])
+    before, later = slice(0, 3050), slice(3050, None)
+    model = make(constraints="demographic_parity", drift_detector=request.param)
+    stream(model, X[before], y[before], group[before])
+    copy, rest = deepcopy(model), (X[later], y[later], group[later])
+    return copy, rest, stream(model, *rest)
+
+
+@pytest.mark.parametrize("carry", [through_pickle, through_joblib, through_skops])
+def test_saved_in_mid_stream_it_goes_on_bit_for_bit(carry, at_the_alarm):
+    copy, rest, unbroken = at_the_alarm
+    carried, X = stream(carry(copy), *rest), rest[0]
     assert len(unbroken.history_["alarm_cause"]) >= 1
     assert_same_state(unbroken._model, carried._model)
     np.testing.assert_array_equal(unbroken.predict_proba(X), carried.predict_proba(X))

@@ -8,13 +8,14 @@ as it was; a right one by the same answer however it lies in memory. All of it u
 import pickle
 import re
 import warnings
+from functools import cache
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
 from every_function import CALLS, SPOILED, nothing
-from lending import frozen, make_lending, stream
+from lending import frozen, made_once, make_lending, stream
 
 from skfeamoe import FEAMOEClassifier, PolicyGatedMoEClassifier
 from skfeamoe._fairness.constraints import CONSTRAINTS
@@ -129,6 +130,18 @@ def answers(make, X, y, groups, rows):
     return np.concatenate([np.ravel(part) for part in found])
 
 
+@cache
+def plain_answers(name):
+    """What a learner says of the rows as they are."""
+    return answers(LEARNERS[name], X, Y, GROUP, X[:50])
+
+
+@made_once
+def fitted(name):
+    """A learner that has learned the rows as they are."""
+    return LEARNERS[name]().fit(X, Y, sensitive_features=GROUP)
+
+
 def strided(A):
     wide = np.zeros((2 * A.shape[0], 2 * A.shape[1]))
     wide[::2, ::2] = A
@@ -164,7 +177,7 @@ LYING = {
 def test_the_same_rows_are_the_same_however_they_lie(name, lying, tmp_path):
     if (name, lying) == ("rule", "objects"):
         pytest.skip("whoever is inside decides what objects are")
-    expected = answers(LEARNERS[name], X, Y, GROUP, X[:50])
+    expected = plain_answers(name)
     changed = LYING[lying](X, tmp_path)
     found = answers(LEARNERS[name], changed, Y, GROUP, changed[:50])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
@@ -202,14 +215,14 @@ GROUPS = {
 @pytest.mark.parametrize("kind", LABELS)
 @pytest.mark.filterwarnings("ignore:A column-vector y")
 def test_labels_of_any_kind_say_the_same(kind):
-    expected = answers(LEARNERS["logistic"], X, Y, GROUP, X[:50])
+    expected = plain_answers("logistic")
     found = answers(LEARNERS["logistic"], X, LABELS[kind], GROUP, X[:50])
     np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("kind", GROUPS)
 def test_groups_of_any_kind_say_the_same(kind):
-    expected = answers(LEARNERS["logistic"], X, Y, GROUP, X[:50])
+    expected = plain_answers("logistic")
     found = answers(LEARNERS["logistic"], X, Y, GROUPS[kind], X[:50])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
@@ -247,7 +260,7 @@ def test_sizes_of_numbers_do_not_matter(name, scale):
     found = answers(LEARNERS[name], X * scale, Y, GROUP, X[:50] * scale)
     assert np.isfinite(found).all()
     if name in ("logistic", "schedule") and 1e-100 < scale < 1e100:
-        expected = answers(LEARNERS[name], X, Y, GROUP, X[:50])
+        expected = plain_answers(name)
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
@@ -296,9 +309,7 @@ WRONG = {
 def test_wrong_rows_are_refused_and_change_nothing(name, begun, kind):
     if name == "rule" and "labels" in kind and "complex" in kind:
         pytest.skip("complex labels are refused by the estimator inside")
-    model = LEARNERS[name]()
-    if begun:
-        model.fit(X, Y, sensitive_features=GROUP)
+    model = fitted(name) if begun else LEARNERS[name]()
     before = frozen(model)
     arguments = {"X": X, "y": Y, "sensitive_features": GROUP} | WRONG[kind]
     with np.errstate(all="raise"), pytest.raises((ValueError, TypeError)) as caught:

@@ -1,6 +1,7 @@
 """Every term of the three experts and of the gate against central differences."""
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -59,13 +60,22 @@ TERMS = {
 shapes = pytest.mark.parametrize(("n_classes", "n_groups"), [(2, 2), (3, 3)], ids=str)
 
 
-def central_differences(function, x, step=1e-6):
-    slope = np.empty_like(x)
+STEP = 1e-6
+
+
+def steps(x):
+    """Every place of an array with its two neighbors there."""
     for i in np.ndindex(*x.shape):
         up, down = x.copy(), x.copy()
-        up[i] += step
-        down[i] -= step
-        slope[i] = (function(up) - function(down)) / (2 * step)
+        up[i] += STEP
+        down[i] -= STEP
+        yield i, up, down
+
+
+def central_differences(function, x):
+    slope = np.empty_like(x)
+    for i, up, down in steps(x):
+        slope[i] = (function(up) - function(down)) / (2 * STEP)
     return slope
 
 
@@ -88,7 +98,7 @@ def problem(n_classes, n_groups, activation="leaky_relu"):
     return shape, vector, rows, masks, rng.normal(size=D) * 0.3
 
 
-def total(terms, weights, experts):
+def total(terms, weights, squares):
     """The objective of the experts from the values of its terms."""
     value = terms["cross_entropy"]
     value += weights.representation * terms.get("representation", 0.0)
@@ -96,11 +106,24 @@ def total(terms, weights, experts):
     value += weights.result * 0.5 * gaps + weights.attention * terms.get("attention", 0.0)
     uneven = terms.get("uneven_hidden", 0.0) + OUTPUT_PART * terms.get("uneven_output", 0.0)
     value += weights.adversary * uneven
-    return value + 0.5 * weights.alpha * sum(np.sum(layer.weight**2) for layer in experts)
+    return value + 0.5 * weights.alpha * squares
 
 
 def adversaries(terms):
     return 0.5 * (terms.get("adversary_hidden", 0.0) + terms.get("adversary_output", 0.0))
+
+
+@cache
+def neighbors(activation, n_classes, n_groups):
+    """All terms a step up and down in each parameter, and the experts' sum of squares."""
+    shape, vector, rows, masks, x0 = problem(n_classes, n_groups, activation)
+
+    def values(vector):
+        terms = objective(vector, shape, rows, FULL, n_classes - 1, masks, x0)[0]
+        experts = networks(vector, shape).experts
+        return terms, sum(np.sum(layer.weight**2) for layer in experts)
+
+    return [(values(up), values(down)) for _, up, down in steps(vector)]
 
 
 @shapes
@@ -111,23 +134,23 @@ def test_experts_descend_their_objective_and_adversaries_their_own(
 ):
     shape, vector, rows, masks, x0 = problem(n_classes, n_groups, activation)
     weights = TERMS[term]
-
-    def terms_of(vector):
-        return objective(vector, shape, rows, weights, n_classes - 1, masks, x0)[0]
-
-    _, gradient = objective(vector, shape, rows, weights, n_classes - 1, masks, x0)
+    terms, gradient = objective(vector, shape, rows, weights, n_classes - 1, masks, x0)
+    every = objective(vector, shape, rows, FULL, n_classes - 1, masks, x0)[0]
+    assert {name: every[name] for name in terms} == terms  # a weight is in no term's value
     size = mlp.n_parameters(shape.expert, N_EXPERTS)
-    own, others = vector[:size], vector[size:]
 
-    def of_experts(own):
-        v = np.append(own, others)
-        return total(terms_of(v), weights, networks(v, shape).experts)
+    def slope(value):
+        """Central differences of a function of the terms that are on, and of squares."""
+        found = []
+        for pair in neighbors(activation, n_classes, n_groups):
+            up, down = (value({n: t[n] for n in terms}, squares) for t, squares in pair)
+            found.append((up - down) / (2 * STEP))
+        return np.array(found)
 
-    assert_slope(gradient[:size], central_differences(of_experts, own))
-    by_adversaries = central_differences(
-        lambda others: adversaries(terms_of(np.append(own, others))), others
-    )
-    assert_slope(gradient[size:], by_adversaries)
+    of_experts = slope(lambda terms, squares: total(terms, weights, squares))
+    assert_slope(gradient[:size], of_experts[:size])
+    by_adversaries = slope(lambda terms, squares: adversaries(terms))
+    assert_slope(gradient[size:], by_adversaries[size:])
     if term == "adversary":
         assert np.abs(gradient[size:]).max() > 0
 

@@ -24,6 +24,7 @@ from sklearn.svm import LinearSVC
 
 from skfeamoe import FairnessWarning, FEAMOEClassifier
 from skfeamoe.postprocessing import BiasScoreClassifier
+from tests.lending import made_once
 
 X, Y, GROUP = make_world(4000)
 X_NEW, Y_NEW, GROUP_NEW = make_world(20_000, seed=1)
@@ -43,6 +44,7 @@ def rule(estimator=None, **parameters):
     )
 
 
+@made_once
 def fitted(**parameters):
     return rule(**parameters).fit(X, Y, sensitive_features=GROUP)
 
@@ -339,12 +341,6 @@ def test_saving_with_skops():
 # ------------------------------------------------------------------ errors
 
 
-@pytest.fixture(scope="module")
-def known():
-    """A fitted classifier, pickled."""
-    return pickle.dumps(fitted())
-
-
 @pytest.mark.parametrize(
     ("parameters", "groups", "message"),
     [
@@ -369,8 +365,8 @@ def known():
         ),
     ],
 )
-def test_bad_input_is_refused_and_changes_nothing(parameters, groups, message, known):
-    model = pickle.loads(known)
+def test_bad_input_is_refused_and_changes_nothing(parameters, groups, message):
+    model = fitted()
     model.set_params(**parameters)
 
     def state():
