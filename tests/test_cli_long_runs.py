@@ -127,6 +127,8 @@ def test_checkpoints_of_other_runs_files_and_kinds_are_refused(loans, tmp_path, 
 
 
 def test_report_of_a_file(loans, tmp_path, capsys):
+    loans = loans.head(3_000)
+    loans.to_csv(tmp_path / "loans.csv", index=False)
     assert main(["stream", "loans.csv", *OPTIONS, "--report", "out.html"]) == 0
     out, err = capsys.readouterr()
     assert err == ""

@@ -55,6 +55,16 @@ def plain(tmp_path_factory):
     return out.getvalue(), place / "m"
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Reports with empty pictures: to draw them takes ten times as long as a run."""
+
+    def empty(name, figure, axes):
+        return {name: "data:,", f"{name}_dark": "data:,"}
+
+    monkeypatch.setattr("skfeamoe.streaming._report_pictures._both", empty)
+
+
 def test_links_to_the_input_are_the_input(folder, capsys):
     content = (folder / "loans.csv").read_bytes()
     (folder / "soft.html").symlink_to("loans.csv")
@@ -97,6 +107,7 @@ def test_standard_input_is_an_input_too(folder):
     assert (folder / "loans.csv").read_bytes() == content
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_failing_picture_loses_neither_model_nor_report(folder, capsys, monkeypatch):
     (folder / "p.png").write_bytes(b"old picture")
 
@@ -243,14 +254,17 @@ def test_odd_cells_are_counted_and_do_not_make_a_category(folder, capsys):
     assert "income: tells nothing" in out or "income: rare values" in out
 
 
-def test_text_far_down_a_column_of_numbers_is_missing_and_told(folder, capsys):
-    frame = pd.concat([good()] * 50, ignore_index=True).astype({"income": object})
-    frame.loc[19_000, "income"] = "?"
+def test_text_far_down_a_column_of_numbers_is_missing_and_told(folder, capsys, monkeypatch):
+    """In a later piece than the first, which alone says that the column has numbers."""
+    monkeypatch.setattr("skfeamoe.streaming._sources.READ_ROWS", 1_600)
+    monkeypatch.setattr("skfeamoe._cli._survey.SURVEY_ROWS", 1_600)
+    frame = pd.concat([good()] * 5, ignore_index=True).astype({"income": object})
+    frame.loc[1_900, "income"] = "?"
     frame.to_csv("long.csv", index=False)
-    large = (*OPTIONS, "--batch", "2000")
+    large = (*OPTIONS, "--batch", "200")
     code, out, _ = run(capsys, "stream", "long.csv", *large, "--no-plot", "--model-only")
     assert code == 0
-    assert "income: 1 of 20,000 cells are no number (such as '?')" in out
+    assert "income: 1 of 2,000 cells are no number (such as '?')" in out
 
 
 def test_decimal_commas_are_read_and_told(folder, capsys):
@@ -411,6 +425,7 @@ def test_stream_of_the_granted_tells_what_they_show_and_what_is_true(capsys, pla
     assert "simulation" not in plain[0]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_monitor_judges_decisions_with_and_without_truths(folder, capsys):
     options = ("--decision", "granted", "--sensitive", "group", "--no-plot", "--bound", "0.3")
     code, out, _ = run(capsys, "monitor", "loans.csv", *options, "--target", "repaid")
@@ -462,6 +477,7 @@ def test_quiet_prints_the_verdict_alone(folder, capsys):
     assert out.startswith("FEAMOE ")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_record_lists_what_was_done(folder, capsys):
     from hashlib import sha256
 
@@ -477,6 +493,7 @@ def test_the_record_lists_what_was_done(folder, capsys):
     assert time.time() - begin < 300
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_page_and_numbers_rest_on_one_explanation(folder, capsys, monkeypatch):
     calls, explain = [], FEAMOEClassifier.explain
 

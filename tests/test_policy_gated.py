@@ -37,13 +37,20 @@ def expected_failed_checks(estimator):
 
 @quiet
 @parametrize_with_checks(
-    [
-        PolicyGatedMoEClassifier(max_iter=60, gate_max_iter=1, cv=2),
-        PolicyGatedMoEClassifier("reinforce", max_iter=60, gate_max_iter=1, cv=2),
-    ],
+    [PolicyGatedMoEClassifier(max_iter=60, gate_max_iter=1, cv=2)],
     expected_failed_checks=expected_failed_checks,
 )
 def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@quiet
+@parametrize_with_checks(
+    [PolicyGatedMoEClassifier("reinforce", max_iter=60, gate_max_iter=1, cv=2)],
+    expected_failed_checks=expected_failed_checks,
+)
+def test_scikit_learn_check_of_the_other_gate(estimator, check):
     check(estimator)
 
 
