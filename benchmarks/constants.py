@@ -14,12 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from river import datasets as river
 from sklearn.datasets import load_digits
 
+from benchmarks.measures import gap_of, windows
 from benchmarks.models import decisions
 from benchmarks.registry import Context, Section
 from skfeamoe import FEAMOEClassifier
@@ -100,9 +102,9 @@ def stream(name: str, seed: int, n_rows: int):
 
 
 @contextmanager
-def altered(name: str | None, factor: float) -> Iterator[None]:
+def altered(name: str, factor: float) -> Iterator[None]:
     """The library with one of its numbers times a factor, wherever it was imported to."""
-    if name is None:
+    if name == "none":
         yield
         return
     home, _, attribute = f"skfeamoe.{name}".partition(".STREAM_DEFAULTS.")
@@ -162,27 +164,20 @@ def measured(data: str, seed: int, n_rows: int) -> dict:
     X, y, groups = stream(data, seed, n_rows)
     model = FEAMOEClassifier(difference_bound=BOUND, growth="drift", random_state=seed)
     decided, _ = decisions(model, X, y, groups, batch=BATCH)
-    gaps = []
-    for start in range(WINDOW, n_rows - WINDOW + 1, WINDOW):
-        rows = slice(start, start + WINDOW)
-        rates = [decided[rows][groups[rows] == a].mean() for a in (0, 1)]
-        gaps.append(abs(rates[0] - rates[1]))
+    parts = windows(n_rows, WINDOW, WINDOW)
+    gaps = [gap_of(decided[part], groups[part]) for part in parts]
     return {"accuracy": float((decided == y).mean()), "gap": float(np.mean(gaps))}
 
 
 def run(context: Context) -> Iterator[dict]:
     """Every number as it is, halved and doubled."""
     n_rows = 2 * WINDOW if context.quick else N_ROWS
-    for data in context.some(DATA_SETS):
-        for seed in context.seeds:
-            as_it_is = measured(data, seed, n_rows)
-            yield {"constant": "none", "times": "one", "data": data, "seed": seed} | as_it_is
-            for name in context.some(CONSTANTS, 3):
-                for times, factor in FACTORS.items():
-                    with altered(name, factor):
-                        found = measured(data, seed, n_rows)
-                    told = {"constant": name, "times": times, "data": data, "seed": seed}
-                    yield told | found
+    changes = [("none", "one"), *product(context.some(CONSTANTS, 3), FACTORS)]
+    for data, seed in product(context.some(DATA_SETS), context.seeds):
+        for name, times in changes:
+            with altered(name, FACTORS.get(times, 1.0)):
+                found = measured(data, seed, n_rows)
+            yield {"constant": name, "times": times, "data": data, "seed": seed} | found
 
 
 # -------------------------------------------------------------------------- tables

@@ -198,6 +198,13 @@ def _stand_in(name: str) -> Task:
     )
 
 
+def lending(n_rows: int, seed: int, drift: str | None = None, **options) -> tuple:
+    """A made-up lending stream, and its rows, labels and groups as arrays."""
+    options |= {"drift": drift, "random_state": seed, "as_frame": False}
+    made = datasets.make_credit_stream(n_rows, **options)
+    return made, (made.data, made.target, made.sensitive_features)
+
+
 def split(task: Task, seed: int, *, n_train: int | None = None, log: bool = True) -> Split:
     """84 % of the rows to train and 16 % to test, or ``n_train`` rows and all the others.
 

@@ -7,6 +7,7 @@ import pickle
 import resource
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import product
 
 from river import forest, linear_model, preprocessing, tree
 from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -77,15 +78,11 @@ def _run(stream: Stream, names, seed: int) -> Iterator[dict]:
 
 def credit(drifts, targets, few: int | None, context: Context) -> Iterator[dict]:
     """Lending streams of known truth; the peers on a few seeds, if so asked."""
-    for drift in drifts:
-        for goal in targets:
-            for seed in context.seeds:
-                names = (
-                    CORE if few is not None and seed >= few else CORE + context.some(OTHERS, 5)
-                )
-                if drift == "sudden" and goal == "accuracy" and seed == 0:
-                    names += (ARF,)
-                yield from _run(streams.credit(drift, goal, seed, context), names, seed)
+    for drift, goal, seed in product(drifts, targets, context.seeds):
+        names = CORE if few is not None and seed >= few else CORE + context.some(OTHERS, 5)
+        if drift == "sudden" and goal == "accuracy" and seed == 0:
+            names += (ARF,)
+        yield from _run(streams.credit(drift, goal, seed, context), names, seed)
 
 
 def stationary(context: Context) -> Iterator[dict]:

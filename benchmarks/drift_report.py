@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.drift_streams import Stream
+from benchmarks.measures import gap_of
 from benchmarks.pictures import finish
 from benchmarks.registry import Target, of, target
 
@@ -108,11 +109,6 @@ def recoveries(stream: Stream, decided) -> dict[str, list]:
         found[f"recovery_{name}"] = [rows for rows, _ in told]
         found[f"recovered_{name}"] = [done for _, done in told]
     return found
-
-
-def gap_of(granted, groups) -> float:
-    """Demographic parity difference."""
-    return float(np.ptp([granted[groups == name].mean() for name in np.unique(groups)]))
 
 
 def measured(stream: Stream, decided) -> dict:

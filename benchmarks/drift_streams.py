@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import expit
 
-from benchmarks.data import load
+from benchmarks.data import lending, load
 from benchmarks.registry import Context
-from skfeamoe.datasets import make_credit_stream, make_preprocessor
+from skfeamoe.datasets import make_preprocessor
 
 CREDIT_ROWS, STATIONARY_ROWS, REAL_ROWS, QUICK_ROWS = 30_000, 100_000, 30_000, 2000
 PAST = {"gss": 1980, "hmda": 2017}
@@ -34,10 +34,8 @@ class Stream:
 def credit(drift, target: str, seed: int, context: Context, n_rows=CREDIT_ROWS) -> Stream:
     """The lending stream of `make_credit_stream`; the past is the first tenth."""
     n = QUICK_ROWS if context.quick else n_rows
-    asked = {"drift": drift, "drift_target": target, "as_frame": False}
-    made = make_credit_stream(n, **asked, random_state=seed)
+    made, rows = lending(n, seed, drift, drift_target=target)
     changes = tuple((made.change_points + made.change_widths).tolist())
-    rows = made.data, made.target, made.sensitive_features
     truth = {"proba_true": made.proba_true, "changes": changes}
     return Stream(f"{drift or 'no drift'}, {target}", *rows, n // 10, n // 10, **truth)
 

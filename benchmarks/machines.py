@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.data import Split, load, places, splits
-from benchmarks.measures import test_scores
+from benchmarks.measures import accuracy_and_gap, elapsed
 from benchmarks.pages import one_table
 from benchmarks.registry import Context, Section, Target, target
 from skfeamoe import FEAMOEClassifier
@@ -69,9 +69,9 @@ def run_shards(context: Context) -> Iterator[dict]:
                 alone.fit(rows.X, rows.y, sensitive_features=rows.groups)
                 yield key | {"way": ONE} | _tested(alone, rows)
                 for way, order in orders.items():
-                    parts = [rows.part(part) for part in np.array_split(order, N_SHARDS)]
-                    columns = zip(
-                        *((part.X, part.y, part.groups) for part in parts), strict=True
+                    shards = np.array_split(order, N_SHARDS)
+                    columns = (
+                        [a[own] for own in shards] for a in (rows.X, rows.y, rows.groups)
                     )
                     model = _fit_on_shards(client, *columns, bound, rows.seed)
                     yield key | {"way": way} | _tested(model, rows)
@@ -79,8 +79,7 @@ def run_shards(context: Context) -> Iterator[dict]:
 
 def _tested(model, rows: Split) -> dict[str, float]:
     """Accuracy and gap on the test rows."""
-    found = test_scores(rows, model.predict(rows.X_test))
-    return {"accuracy": found["accuracy"], "gap": found["dp"]}
+    return accuracy_and_gap(rows.y_test, model.predict(rows.X_test), rows.groups_test)
 
 
 def run_merge(context: Context) -> Iterator[dict]:
@@ -94,11 +93,10 @@ def run_merge(context: Context) -> Iterator[dict]:
         years = task.time[places(task, seed)[0]]
         models = [
             _model(BOUND, seed + 100 * (1 + k)).fit(
-                rows.X[years == year], rows.y[years == year],
-                sensitive_features=rows.groups[years == year],
+                part.X, part.y, sensitive_features=part.groups
             )
-            for k, year in enumerate(np.unique(years))
-        ]  # fmt: skip
+            for k, part in enumerate(rows.part(years == year) for year in np.unique(years))
+        ]
         yield {"seed": seed, "way": "all years at once"} | _tested(whole, rows)
         yield {"seed": seed, "way": "years merged"} | _tested(merge(models), rows)
 
@@ -122,9 +120,7 @@ def run_speed(context: Context) -> Iterator[dict]:
         with _client(n_workers, processes=True) as client:
             X, y, group = zip(*(make(k, n_rows) for k in range(N_SHARDS)), strict=True)
             client.run(_synthetic, 0, 10)  # libraries are loaded before the clock runs
-            start = time.perf_counter()
-            model = _fit_on_shards(client, X, y, group, BOUND, 0)
-            seconds = time.perf_counter() - start
+            model, seconds = elapsed(_fit_on_shards, client, X, y, group, BOUND, 0)
         gap = model.group_gaps_["demographic_parity"]
         yield {"seed": 0, "workers": n_workers, "rows": N_SHARDS * n_rows,
                "seconds": seconds, "gap": gap}  # fmt: skip
@@ -166,12 +162,7 @@ def _nothing(number: int) -> int:
 
 def _seconds(function, repeats: int) -> float:
     """Median seconds of a call."""
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        taken.append(time.perf_counter() - start)
-    return float(np.median(taken))
+    return float(np.median([elapsed(function)[1] for _ in range(repeats)]))
 
 
 def predicted(constants, n_rows: float, n_workers: int) -> float:

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -37,6 +38,22 @@ def scores(y, decisions, groups) -> dict[str, float]:
     }
 
 
+def accuracy_and_gap(y, decisions, groups) -> dict[str, float]:
+    """Accuracy and demographic parity difference of `scores`, the latter by its plain name."""
+    found = scores(y, decisions, groups)
+    return {"accuracy": found["accuracy"], "gap": found["dp"]}
+
+
+def gap_of(granted, groups) -> float:
+    """Demographic parity difference."""
+    return float(np.ptp([granted[groups == name].mean() for name in np.unique(groups)]))
+
+
+def windows(n_rows: int, size: int, first: int = 0) -> Iterator[slice]:
+    """Whole windows of so many rows, one after the other."""
+    return (slice(start, start + size) for start in range(first, n_rows - size + 1, size))
+
+
 def test_scores(rows, decisions) -> dict[str, float]:
     """:func:`scores` on the test rows of a split."""
     return scores(rows.y_test, decisions, rows.groups_test)
@@ -49,12 +66,24 @@ def clock(function, *args, **kwargs) -> tuple:
     return result, time.process_time() - start
 
 
-def timed(function, *args, **kwargs):
-    """The result of a call, its CPU seconds, and the unmet bounds it warned of."""
+def elapsed(function, *args, **kwargs) -> tuple:
+    """The result of a call, and the seconds that passed, those of other processes included."""
+    start = time.perf_counter()
+    result = function(*args, **kwargs)
+    return result, time.perf_counter() - start
+
+
+def warned_of(function, *args, kind: type[Warning] = Warning, **kwargs) -> tuple:
+    """The result of a call, and its warnings as text."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result, seconds = clock(function, *args, **kwargs)
-    told = [str(w.message) for w in caught if issubclass(w.category, FairnessWarning)]
+        result = function(*args, **kwargs)
+    return result, [str(w.message) for w in caught if issubclass(w.category, kind)]
+
+
+def timed(function, *args, **kwargs):
+    """The result of a call, its CPU seconds, and the unmet bounds it warned of."""
+    (result, seconds), told = warned_of(clock, function, *args, kind=FairnessWarning, **kwargs)
     return result, {"seconds": seconds} | ({"warning": told[0]} if told else {})
 
 

@@ -6,6 +6,7 @@ nothing to the decisions on the test rows, so that only fitting is on the clock.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,11 +54,19 @@ def batches(n_rows: int, size: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, n_rows, size))
 
 
+def before_learning(model, X, y, groups, size: int) -> Iterator[tuple[slice, Any]]:
+    """Places and rows of every call, each just before the model learns it."""
+    for part in batches(len(y), size):
+        rows = X.iloc[part] if isinstance(X, pd.DataFrame) else X[part]
+        yield part, rows
+        known = None if groups is None else groups[part]
+        model.partial_fit(rows, y[part], [0, 1], sensitive_features=known)
+
+
 def stream(model, X, y, groups, size: int):
     """The model, shown the rows once, so many at a time."""
-    for part in batches(len(y), size):
-        known = None if groups is None else groups[part]
-        model.partial_fit(X[part], y[part], [0, 1], sensitive_features=known)
+    for _ in before_learning(model, X, y, groups, size):
+        pass
     return model
 
 

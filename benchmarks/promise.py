@@ -1,19 +1,19 @@
 """Is the bound kept? On tables, where proxies are strong, without groups, and in streams."""
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from scipy.special import expit
 
 from benchmarks import models
-from benchmarks.data import TITLES, load, split, splits
+from benchmarks.data import TITLES, lending, load, split, splits
 from benchmarks.frontier import GAPS, ODDS, PARITY, measure
-from benchmarks.measures import scores
-from benchmarks.models import batches
+from benchmarks.measures import accuracy_and_gap, scores, windows
+from benchmarks.models import before_learning
 from benchmarks.pages import one_table, summary, table_of_each
 from benchmarks.registry import Context, Section, Target, of, target
-from skfeamoe.datasets import make_credit_stream
 
 PAGE = "promise.md"
 BOUNDS = (0.10, 0.05, 0.02)
@@ -112,23 +112,19 @@ def known(groups, share: float, seed: int):
 
 def run_proxies(context: Context) -> Iterator[dict]:
     """Gaps and accuracy on new people of the same world, after `fit` and after a stream."""
-    for shift in context.some(SHIFTS):
-        for seed in context.seeds:
-            X, y, groups = proxies(20_000, shift, seed)
-            new = proxies(20_000, shift, seed + 1000)
-            for share in context.some(SHARES):
-                for bound in context.some(BOUNDS):
-                    for way in ("fit", "stream"):
-                        model = models.make_feamoe(1, seed, difference_bound=bound)
-                        told = known(groups, share, seed)
-                        if way == "fit":
-                            model.fit(X, y, sensitive_features=told)
-                        else:
-                            models.stream(model, X, y, told, BATCH)
-                        found = scores(new[1], model.predict(new[0]), new[2])
-                        yield {"shift": shift, "share": share, "bound": bound, "way": way,
-                               "seed": seed, "gap": found["dp"],
-                               "accuracy": found["accuracy"]}  # fmt: skip
+    ways = list(product(context.some(SHARES), context.some(BOUNDS), ("fit", "stream")))
+    for shift, seed in product(context.some(SHIFTS), context.seeds):
+        X, y, groups = proxies(20_000, shift, seed)
+        X_new, y_new, groups_new = proxies(20_000, shift, seed + 1000)
+        for share, bound, way in ways:
+            model = models.make_feamoe(1, seed, difference_bound=bound)
+            told = known(groups, share, seed)
+            if way == "fit":
+                model.fit(X, y, sensitive_features=told)
+            else:
+                models.stream(model, X, y, told, BATCH)
+            asked = {"shift": shift, "share": share, "bound": bound, "way": way, "seed": seed}
+            yield asked | accuracy_and_gap(y_new, model.predict(X_new), groups_new)
 
 
 def proxies_targets(frame) -> Iterator[Target]:
@@ -145,21 +141,19 @@ def proxies_targets(frame) -> Iterator[Target]:
 def run_silence(context: Context) -> Iterator[dict]:
     """6,000 rows with groups, then ten times as many with few or none, and groups again."""
     n_silent = 6000 if context.quick else 60_000
-    for share in (0.0, 0.01, 0.1):
-        for seed in context.seeds:
-            X, y, groups = proxies(6000 + n_silent + 6000, 0.6, seed)
-            told = known(groups, share, seed)
-            told[:6000], told[-6000:] = groups[:6000], groups[-6000:]
-            new = proxies(20_000, 0.6, seed + 1000)
-            model = models.make_feamoe(1, seed, difference_bound=0.05)
-            for part in batches(len(y), BATCH):
-                model.partial_fit(X[part], y[part], [0, 1], sensitive_features=told[part])
-                if part.stop % 3000 == 0 and part.stop > 5000:
-                    rates = [model.predict(new[0])[new[2] == a].mean() for a in (0, 1)]
-                    yield {"share": share, "seed": seed, "row": part.stop,
-                           "gap": float(rates[1] - rates[0]),
-                           "told": model.group_gaps_[PARITY],
-                           "returned": part.start >= 6000 + n_silent}  # fmt: skip
+    for share, seed in product((0.0, 0.01, 0.1), context.seeds):
+        X, y, groups = proxies(6000 + n_silent + 6000, 0.6, seed)
+        told = known(groups, share, seed)
+        told[:6000], told[-6000:] = groups[:6000], groups[-6000:]
+        X_new, _, groups_new = proxies(20_000, 0.6, seed + 1000)
+        model = models.make_feamoe(1, seed, difference_bound=0.05)
+        for part in windows(len(y), 3000):
+            models.stream(model, X[part], y[part], told[part], BATCH)
+            if part.stop > 5000:
+                rates = [model.predict(X_new)[groups_new == a].mean() for a in (0, 1)]
+                yield {"share": share, "seed": seed, "row": part.stop,
+                       "gap": float(rates[1] - rates[0]), "told": model.group_gaps_[PARITY],
+                       "returned": part.stop > 6000 + n_silent}  # fmt: skip
 
 
 def silence_tables(frame) -> dict[str, pd.DataFrame]:
@@ -191,24 +185,16 @@ def silence_targets(frame) -> Iterator[Target]:
 def run_streams(context: Context) -> Iterator[dict]:
     """Windows of 2,000 decisions, each made before its row was learned."""
     n_rows = 8000 if context.quick else STREAM_ROWS
-    for world in WORLDS:
-        for growth in ("interval", "drift"):
-            for seed in context.seeds:
-                stream = make_credit_stream(
-                    n_rows, drift=world, as_frame=False, random_state=seed
-                )
-                model = models.make_feamoe(
-                    stream.favorable_label, seed, growth=growth, difference_bound=0.05
-                )
-                X, y, groups = stream.data, stream.target, stream.sensitive_features
-                made, _ = models.decisions(model, X, y, groups, batch=BATCH)
-                for start in range(SETTLED, n_rows - WINDOW + 1, WINDOW):
-                    part = slice(start, start + WINDOW)
-                    found = scores(y[part], made[part], groups[part])
-                    yield {"world": world or "none", "growth": growth, "seed": seed,
-                           "row": start, "gap": found["dp"], "accuracy": found["accuracy"],
-                           "noise": _windows_of_noise(made[part], groups[part], 0.05),
-                           "moving": _is_moving(stream, start)}  # fmt: skip
+    for world, growth, seed in product(WORLDS, ("interval", "drift"), context.seeds):
+        made, (X, y, groups) = lending(n_rows, seed, world)
+        asked = {"growth": growth, "difference_bound": 0.05}
+        model = models.make_feamoe(made.favorable_label, seed, **asked)
+        decided, _ = models.decisions(model, X, y, groups, batch=BATCH)
+        for part in windows(n_rows, WINDOW, SETTLED):
+            found = accuracy_and_gap(y[part], decided[part], groups[part])
+            yield {"world": world or "none", "growth": growth, "seed": seed,
+                   "row": part.start, **found, "moving": _is_moving(made, part.start),
+                   "noise": _windows_of_noise(decided[part], groups[part], 0.05)}  # fmt: skip
 
 
 def _is_moving(stream, start: int) -> bool:
@@ -257,29 +243,25 @@ def streams_targets(frame) -> Iterator[Target]:
 
 def run_burden(context: Context) -> Iterator[dict]:
     """Mean distance gap of windows, by distances of the model at the time."""
-    for name in context.some(("adult", "gss", "hmda")):
-        for seed in context.seeds:
-            rows = split(load(name, context).shuffled(seed, 47_000), seed)
-            for bound in (0.0, 0.1, 0.05):
-                asked = {"constraints": "burden" if bound else None}
-                asked |= {"difference_bound": bound or 1.0}
-                model = models.make_feamoe(rows.favorable, seed, **asked)
-                yield {"data": name, "seed": seed, "bound": bound} | _burden(model, rows)
+    for name, seed in product(context.some(("adult", "gss", "hmda")), context.seeds):
+        rows = split(load(name, context).shuffled(seed, 47_000), seed)
+        for bound in (0.0, 0.1, 0.05):
+            asked = {"constraints": "burden" if bound else None}
+            asked |= {"difference_bound": bound or 1.0}
+            model = models.make_feamoe(rows.favorable, seed, **asked)
+            yield {"data": name, "seed": seed, "bound": bound} | _burden(model, rows)
 
 
 def _burden(model, rows) -> dict:
     """Accuracy and mean window gap of one pass."""
     decided, distance = np.zeros(len(rows.y), dtype=int), np.zeros(len(rows.y))
-    asked = model.constraints is not None
-    for part in batches(len(rows.y), BATCH):
+    groups = None if model.constraints is None else rows.groups
+    for part, X in before_learning(model, rows.X, rows.y, groups, BATCH):
         if part.start:
-            decided[part] = model.predict(rows.X[part])
-            distance[part] = model.distance_to_boundary(rows.X[part])
-        groups = rows.groups[part] if asked else None
-        model.partial_fit(rows.X[part], rows.y[part], [0, 1], sensitive_features=groups)
-    gaps, last = [], max(len(rows.y) - WINDOW, 0)
-    for start in range(min(SETTLED, last), last + 1, WINDOW):
-        part = slice(start, start + WINDOW)
+            decided[part] = model.predict(X)
+            distance[part] = model.distance_to_boundary(X)
+    gaps, first = [], min(SETTLED, max(len(rows.y) - WINDOW, 0))
+    for part in windows(max(len(rows.y), WINDOW), WINDOW, first):
         refused = decided[part] != rows.favorable
         means = [
             distance[part][refused & (rows.groups[part] == group)].mean()

@@ -1,18 +1,16 @@
 """Is the bound kept for whom? Within parts, for many and small groups, seed by seed."""
 
-import warnings
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
 from benchmarks import models
-from benchmarks.data import load, places, raw_parts, split, splits
-from benchmarks.measures import scores
-from benchmarks.models import batches
+from benchmarks.data import lending, load, places, raw_parts, split, splits
+from benchmarks.measures import accuracy_and_gap, gap_of, scores, warned_of
+from benchmarks.models import before_learning
 from benchmarks.pages import one_table
 from benchmarks.registry import Context, Section, Target, of, target
-from skfeamoe.datasets import make_credit_stream
 
 PAGE = "promise.md"
 BOUND, LOCAL = 0.05, 0.10
@@ -43,10 +41,9 @@ def run_local(context: Context) -> Iterator[dict]:
             model = models.make_feamoe(learn.favorable, seed, difference_bound=BOUND, **asked)
             model.fit(learn.X, learn.y, sensitive_features=learn.groups)
             decided = model.predict(judge.X)
-            found = scores(judge.y, decided, judge.groups)
-            yield {"method": method, "seed": seed, "accuracy": found["accuracy"],
-                   "gap": found["dp"],
-                   "worst_part": _worst_part(judge, decided, learn)}  # fmt: skip
+            found = accuracy_and_gap(judge.y, decided, judge.groups)
+            found["worst_part"] = _worst_part(judge, decided, learn)
+            yield {"method": method, "seed": seed} | found
 
 
 def _worst_part(people, decided, learned) -> float:
@@ -58,10 +55,9 @@ def _worst_part(people, decided, learned) -> float:
         for value in np.unique(part):
             own = part == value
             groups, counted = np.unique(people.groups[own], return_counts=True)
-            known = groups[counted >= LEAST_OF_GROUP]
-            if own.sum() >= LEAST_ROWS and len(known) > 1:
-                rates = [decided[own & (people.groups == a)].mean() for a in known]
-                worst = max(worst, max(rates) - min(rates))
+            own &= np.isin(people.groups, groups[counted >= LEAST_OF_GROUP])
+            if counted.sum() >= LEAST_ROWS and own.any():
+                worst = max(worst, gap_of(decided[own], people.groups[own]))
     return worst
 
 
@@ -98,23 +94,17 @@ WORLDS = {
 def run_groups(context: Context) -> Iterator[dict]:
     """Many groups, small ones, and intersections of three attributes of Adult."""
     n_rows = 4000 if context.quick else 60_000
-    for world, shares in WORLDS.items():
-        for seed in context.seeds:
-            X, y, groups = many_groups(n_rows, shares, seed)
-            new = many_groups(2 * n_rows, shares, seed + 1000)
-            for bound in (None, BOUND):
-                model = _fitted(X, y, groups, seed, 1, bound)
-                decided = model.predict(new[0])
-                yield _of_groups(world, bound, seed, groups, new[1], decided, new[2])
+    for (world, shares), seed in product(WORLDS.items(), context.seeds):
+        rows = many_groups(n_rows, shares, seed)
+        new = many_groups(2 * n_rows, shares, seed + 1000)
+        yield from _of_groups(world, seed, 1, rows, new)
     task = load("adult", context)
     several = _several(task.X)
     for seed in context.seeds:
         rows = split(task, seed)
         learned, judged = (several[part] for part in places(task, seed))
-        for bound in (None, BOUND):
-            model = _fitted(rows.X, rows.y, learned, seed, rows.favorable, bound)
-            decided, name = model.predict(rows.X_test), "adult, sex, race and age"
-            yield _of_groups(name, bound, seed, learned, rows.y_test, decided, judged)
+        rows, new = (rows.X, rows.y, learned), (rows.X_test, rows.y_test, judged)
+        yield from _of_groups("adult, sex, race and age", seed, task.favorable, rows, new)
 
 
 def _several(X) -> np.ndarray:
@@ -123,21 +113,19 @@ def _several(X) -> np.ndarray:
     return (X["sex"].astype(str) + " & " + X["race"].astype(str) + " & " + age).to_numpy(object)
 
 
-def _fitted(X, y, groups, seed: int, favorable: int, bound: float | None):
-    """A fitted classifier, with a bound or none."""
-    asked = {"constraints": None} if bound is None else {"difference_bound": bound}
-    model = models.make_feamoe(favorable, seed, **asked)
-    return model.fit(X, y, sensitive_features=None if bound is None else groups)
-
-
-def _of_groups(world, bound, seed, learned, y, decided, groups) -> dict:
+def _of_groups(world: str, seed: int, favorable: int, rows, new) -> Iterator[dict]:
     """Accuracy, and the largest gap of two groups that were learned from enough people."""
+    (X, y, learned), (X_new, y_new, groups) = rows, new
     known, counted = np.unique(learned, return_counts=True)
     large = known[counted >= COMPARED_ROWS]
-    rates = [decided[groups == a].mean() for a in large]
-    return {"world": world, "bound": bound or 0.0, "seed": seed,
-            "accuracy": float((decided == y).mean()), "n_groups": len(known),
-            "compared": len(large), "gap": np.ptp(rates) if rates else 0.0}  # fmt: skip
+    for asked in ({"constraints": None}, {"difference_bound": BOUND}):
+        model = models.make_feamoe(favorable, seed, **asked)
+        model.fit(X, y, sensitive_features=learned if "difference_bound" in asked else None)
+        decided = model.predict(X_new)
+        rates = [decided[groups == a].mean() for a in large]
+        yield {"world": world, "bound": asked.get("difference_bound", 0.0), "seed": seed,
+               "accuracy": float((decided == y_new).mean()), "n_groups": len(known),
+               "compared": len(large), "gap": np.ptp(rates) if rates else 0.0}  # fmt: skip
 
 
 def groups_targets(frame) -> Iterator[Target]:
@@ -152,18 +140,16 @@ def groups_targets(frame) -> Iterator[Target]:
 def run_spread(context: Context) -> Iterator[dict]:
     """One stream with a sudden change, ten seeds: how many new rows are decided otherwise."""
     n_rows = 6000 if context.quick else 40_000
-    stream = make_credit_stream(n_rows, drift="sudden", as_frame=False, random_state=0)
-    X, y, groups = stream.data, stream.target, stream.sensitive_features
+    _, rows = lending(n_rows, 0, "sudden")
     n_seeds = 2 if context.quick else 2 * context.n_seeds
     looks = {"before the change": n_rows // 2, "after it": n_rows - 2000}
     decided: dict[str, list] = {when: [] for when in looks}
     for seed in range(n_seeds):
         model = models.make_feamoe(1, seed, growth="drift", difference_bound=BOUND)
-        for part in batches(n_rows, 100):
+        for part, _ in before_learning(model, *rows, 100):
             for when, row in looks.items():
                 if part.start == row:
-                    decided[when].append(model.predict(X[row : row + 2000]))
-            model.partial_fit(X[part], y[part], [0, 1], sensitive_features=groups[part])
+                    decided[when].append(model.predict(rows[0][row : row + 2000]))
     for when, of_seed in decided.items():
         for a, b in combinations(range(n_seeds), 2):
             yield {"when": when, "seed": a, "other": b,
@@ -188,18 +174,13 @@ def run_weights(context: Context) -> Iterator[dict]:
             ("class_weight", {"class_weight": "balanced"}, None),
             ("sample_weight", {}, weight),
         ):
-            model = models.make_feamoe(
-                rows.favorable, rows.seed, difference_bound=0.02, **asked
-            )
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                model.fit(rows.X, rows.y, sensitive_features=rows.groups, sample_weight=given)
-            found = scores(rows.y_test, model.predict(rows.X_test), rows.groups_test)
+            asked |= {"difference_bound": 0.02, "sample_weight": given}
+            model, caught = warned_of(models.fit_feamoe, rows, **asked)
+            found = accuracy_and_gap(rows.y_test, model.predict(rows.X_test), rows.groups_test)
             own = scores(rows.y, model.predict(rows.X), rows.groups)["dp"]
-            told = model.group_gap_details_[0]["unweighted_gap"]
-            warned = any("sample_weight bends" in str(w.message) for w in caught)
-            yield {"method": method, "seed": rows.seed, "accuracy": found["accuracy"],
-                   "gap": found["dp"], "told": abs(told - own), "warned": warned}  # fmt: skip
+            found["told"] = abs(model.group_gap_details_[0]["unweighted_gap"] - own)
+            found["warned"] = any("sample_weight bends" in text for text in caught)
+            yield {"method": method, "seed": rows.seed} | found
 
 
 def weights_targets(frame) -> Iterator[Target]:

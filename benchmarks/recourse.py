@@ -13,8 +13,8 @@ import contextlib
 import io
 import itertools
 import logging
-import time
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ import sklearn
 from sklearn.pipeline import make_pipeline
 
 from benchmarks.data import Task, load
-from benchmarks.measures import clock
+from benchmarks.measures import clock, elapsed
 from benchmarks.pages import cell, spread
 from benchmarks.registry import Context, Section, Target
 from skfeamoe import FEAMOEClassifier
@@ -133,9 +133,7 @@ def by_dice(model, table, refused, names, method):
     ask = asked_dice(model, table, refused, names, method)
     dtypes = refused.dtypes.to_dict()
     valid, cost = np.zeros(len(refused), bool), np.full(len(refused), np.nan)
-    began = time.perf_counter()
-    answers = [ask(i) for i in range(len(refused))]
-    seconds = time.perf_counter() - began
+    answers, seconds = elapsed(lambda: [ask(i) for i in range(len(refused))])
     for i, answer in enumerate(answers):
         if answer is not None and len(answer):
             then = answer.iloc[:1][list(dtypes)].astype(dtypes)
@@ -148,12 +146,9 @@ def by_recourse(model, table, refused, names, *, one_at_a_time):
     """The same of this library."""
     reference = table.drop(columns="label")
     size = 1 if one_at_a_time else len(refused)
-    began = time.perf_counter()
-    found = [
-        recourse(model, refused[i : i + size], actionable=names, reference=reference)
-        for i in range(0, len(refused), size)
-    ]
-    seconds = time.perf_counter() - began
+    ask = partial(recourse, model, actionable=names, reference=reference)
+    parts = [refused[i : i + size] for i in range(0, len(refused), size)]
+    found, seconds = elapsed(lambda: [ask(part) for part in parts])
     changed = pd.concat([result.changed for result in found])
     answered = np.concatenate([result.found for result in found])
     valid = answered & (model.predict(changed) == 1)

@@ -8,6 +8,7 @@ has the other tools; those that are not installed are named in its table.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -19,13 +20,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks import rules_rivals
-from benchmarks.data import load, split, splits
-from benchmarks.measures import clock, scores, test_scores
+from benchmarks.data import lending, load, split, splits
+from benchmarks.measures import accuracy_and_gap, clock, scores, test_scores, windows
 from benchmarks.models import DRAWS, decisions
 from benchmarks.pages import one_table, summary, table_of_each
 from benchmarks.registry import Context, Section, Target, of, target
 from skfeamoe import FEAMOEClassifier
-from skfeamoe.datasets import make_credit_stream
 from skfeamoe.postprocessing import BiasScoreClassifier
 
 PAGE = "which_tool.md"
@@ -69,9 +69,8 @@ def rule_over(estimator, rows, **parameters) -> BiasScoreClassifier:
 
 def run_bounds(context: Context) -> Iterator[dict]:
     """One fit a data set and seed, every bound from it; what plain thresholds by group give."""
-    for name in context.some(DATA):
-        for seed in context.seeds:
-            yield from _bounds_of_split(name, split(_task(name, context), seed))
+    for name, seed in product(context.some(DATA), context.seeds):
+        yield from _bounds_of_split(name, split(_task(name, context), seed))
 
 
 def _task(name: str, context: Context):
@@ -196,22 +195,17 @@ def run_promise(context: Context) -> Iterator[dict]:
     X_new, y_new, groups_new = make_world(100_000, np.random.default_rng(2**20))
     for n_samples, bound in PROMISES:
         for margin in ("none", ALPHA):
-            gaps, accuracies = [], []
+            asked, found = {"difference_bound": bound, "margin": margin}, []
             for number in range(N_QUICK if context.quick else N_SETS):
                 X, y, groups = make_world(n_samples, np.random.default_rng(number))
-                model = BiasScoreClassifier(
-                    LogisticRegression(), difference_bound=bound, margin=margin,
-                    random_state=number,
-                )  # fmt: skip
+                model = BiasScoreClassifier(LogisticRegression(), random_state=number, **asked)
                 model.fit(X, y, sensitive_features=groups)
-                found = scores(y_new, model.predict(X_new), groups_new)
-                gaps.append(found["dp"])
-                accuracies.append(found["accuracy"])
+                found.append(accuracy_and_gap(y_new, model.predict(X_new), groups_new))
+            sets = pd.DataFrame(found)
             yield {"rows": n_samples, "bound": bound, "margin": str(margin),
-                   "sets": len(gaps), "seed": 0,
-                   "violated": float(np.mean(np.array(gaps) > bound)),
-                   "gap": float(np.mean(gaps)),
-                   "accuracy": float(np.mean(accuracies))}  # fmt: skip
+                   "sets": len(sets), "seed": 0,
+                   "violated": float((sets["gap"] > bound).mean()),
+                   "gap": sets["gap"].mean(), "accuracy": sets["accuracy"].mean()}  # fmt: skip
 
 
 STREAM_RULE = "rule over SGDClassifier"
@@ -222,11 +216,10 @@ def run_streams(context: Context) -> Iterator[dict]:
     """Windows of a drifting stream whose gap is wider than the bound plus .02."""
     for seed in context.seeds:
         n_rows = 3 * WINDOW if context.quick else STREAM_ROWS
-        data = make_credit_stream(n_rows, drift="sudden", as_frame=False, random_state=seed)
-        rows = data.data, data.target, data.sensitive_features
+        _, (X, y, groups) = lending(n_rows, seed, "sudden")
         for method, model in _stream_models(seed).items():
-            decided, spent = decisions(model, *rows, batch=BATCH)
-            found = _windows(data.target, decided, data.sensitive_features)
+            decided, spent = decisions(model, X, y, groups, batch=BATCH)
+            found = _windows(y, decided, groups)
             yield {"drift": "sudden", "seed": seed, "method": method} | found | spent
 
 
@@ -259,8 +252,8 @@ def _stream_models(seed: int) -> dict:
 
 def _windows(y, decisions, groups) -> dict:
     """Accuracy, and the share of windows beyond the bound, warm-up left out."""
-    starts = range(WINDOW, len(y), WINDOW)
-    gaps = [scores(*(p[s : s + WINDOW] for p in (y, decisions, groups)))["dp"] for s in starts]
+    parts = windows(len(y), WINDOW, WINDOW)
+    gaps = [scores(y[part], decisions[part], groups[part])["dp"] for part in parts]
     return {
         "accuracy": float((decisions == y)[WINDOW:].mean()),
         "gap": float(np.mean(gaps)),

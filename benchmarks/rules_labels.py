@@ -15,18 +15,19 @@ a group, and on the labeled rows alone.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from fairlearn.metrics import selection_rate
 
-from benchmarks.data import load, splits
+from benchmarks.data import lending, load, splits
 from benchmarks.measures import clock, test_scores
 from benchmarks.models import batches, make_feamoe
 from benchmarks.pages import one_table, summary
 from benchmarks.registry import Context, Section, Target, of, target
 from skfeamoe import FEAMOEClassifier
-from skfeamoe.datasets import make_credit_stream, make_preprocessor
+from skfeamoe.datasets import make_preprocessor
 from skfeamoe.streaming import StreamBatch, prequential
 
 PAGE = "guide/labels.md"
@@ -60,25 +61,22 @@ FEEDBACK = {
 
 def run_feedback(context: Context) -> Iterator[dict]:
     """Every data set, seed and way of learning."""
-    for name in context.some(FEEDBACK_DATA):
-        for seed in context.seeds:
-            X, y, groups = _stream(name, seed, context)
-            growth = "drift" if "drift" in name else "interval"
-            for method, (kind, options) in FEEDBACK.items():
-                model = kind(growth=growth, random_state=seed)
-                found = _streamed(model, X, y, groups, seed, options)
-                yield {"data": name, "seed": seed, "method": method} | found
+    for name, seed in product(context.some(FEEDBACK_DATA), context.seeds):
+        rows = _stream(name, seed, context)
+        growth = "drift" if "drift" in name else "interval"
+        for method, (kind, options) in FEEDBACK.items():
+            found = _streamed(kind(growth=growth, random_state=seed), *rows, seed, options)
+            yield {"data": name, "seed": seed, "method": method} | found
 
 
 def run_caps(context: Context) -> Iterator[dict]:
     """The same lots under several caps."""
-    for name in context.some(CAPS_DATA):
-        for seed in context.seeds:
-            X, y, groups = _stream(name, OTHER_SEEDS + seed, context)
-            for cap in CAPS:
-                model = FEAMOEClassifier(max_propensity_weight=cap, random_state=seed)
-                found = _streamed(model, X, y, groups, seed, FEEDBACK[LOTS][1])
-                yield {"data": name, "seed": seed, "cap": cap} | found
+    for name, seed in product(context.some(CAPS_DATA), context.seeds):
+        rows = _stream(name, OTHER_SEEDS + seed, context)
+        for cap in CAPS:
+            model = FEAMOEClassifier(max_propensity_weight=cap, random_state=seed)
+            found = _streamed(model, *rows, seed, FEEDBACK[LOTS][1])
+            yield {"data": name, "seed": seed, "cap": cap} | found
 
 
 def _changed_refused(n_rows: int, seed: int):
@@ -97,8 +95,7 @@ def _stream(name: str, seed: int, context: Context):
         return _changed_refused(n_rows, seed)
     if name.startswith("credit"):
         drift = "sudden" if "drift" in name else None
-        made = make_credit_stream(n_rows, drift=drift, as_frame=False, random_state=seed)
-        return made.data, made.target, made.sensitive_features
+        return lending(n_rows, seed, drift)[1]
     task = load(name, context).shuffled(seed, n_rows)
     encoder = make_preprocessor(task.X, log_columns=task.log_columns)
     encoder.fit(task.X.iloc[: len(task.y) // 10])

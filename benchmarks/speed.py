@@ -92,9 +92,10 @@ def run_speed(context: Context) -> Iterator[dict]:
             yield {"what": what, "value": float(value), "seed": 0}
 
 
-def ratio(one: Callable, other: Callable, repeats: int) -> float:
-    """Median time of one call over that of another, in turns."""
-    times = np.array([[clock(one)[1], clock(other)[1]] for _ in range(repeats)])
+def ratio(one: Callable, other: Callable, quick: bool) -> float:
+    """Median time of one call over that of another, in turns; once for a quick look."""
+    turns = range(1 if quick else REPEATS)
+    times = np.array([[clock(one)[1], clock(other)[1]] for _ in turns])
     return float(np.divide(*np.median(times, axis=0)))
 
 
@@ -121,11 +122,10 @@ def streams(rows, quick: bool) -> Iterator[tuple[str, float]]:
             for p in parts:
                 (rows.scaled[p] @ weight.T).T @ rows.scaled[p]
 
-        repeats = 1 if quick else REPEATS
         name = f"partial_fit, {batch:,} row{'s' if batch > 1 else ''} a call"
-        yield f"{name}: speed over SGDClassifier's", ratio(sgd, feamoe, repeats)
+        yield f"{name}: speed over SGDClassifier's", ratio(sgd, feamoe, quick)
         if batch in (32, 256):
-            speed = ratio(products, feamoe, repeats)
+            speed = ratio(products, feamoe, quick)
             yield f"{name}: speed over that of its two products", speed
 
 
@@ -162,12 +162,12 @@ def fits(context: Context, quick: bool) -> Iterator[tuple[str, float]]:
         bounds = {"constraints": "demographic_parity", "difference_bound": 0.05}
         ours = partial(models.fit_feamoe, data, **bounds)
         theirs = partial(models.exponentiated_gradient, data, **bounds)
-        yield f"fit, {name}: speed over ExponentiatedGradient's", ratio(theirs, ours, 1)
+        once = ratio(theirs, ours, quick=True)
+        yield f"fit, {name}: speed over ExponentiatedGradient's", once
         free = partial(models.fit_feamoe, data, constraints=None)
         plain = partial(LogisticRegression(max_iter=1000).fit, data.scaled, data.y)
-        repeats = 1 if quick else REPEATS
         what = f"fit without constraint, {name}: time over LogisticRegression's"
-        yield what, ratio(free, plain, repeats)
+        yield what, ratio(free, plain, quick)
 
 
 def one_pass(rows, quick: bool) -> Iterator[tuple[str, float]]:
@@ -176,7 +176,7 @@ def one_pass(rows, quick: bool) -> Iterator[tuple[str, float]]:
     sgd = SGDClassifier(loss="log_loss", max_iter=1, tol=None, random_state=0)
     theirs = partial(sgd.fit, rows.scaled, rows.y)
     what = "one pass: time over that of an epoch of SGDClassifier"
-    yield what, ratio(ours, theirs, 1 if quick else REPEATS)
+    yield what, ratio(ours, theirs, quick)
 
 
 def predictions(rows, quick: bool) -> Iterator[tuple[str, float]]:
@@ -195,8 +195,7 @@ def predictions(rows, quick: bool) -> Iterator[tuple[str, float]]:
             return [plain.predict_proba(X) for _ in range(calls)]
 
         name = f"predict_proba, {n:,} row{'s' if n > 1 else ''}"
-        value = ratio(ours, theirs, 1 if quick else REPEATS)
-        yield f"{name}: time over LogisticRegression's", value
+        yield f"{name}: time over LogisticRegression's", ratio(ours, theirs, quick)
         if n == max(PREDICTED):
             tracemalloc.start()
             found = model.predict_proba(X)

@@ -8,14 +8,13 @@ same work.
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from benchmarks.data import Task, load
+from benchmarks.measures import clock, gap_of, warned_of, windows
+from benchmarks.models import before_learning
 from benchmarks.pages import one_table
 from benchmarks.registry import Context, Section, Target, of, target
 from skfeamoe import FEAMOEClassifier
@@ -46,15 +45,9 @@ def streams(context: Context, seed: int) -> Iterator[tuple[str, Task, bool]]:
 
 def decided(model, X, y, groups, bounded: bool) -> tuple[np.ndarray, float]:
     """Decisions on rows just before they are learned, and processor seconds."""
-    found, start = [], time.process_time()
-    for first in range(0, len(y), BATCH):
-        part = slice(first, first + BATCH)
-        rows = X.iloc[part] if isinstance(X, pd.DataFrame) else X[part]
-        if first:
-            found.append(model.predict(rows))
-        known = {"sensitive_features": groups[part]} if bounded else {}
-        model.partial_fit(rows, y[part], classes=[0, 1], **known)
-    return np.concatenate(found), time.process_time() - start
+    parts = before_learning(model, X, y, groups if bounded else None, BATCH)
+    found, seconds = clock(lambda: [model.predict(X) for part, X in parts if part.start])
+    return np.concatenate(found), seconds
 
 
 def make(expert: str, seed: int, task: Task, bounded: bool) -> FEAMOEClassifier:
@@ -88,11 +81,8 @@ def run_streams(context: Context) -> Iterator[dict]:
 
 def _quiet(granted, groups) -> float:
     """Share of windows in which the gap of decisions is at most .08."""
-    names, quiet = np.unique(groups), []
-    for first in range(0, len(granted) - WINDOW + 1, WINDOW):
-        part = slice(first, first + WINDOW)
-        rates = [granted[part][groups[part] == name].mean() for name in names]
-        quiet.append(np.ptp(rates) <= 0.08)
+    parts = windows(len(granted), WINDOW)
+    quiet = [gap_of(granted[part], groups[part]) <= 0.08 for part in parts]
     return float(np.mean(quiet)) if quiet else float("nan")
 
 
@@ -134,13 +124,11 @@ def _outlier(context: Context, seed: int) -> Iterator[dict]:
             if spoiled:
                 X.iloc[OUTLIER_ROW, 0] = OUTLIER
             model = FEAMOEClassifier(None, expert=expert, random_state=seed)
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                found, _ = decided(model, X, y, groups, False)
+            (found, _), caught = warned_of(decided, model, X, y, groups, False)
             late = slice(9000, 12_000)
             told = {
                 "accuracy": float((found[late.start - BATCH :] == y[late]).mean()),
-                "warned": any("far beyond" in str(w.message) for w in caught),
+                "warned": any("far beyond" in text for text in caught),
             }
             yield {"hazard": "outlier", "method": method, "spoiled": spoiled} | told
 

@@ -17,7 +17,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from benchmarks.measures import scores
+from benchmarks.measures import clock, scores
+from benchmarks.models import before_learning
 from benchmarks.registry import Context, Section, Target
 from benchmarks.trust_streams import STREAMS, Rows, make_rows
 from skfeamoe import FEAMOEClassifier
@@ -70,10 +71,9 @@ def _life(context: Context, growth: str) -> Iterator[dict]:
         seconds = 0.0
         while sum(len(part[0]) for part in lived) < window:
             rows = world(number, n_world)
-            begin = time.process_time()
-            lived.append((rows[1], _live(model, rows), rows[2]))
-            seconds += time.process_time() - begin
-            number += 1
+            decided, taken = clock(_live, model, rows)
+            lived.append((rows[1], decided, rows[2]))
+            seconds, number = seconds + taken, number + 1
         y, decided = (np.concatenate(parts) for parts in list(zip(*lived, strict=True))[:2])
         seen += len(y)
         yield _record(model, lived) | {
@@ -86,13 +86,10 @@ def _life(context: Context, growth: str) -> Iterator[dict]:
 
 def _live(model: FEAMOEClassifier, rows: Rows) -> np.ndarray:
     """Decide, then learn, batch by batch; the decisions."""
-    X, y, groups = rows
-    decided = np.zeros(len(y), dtype=int)
-    for start in range(0, len(y), BATCH):
-        part = slice(start, start + BATCH)
+    decided = np.zeros(len(rows[1]), dtype=int)
+    for part, X in before_learning(model, *rows, BATCH):
         if hasattr(model, "classes_"):
-            decided[part] = model.predict(X[part])
-        model.partial_fit(X[part], y[part], [0, 1], sensitive_features=groups[part])
+            decided[part] = model.predict(X)
     return decided
 
 

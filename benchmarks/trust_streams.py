@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from benchmarks.data import lending
 from benchmarks.measures import scores
 from benchmarks.pages import one_table, summary
 from benchmarks.registry import Context, Section, Target, target
 from skfeamoe import FEAMOEClassifier
-from skfeamoe.datasets import make_credit_stream
 
 PAGE = "reliability.md"
 ROWS, LONG, QUICK = 30_000, 150_000, 4_000
@@ -32,8 +32,8 @@ Rows = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def make_rows(n: int, seed: int) -> Rows:
     """Rows of one world, labels and groups."""
-    made = make_credit_stream(n, drift=None, random_state=seed, as_frame=False)
-    return np.array(made.data), np.array(made.target), np.array(made.sensitive_features, object)
+    X, y, groups = lending(n, seed)[1]
+    return X, y, groups.astype(object)
 
 
 def _worlds(rows: Rows, rng) -> Rows:

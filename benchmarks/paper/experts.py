@@ -11,7 +11,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 
 from benchmarks import pages
-from benchmarks.data import Split, load, split
+from benchmarks.data import Split, splits
 from benchmarks.paper.fitting import ALL, HIDDEN, Setting, bound, fitted, network, schedule
 from benchmarks.paper.peers import swapped
 from benchmarks.paper.tables import (
@@ -44,9 +44,7 @@ BY_NUMBER = (
 
 def run_number(context: Context) -> Iterator[dict]:
     """One fit per interval: the schedule with both losses, and bounds."""
-    task = load("adult", context)
-    for seed in context.seeds:
-        rows = split(task, seed)
+    for _, rows in splits(["adult"], context):
         for interval in QUICK_INTERVALS if context.quick else INTERVALS:
             told = {"interval": interval}
             pace = {"interval": interval, "increment": INCREMENT}
@@ -106,9 +104,7 @@ BY_KIND = {NETWORKS: (84.21, 0.08, 0.078, 0.08), LOGISTIC: (84.08, 0.07, 0.081, 
 
 def run_kinds(context: Context) -> Iterator[dict]:
     """Both kinds in both modes."""
-    task = load("hmda_2017_with_sex", context)
-    for seed in context.seeds:
-        rows = split(task, seed)
+    for _, rows in splits(["hmda_2017_with_sex"], context):
         for kind, (n_experts, size) in KINDS.items():
             interval = -(-len(rows.y) // n_experts)
             ours = bound(ALL, WIDE, growth_interval=interval, max_iter=FEW_PASSES)
@@ -160,9 +156,7 @@ def individual_models(rows: Split) -> Iterator[tuple[str, str, dict]]:
 
 def run_individual(context: Context) -> Iterator[dict]:
     """All individual_models."""
-    task = load("compas_with_race", context)
-    for seed in context.seeds:
-        rows = split(task, seed)
+    for _, rows in splits(["compas_with_race"], context):
         for mode, name, parameters in individual_models(rows):
             model, record = fitted(rows, name, mode, parameters)
             here = model.predict(rows.X_test)

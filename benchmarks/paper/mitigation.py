@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from benchmarks.data import Split, load, split
+from benchmarks.data import Split, splits
 from benchmarks.measures import Outcome, of_estimator, on_test, timed
 from benchmarks.models import fit_feamoe
 from benchmarks.paper import peers
@@ -59,9 +59,7 @@ PUBLISHED |= dict.fromkeys((FAIR, ACCURATE, SCHEDULED, WITH_SEX), (83.24, 0.06, 
 
 def run(context: Context) -> Iterator[dict]:
     """All methods, seed by seed."""
-    task = load("adult", context)
-    for seed in context.seeds:
-        rows = split(task, seed)
+    for _, rows in splits(["adult"], context):
         yield from _feamoe(rows, context)
         for name, peer in PEERS.items():
             yield _record(rows, name, "peer", partial(peer.run, rows, **peer.setting))

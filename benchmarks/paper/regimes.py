@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.data import Split, load, split
+from benchmarks.data import Split, splits
 from benchmarks.paper import fitting
 from benchmarks.paper.fitting import ALL, Aim, Setting, fitted, network, schedule
 from benchmarks.paper.tables import PAGE, draw_measures, summary
@@ -94,9 +94,8 @@ COMPAS_PUBLISHED = {"FEAMOE, expert every 40 rows, 0.002": (63.77, 0.05, 0.13, 0
 
 def run(config: RegimeConfig, context: Context) -> Iterator[dict]:
     """All regimes in both modes, seed by seed."""
-    task, config = load(config.data, context), config.of(context)
-    for seed in context.seeds:
-        rows = split(task, seed)
+    config = config.of(context)
+    for _, rows in splits([config.data], context):
         yield from _scheduled(rows, config)
         yield from _bounded(rows, config)
 
