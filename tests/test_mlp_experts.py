@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from lending import GroupsFromX, assert_same_state, make_lending, stream
+from lending import GroupsFromX, assert_same_state, made_once, make_lending, stream
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier
@@ -39,18 +39,29 @@ def rings(n, seed=0):
     return X, y, group
 
 
-@quiet
-@parametrize_with_checks(
-    [
-        FEAMOEClassifier(None, expert="mlp", hidden_layer_sizes=(10,)),
-        GroupsFromX(ALL, expert="mlp", difference_bound=0.5, growth_interval=10),
-    ],
-    expected_failed_checks=lambda _: {
+def expected_failed_checks(estimator):
+    return {
         f"check_sample_weight_equivalence_on_{kind}_data": "rows are drawn into batches"
         for kind in ("dense", "sparse")
-    },
+    }
+
+
+@quiet
+@parametrize_with_checks(
+    [FEAMOEClassifier(None, expert="mlp", hidden_layer_sizes=(10,))],
+    expected_failed_checks=expected_failed_checks,
 )
 def test_scikit_learn_check(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.ci
+@quiet
+@parametrize_with_checks(
+    [GroupsFromX(ALL, expert="mlp", difference_bound=0.5, growth_interval=10)],
+    expected_failed_checks=expected_failed_checks,
+)
+def test_scikit_learn_check_with_groups(estimator, check):
     check(estimator)
 
 
@@ -298,6 +309,7 @@ games = pytest.mark.parametrize("game", GAMES)
 outputs = pytest.mark.parametrize("output", ["probability", "log_odds"])
 
 
+@made_once
 def explained(n_classes=2, **parameters):
     X, y, _ = make_lending(400, n_classes=n_classes)
     model = FEAMOEClassifier(

@@ -44,7 +44,7 @@ def test_scikit_learn_check(estimator, check):
     check(estimator)
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @quiet
 @parametrize_with_checks(
     [PolicyGatedMoEClassifier("reinforce", max_iter=60, gate_max_iter=1, cv=2)],

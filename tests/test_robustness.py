@@ -54,7 +54,9 @@ STARTS = {
 }
 
 
-@pytest.mark.parametrize("names", [None, *ALL, ALL], ids=str)
+@pytest.mark.parametrize(
+    "names", [None, *(pytest.param(name, marks=pytest.mark.ci) for name in ALL), ALL], ids=str
+)
 @pytest.mark.parametrize("start", STARTS)
 @pytest.mark.parametrize("rows", [1, 50])
 def test_odd_first_batches(names, start, rows):

@@ -35,7 +35,7 @@ from skfeamoe._fairness.constraints import CONSTRAINTS
 
 ALL = list(CONSTRAINTS)
 TWO = ("equalized_odds", "burden")
-"""Constraints that are checked alone; the others are with `pytest -m slow`."""
+"""Constraints that are checked alone; the others are left to `.ci/run`."""
 
 quiet = pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
 """Checks of scikit-learn pass no groups, and tiny data may miss a bound."""
@@ -80,7 +80,7 @@ def test_scikit_learn_check(estimator, check):
     check(estimator)
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @quiet
 @straight
 @parametrize_with_checks(

@@ -302,8 +302,8 @@ def _run_tests(tree: Path, tests, note: Path, left_out: str) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] in ("tests", "skfeamoe")]:
         del sys.modules[name]
     known = "ignore::pytest.PytestAssertRewriteWarning"  # of what `warm_up` has imported
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-k", left_out, "-W", known]
-    os._exit(int(pytest.main([*options, *tests], plugins=[FirstFailure(note)])))
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", "-k", left_out]
+    os._exit(int(pytest.main([*options, "-W", known, *tests], plugins=[FirstFailure(note)])))
 
 
 def imports(tree: Path, module: str) -> bool:

@@ -26,7 +26,6 @@ def test_scikit_learn_check(estimator, check):
 @quiet
 @parametrize_with_checks(
     [
-        BoundedByX(LogisticRegression(), difference_bound=0.9, cv=2),
         BoundedByX(
             LogisticRegression(), constraints="equalized_odds", difference_bound=0.9, cv=2,
             randomize=True,
@@ -34,4 +33,11 @@ def test_scikit_learn_check(estimator, check):
     ],
 )  # fmt: skip
 def test_scikit_learn_check_with_groups(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.ci
+@quiet
+@parametrize_with_checks([BoundedByX(LogisticRegression(), difference_bound=0.9, cv=2)])
+def test_scikit_learn_check_with_groups_and_one_rule(estimator, check):
     check(estimator)
