@@ -1,5 +1,6 @@
 """Intervals of rates, gaps and metrics: known values, and coverage by simulation."""
 
+import itertools
 from functools import cache
 
 import numpy as np
@@ -22,8 +23,8 @@ from skfeamoe.metrics import (
     metric_interval,
     wilson_interval,
 )
-from skfeamoe.metrics._intervals import _wilson_apart
-from skfeamoe.metrics._largest_gap import GapTest, normals, shares
+from skfeamoe.metrics._intervals import _of_rates, _wilson_apart
+from skfeamoe.metrics._largest_gap import GapTest, _Rate, normals, of_two, shares
 
 QUICK, SLOW = 1_500, 20_000
 
@@ -437,3 +438,28 @@ def test_wrong_parameters_are_refused():
         metric_interval(accuracy_score, [0, 1], [0, 1], n_resamples=1)
     with pytest.raises(ValueError, match="inconsistent"):
         metric_interval(accuracy_score, [0, 1], [0, 1], people=[1])
+
+
+def test_a_gap_of_two_rates_is_as_many_errors_wide_as_newcombes_interval_says():
+    """Of the same example: its lower limit is what the gap is told from 0 by."""
+    usual = norm.ppf(0.975)
+    found = _of_rates(np.array([56 / 70, 48 / 80]), np.array([70, 80]), 0.95)
+    assert found == pytest.approx(of_two(0.2 * usual / (0.2 - 0.0524), 0.95), abs=2e-4)
+    assert found != pytest.approx(of_two(0.2 * usual / (0.3339 - 0.2), 0.95), abs=2e-4)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_means_with_a_wider_gap_are_the_nearest_there_are(seed):
+    rng = np.random.default_rng(seed)
+    x, sizes = rng.normal(size=4), rng.uniform(0.05, 1.0, 4)
+    rate = _Rate(x, rng.normal(size=(20_000, 4)) * sizes)
+    t = 1.5 * np.ptp(x)
+    found = rate.with_gap(t, moved=True)
+    assert np.ptp(found) == pytest.approx(t)
+    costs = []
+    for a, b in itertools.permutations(range(4), 2):  # a is moved to one end, b to the other
+        for start in np.linspace(x.min() - t, x.max(), 2_000):
+            moved = np.clip(x, start, start + t)
+            moved[[a, b]] = start, start + t
+            costs.append(rate.weight @ (moved - x) ** 2)
+    assert rate.weight @ (found - x) ** 2 <= min(costs) * (1 + 1e-6)

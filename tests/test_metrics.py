@@ -1,5 +1,6 @@
 """Burden and individual unfairness against plain loops and inside fairlearn's frames."""
 
+import re
 from functools import partial
 
 import numpy as np
@@ -149,6 +150,20 @@ def test_burden_refuses_bad_distances(bad):
     with pytest.raises(ValueError, match="distance must be finite and not negative"):
         burden([0, 0], [0, 0], distance=[1.0, bad])
     assert burden([0, 0], [0, 1], distance=[1.0, bad]) == 1.0  # not refused: not read
+
+
+def test_who_stands_on_the_boundary_has_no_burden():
+    assert burden([0, 0], [0, 0], distance=[0.0, 3.0]) == 1.5
+    assert burden([0, 0], [0, 1], distance=[0.0, 3.0]) == 0.0
+
+
+def test_a_column_of_decisions_is_decisions_and_a_cube_is_none():
+    decided = np.array([0, 1, 0])
+    distance = [1.0, 2.0, 4.0]
+    assert burden([0, 0, 0], decided[:, None], distance=distance) == 2.5
+    for wrong in (decided[:, None, None], np.column_stack([decided, decided])):
+        with pytest.raises(ValueError, match=re.escape(f"got an array of {wrong.shape}")):
+            burden([0, 0, 0], wrong, distance=distance)
 
 
 def test_burden_refuses_missing_groups_and_lengths():

@@ -104,3 +104,22 @@ def test_risks_that_are_no_probabilities_are_refused():
         infra_marginality([0, 1], [0, 1], risk=[0.2, 2.0])
     with pytest.raises(ValueError, match="inconsistent"):
         infra_marginality([0, 1], [0, 1], risk=[0.2])
+
+
+@pytest.mark.parametrize("n_favored", range(6))
+def test_the_implied_threshold_is_halfway_between_the_risks_on_both_sides(n_favored):
+    risk = np.array([0.2, 0.05, 0.9, 0.5, 0.6])
+    order = np.argsort(-risk)
+    favored = np.zeros(5, dtype=int)
+    favored[order[:n_favored]] = 1
+    found = implied_threshold(favored, favored, risk=risk)
+    if n_favored in (0, 5):
+        assert found == (1.0 if n_favored == 0 else 0.0)
+    else:
+        assert found == pytest.approx(risk[order[n_favored - 1 : n_favored + 1]].mean())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -0.1, 1.5])
+def test_a_risk_that_is_no_probability_is_refused_as_that(bad):
+    with pytest.raises(ValueError, match="risk must be probabilities in"):
+        infra_marginality([0, 1], [0, 1], risk=[0.2, bad])
