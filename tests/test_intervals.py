@@ -4,9 +4,11 @@ import itertools
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
 from fairlearn.metrics import (
     demographic_parity_difference,
+    demographic_parity_ratio,
     equal_opportunity_difference,
     equalized_odds_difference,
 )
@@ -463,3 +465,17 @@ def test_means_with_a_wider_gap_are_the_nearest_there_are(seed):
             moved[[a, b]] = start, start + t
             costs.append(rate.weight @ (moved - x) ** 2)
     assert rate.weight @ (found - x) ** 2 <= min(costs) * (1 + 1e-6)
+
+
+def test_groups_may_be_a_dict_of_columns_as_fairlearn_takes_them():
+    rng = np.random.default_rng(0)
+    y, granted = rng.integers(2, size=(2, 200))
+    told = {"sex": rng.choice(["f", "m"], 200), "race": rng.choice(["x", "y"], 200)}
+    for metric in (demographic_parity_difference, demographic_parity_ratio):
+        found, same = (
+            metric_interval(
+                metric, y, granted, sensitive_features=s, n_resamples=50, random_state=0
+            )
+            for s in (told, pd.DataFrame(told))
+        )
+        assert found == same

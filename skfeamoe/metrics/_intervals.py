@@ -26,6 +26,7 @@ from itertools import combinations, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from fairlearn import metrics as fairlearn_metrics
 from numpy.typing import NDArray
 from scipy.special import logsumexp
@@ -392,6 +393,8 @@ def metric_interval(
         raise ValueError(f"n_resamples must be an integer of at least 2, got {n_resamples!r}")
     check_consistent_length(*arrays, people)
     n = len(arrays[0])
+    if isinstance(told := params.get("sensitive_features"), dict):
+        params["sensitive_features"] = pd.DataFrame(told)
     by_row = {k: v for k, v in params.items() if _is_per_row(v, n)}
     fixed = {k: v for k, v in params.items() if k not in by_row}
     codes = (
@@ -511,11 +514,8 @@ def _rates(sums: NDArray, n_rates: int, n_groups: int) -> NDArray:
 
 def _group_codes(sensitive_features) -> NDArray:
     """Codes of the groups; several columns make intersections."""
-    if isinstance(sensitive_features, dict):
-        columns = [np.asarray(v) for v in sensitive_features.values()]
-    else:
-        table = np.asarray(sensitive_features, dtype=object)
-        columns = [table] if table.ndim == 1 else list(table.T)
+    table = np.asarray(sensitive_features, dtype=object)
+    columns = [table] if table.ndim == 1 else list(table.T)
     codes = np.zeros(len(columns[0]), dtype=np.intp)
     for column in columns:
         _, code = np.unique(column.astype(str), return_inverse=True)

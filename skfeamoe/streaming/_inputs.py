@@ -286,10 +286,12 @@ def _column(name: str, values) -> Column:
         sample = sample[np.isfinite(sample)]
         shares = np.arange(1, N_BINS) / N_BINS
         edges = np.unique(np.quantile(sample, shares)) if len(sample) else np.empty(0)
-        if len(np.unique(sample)) <= N_BINS:  # few values: one bin each
-            edges = np.unique(sample)
+        values = np.unique(sample)
+        if 0 < len(values) <= N_BINS:  # few values: one bin each, and one beyond
+            edges = np.append(values, np.nextafter(values[-1], np.inf))
         step = max(len(sample) // MOST_REFERENCE, 1)
-        return Column(name, True, edges, {}, np.sort(sample)[::step], float(np.std(sample)))
+        spread = float(np.std(sample)) if len(sample) else np.nan
+        return Column(name, True, edges, {}, np.sort(sample)[::step], spread)
     common = values.dropna().map(_key).value_counts().index[:MOST_CATEGORIES]
     known = {value: place for place, value in enumerate(common)}
     return Column(name, False, np.empty(0), known, np.empty(0), np.nan)

@@ -116,7 +116,7 @@ class StreamMonitor:
         *,
         classes: Sequence[Any],
         favorable_label: Any = None,
-        detector: str = "adwin",
+        detector: str | None = "adwin",
         detector_params: Mapping[str, Any] | None = None,
         window: int = 1000,
         evaluate_every: int | Literal["auto"] = "auto",
@@ -132,11 +132,15 @@ class StreamMonitor:
             raise ValueError(
                 f"y_score is for two labels, but there are {len(model.classes_)}; leave it out"
             )
+        known = model.classes_.tolist()
+        if favorable_label is not None and favorable_label not in known:
+            raise ValueError(f"favorable_label must be one of {known}, got {favorable_label!r}")
         if isinstance(model, _Scored) and favorable_label is not None:
-            model.favorable = int(np.flatnonzero(model.classes_ == favorable_label)[0])
+            model.favorable = known.index(favorable_label)
         if metrics is None:
             metrics = (*METRICS, *(SCORED if scored else ())) if labeled else OF_DECISIONS
         self._labeled, self._scored, self._inputs = labeled, scored, input_window is not None
+        self._detects = detector is not None
         self._evaluator = _DecisionEvaluator(
             {DECISIONS: model},
             classes=classes,
@@ -230,6 +234,9 @@ default=None
         for name, part in (("y_score", scores), ("X", X)):
             if part is not None and len(part) != len(batch.y):
                 raise ValueError(f"{name} has {len(part)} rows, but y_pred has {len(batch.y)}")
+        if not self._detects:
+            self._evaluator.update(batch)
+            return []
         watch = self._evaluator.watch_of(DECISIONS)
         before = watch.n_alarms
         self._evaluator.update(batch)
@@ -267,7 +274,7 @@ def monitor(
     time=None,
     person=None,
     favorable_label: Any = None,
-    detector: str = "adwin",
+    detector: str | None = "adwin",
     detector_params: Mapping[str, Any] | None = None,
     window: int = 1000,
     evaluate_every: int | Literal["auto"] = "auto",
@@ -301,9 +308,9 @@ default=None
         Whose row it is: ``people_table`` then has rates in which everybody counts once.
     favorable_label : label, default=None
         The label that is good for the person; default: the last in sorted order.
-    detector : {"adwin", "page_hinkley", "kswin"}, default="adwin"
-        Change detector of river. ADWIN fits most streams; KSWIN runs a test on every row
-        and takes minutes for 100,000.
+    detector : {"adwin", "page_hinkley", "kswin"} or None, default="adwin"
+        Change detector of river; None watches nothing. ADWIN fits most streams; KSWIN runs a
+        test on every row and takes minutes for 100,000.
     detector_params : mapping, default=None
         Parameters of river's class: ``{"delta": 0.01}`` makes ADWIN quicker (87 rows
         instead of 111 in the median, for an error rate that jumps from .15 to .35) at .2

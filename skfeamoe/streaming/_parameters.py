@@ -103,12 +103,13 @@ def check_delay(label_delay: Any, delay_unit: str) -> None:
         raise ValueError(f"delay_unit must be one of {list(DELAY_UNITS)}, got {delay_unit!r}")
     if delay_unit == "time":
         try:
-            fine = not isinstance(label_delay, str) and label_delay >= label_delay * 0
+            one = np.ndim(label_delay) == 0 and not isinstance(label_delay, str)
+            fine = one and bool(label_delay >= label_delay * 0)
         except TypeError:
             fine = False
         example = "; a year is 1 for a column of years, np.timedelta64(365, 'D') for dates"
     else:
-        fine = isinstance(label_delay, (int, np.integer)) and label_delay >= 0
+        fine = isinstance(label_delay, (int, np.integer)) and bool(label_delay >= 0)
         example = ""
     if not fine:
         what = "span of time" if delay_unit == "time" else f"number of {delay_unit}"

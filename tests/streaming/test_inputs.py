@@ -108,6 +108,20 @@ def test_numbers_that_were_constant_or_have_gone_have_no_distance():
     assert (table["psi"] > table["psi_noise"]).all()  # that they moved is told all the same
 
 
+@pytest.mark.parametrize("now", [0.0, 1.5, 2.0, 9.0])
+def test_a_constant_number_that_changes_has_moved_whichever_way(now):
+    first = pd.DataFrame({"few": np.repeat([1.0, 2.0], 50), "same": np.ones(100)})
+    table = windows(first, first.assign(few=now, same=now)).table()
+    assert (table["psi"] > table["psi_noise"]).tolist() == [True, True]
+
+
+def test_a_column_without_a_value_at_first_has_bins_for_what_comes():
+    first = pd.DataFrame({"late": np.full(100, np.nan)})
+    watch = windows(first, first.assign(late=3.0))
+    assert watch.table()["psi"].item() > watch.table()["psi_noise"].item()
+    assert np.isnan(watch.table()["wasserstein"].item())
+
+
 @pytest.mark.parametrize("make", [pl.DataFrame, lambda f: sp.csr_array(f.to_numpy()), None])
 def test_rows_of_any_kind_are_watched_alike(make):
     rng = np.random.default_rng(0)

@@ -221,6 +221,22 @@ def test_scores_are_for_two_labels():
         StreamMonitor(classes=[0, 1, 2], scored=True)
 
 
+def test_a_favorable_label_that_nobody_has_is_refused():
+    for scored in (True, False):
+        with pytest.raises(ValueError, match=r"favorable_label must be one of .*, got 7"):
+            StreamMonitor(classes=[0, 1], scored=scored, favorable_label=7)
+
+
+def test_without_a_detector_nothing_is_watched():
+    y, granted, sex = decisions(2_000, at=1_000, errors=(0.1, 0.5))
+    found = monitor(y, granted, sensitive_features=sex, detector=None)
+    assert len(found.alarms) == 0
+    assert len(monitor(y, granted, sensitive_features=sex).alarms) > 0
+    pd.testing.assert_frame_equal(
+        found.table, monitor(y, granted, sensitive_features=sex).table
+    )
+
+
 @pytest.mark.parametrize("favorable", [None, 0, 1])
 def test_scores_are_those_of_the_favorable_label(favorable):
     rng = np.random.default_rng(0)

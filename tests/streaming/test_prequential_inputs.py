@@ -224,7 +224,7 @@ def test_metric_frame_names_what_is_there():
     assert without.group_table.empty
 
 
-@pytest.mark.parametrize("delay", ["30d", "soon", None, -1, np.timedelta64(-3, "D")])
+@pytest.mark.parametrize("delay", ["30d", "soon", None, -1, [1], np.timedelta64(-3, "D")])
 def test_a_delay_in_time_is_a_span_from_0(delay):
     with pytest.raises(ValueError, match="label_delay must be a span of time from 0"):
         PrequentialEvaluator(GaussianNB(), label_delay=delay, delay_unit="time")
