@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import shap
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -67,6 +66,8 @@ def run_privacy(context: Context) -> Iterator[dict]:
 
 def _attack_on_explanations(model, X, y, n: int) -> float:
     """Success of an attacker who is shown explanations against a background of others."""
+    import shap  # its pictures warn of matplotlib's plans when they are imported
+
     few = min(EXPLAINED, n - BACKGROUND)
     asked = np.r_[:few, n : n + few]  # members, then others
     if isinstance(model, FEAMOEClassifier):
