@@ -51,6 +51,14 @@ def good(n=400):
     )
 
 
+def in_folder_with_loans(folder, monkeypatch):
+    """Go to a folder that has a good file, and write lines as wide as they come."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("COLUMNS", "200")
+    good().to_csv(folder / "loans.csv", index=False)
+    return folder
+
+
 def text(change):
     """A maker of CSV text from a changed table."""
     return lambda: change(good()).to_csv(index=False).encode()

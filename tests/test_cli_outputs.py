@@ -14,7 +14,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from cli_bad_input import good
+from cli_bad_input import good, in_folder_with_loans
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._cli import _outputs, main
@@ -29,10 +29,7 @@ STREAM = (*OPTIONS, "--batch", "40")  # a default batch is of four rows here
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """A folder with a good file."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    good().to_csv(tmp_path / "loans.csv", index=False)
-    return tmp_path
+    return in_folder_with_loans(tmp_path, monkeypatch)
 
 
 def run(capsys, *arguments):

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from cli_bad_input import good
+from cli_bad_input import good, in_folder_with_loans
 from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 
@@ -34,10 +34,7 @@ from skfeamoe.streaming import AuditLog, StreamBatch, monitor, prequential, read
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     """A folder with a good file."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-    good().to_csv(tmp_path / "loans.csv", index=False)
-    return tmp_path
+    return in_folder_with_loans(tmp_path, monkeypatch)
 
 
 def source(**options):

@@ -288,6 +288,17 @@ def test_without_people_the_value_of_nearly_everybody_stays():
     np.testing.assert_array_equal(shared.predict_proba(rows), model.predict_proba(rows))
 
 
+def test_without_people_a_heavy_row_that_came_twice_is_gone(tmp_path):
+    weight = np.r_[np.ones(len(X) - 1), 100.0]
+    model = FEAMOEClassifier(random_state=0)
+    for part in (slice(0, -1), slice(-1, None), slice(-1, None)):
+        told = {"sensitive_features": GROUP[part], "sample_weight": weight[part]}
+        model.partial_fit(X[part], Y[part], [0, 1], **told)
+    assert (model._model.terms.votes == 100.0).all()
+    save(without_people(model), tmp_path / "shared")
+    assert not whole_rows_in((tmp_path / "shared").read_bytes(), np.asarray(X))
+
+
 def test_without_people_takes_models_and_pipelines_only(model):
     pipeline = make_pipeline(StandardScaler().fit(X), model)
     shared = without_people(pipeline)

@@ -45,9 +45,6 @@ rarer is then more than `HELD_SD` away, and what is far from rare values nobody 
 ALL = 1.0 - 1e-9
 """A share of rows that is all of them, up to rounding: their value is the mean, unrounded."""
 
-SHARED_BY = 20.0
-"""Rows by which a value must lead to be no single person's, in a copy without people."""
-
 SETTLED_ROWS, UNSURE_ROWS = 8, 16.0
 """Rows after which the moments say how far one may reach, and that are added to all further
 ones in saying so: the standard deviation of few rows may be too small."""
@@ -197,9 +194,9 @@ class LinearTerms(OneToOne):
         return self.mean - width, self.mean + width
 
     def without_rows(self) -> Self:
-        """A copy that decides alike; values that are few people's are no candidates there."""
+        """A copy that decides alike; it knows a usual value only if nearly all rows have it."""
         other = self.copy()
-        shared = (self.votes >= SHARED_BY) | (self.votes > MOSTLY * self.n_rows)
+        shared = self.votes > MOSTLY * self.n_rows
         other.usual = np.where(shared, self.usual, np.nan)
         other.votes = np.where(shared, self.votes, 0.0)
         return other

@@ -284,11 +284,11 @@ def _column(name: str, values) -> Column:
     if number:
         sample = _numbers(values)
         sample = sample[np.isfinite(sample)]
-        shares = np.arange(1, N_BINS) / N_BINS
-        edges = np.unique(np.quantile(sample, shares)) if len(sample) else np.empty(0)
-        values = np.unique(sample)
-        if 0 < len(values) <= N_BINS:  # few values: one bin each, and one beyond
-            edges = np.append(values, np.nextafter(values[-1], np.inf))
+        edges = np.unique(sample)
+        if len(edges) > N_BINS:
+            edges = np.unique(np.quantile(sample, np.arange(1, N_BINS) / N_BINS))
+        elif len(edges):  # few values: one bin each, and one beyond
+            edges = np.append(edges, np.nextafter(edges[-1], np.inf))
         step = max(len(sample) // MOST_REFERENCE, 1)
         spread = float(np.std(sample)) if len(sample) else np.nan
         return Column(name, True, edges, {}, np.sort(sample)[::step], spread)

@@ -140,7 +140,6 @@ class StreamMonitor:
         if metrics is None:
             metrics = (*METRICS, *(SCORED if scored else ())) if labeled else OF_DECISIONS
         self._labeled, self._scored, self._inputs = labeled, scored, input_window is not None
-        self._detects = detector is not None
         self._evaluator = _DecisionEvaluator(
             {DECISIONS: model},
             classes=classes,
@@ -234,7 +233,7 @@ default=None
         for name, part in (("y_score", scores), ("X", X)):
             if part is not None and len(part) != len(batch.y):
                 raise ValueError(f"{name} has {len(part)} rows, but y_pred has {len(batch.y)}")
-        if not self._detects:
+        if self._evaluator.detector is None:
             self._evaluator.update(batch)
             return []
         watch = self._evaluator.watch_of(DECISIONS)
