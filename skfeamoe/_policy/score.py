@@ -23,7 +23,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from skfeamoe._policy.gaps import attention_divergence, group_shares, largest_gap
 
@@ -40,7 +39,7 @@ def f1(truth: NDArray, decided: NDArray, weight: NDArray) -> float:
 
 def auc(truth: NDArray, score: NDArray, weight: NDArray) -> float:
     """Area under the ROC curve, ties counting half; one half with a single class."""
-    rank = rankdata(score, method="dense") - 1
+    rank = np.unique(score, return_inverse=True)[1]
     positive = np.bincount(rank, weight * truth)
     negative = np.bincount(rank, weight * ~truth)
     pairs = positive.sum() * negative.sum()
