@@ -29,8 +29,7 @@ import numpy as np
 import pandas as pd
 from fairlearn import metrics as fairlearn_metrics
 from numpy.typing import NDArray
-from scipy.special import logsumexp
-from scipy.stats import norm
+from scipy.special import logsumexp, ndtri
 from sklearn.utils import check_consistent_length, check_random_state
 
 from ._largest_gap import MOST_GROUPS, normals, of_all, of_many, of_means, of_two, two_sided
@@ -88,7 +87,7 @@ def wilson_interval(rate, n, *, confidence_level: float = 0.95) -> NDArray:
     [[0.404, 0.596], [0.0, 0.161]]
     """
     _check_level(confidence_level)
-    return _wilson(rate, n, norm.ppf((1 + confidence_level) / 2))
+    return _wilson(rate, n, ndtri((1 + confidence_level) / 2))
 
 
 def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.95) -> Interval:

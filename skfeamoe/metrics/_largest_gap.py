@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
-from scipy.stats import norm, qmc, studentized_range
+from scipy.stats import qmc, studentized_range
 
 TOWARDS_ZERO = 0.65
 """Share of errors that the end towards 0 may make."""
@@ -41,7 +41,7 @@ REACH = 8.0
 
 def two_sided(level: float) -> float:
     """Critical value of an interval with two sides."""
-    return float(norm.ppf((1.0 + level) / 2.0))
+    return float(ndtri((1.0 + level) / 2.0))
 
 
 def of_means(means: NDArray, errors: NDArray, level: float) -> tuple[float, float]:
@@ -109,7 +109,7 @@ def of_all(k: int, level: float) -> tuple[float, float]:
     where one pair is far apart from all others.
     """
     near = float(studentized_range.ppf(level, k, np.inf) / np.sqrt(2.0))
-    return near, float(norm.isf(1.0 - level - norm.sf(near)))
+    return near, -float(ndtri(1.0 - level - ndtr(-near)))
 
 
 class GapTest:

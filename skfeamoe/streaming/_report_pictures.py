@@ -55,8 +55,11 @@ def pictures(report: Any, tell: Callable[[str], Any]) -> dict[str, dict[str, str
     }
 
     def lines(name):
-        return lambda ax: PrequentialDisplay.from_result(
-            result, measures=[name], difference_bound=report.bound, ax=ax, **view
+        bound = report.bound
+        return _display(
+            lambda ax: PrequentialDisplay.from_result(
+                result, measures=[name], difference_bound=bound, ax=ax, **view
+            )
         )
 
     drawn: dict[str, Callable[[], dict[str, str]]] = {}
@@ -65,10 +68,14 @@ def pictures(report: Any, tell: Callable[[str], Any]) -> dict[str, dict[str, str
     if "accuracy" in result.metrics:
         drawn["accuracy"] = lambda: _picture([2.8], lines("accuracy"))
     if result.groups:
+        rates = {"panels": ("rates",)}
         drawn["groups"] = lambda: _picture(
             [3.0],
-            lambda ax: FairnessDriftDisplay.from_result(
-                result, measure=measure, ax=ax, panels=("rates",), **view
+            _display(
+                lambda ax: FairnessDriftDisplay.from_result(
+                    result, measure=measure, ax=ax, **rates, **view
+                ),
+                **rates,
             ),
         )
     if _calibrated(report):
@@ -77,7 +84,8 @@ def pictures(report: Any, tell: Callable[[str], Any]) -> dict[str, dict[str, str
         )
     if len(result.expert_table) and (result.expert_table["model"] == model).any():
         drawn["experts"] = lambda: _picture(
-            [3.0], lambda ax: ExpertUsageDisplay.from_result(result, model=model, ax=ax)
+            [3.0],
+            _display(lambda ax: ExpertUsageDisplay.from_result(result, model=model, ax=ax)),
         )
     if report.explanation is not None:
         drawn["shapes"] = lambda: _shapes(report.explanation)
@@ -107,6 +115,19 @@ def _picture(heights: list[float], draw: Callable[[Any], Any]) -> dict[str, str]
     return found
 
 
+def _display(make: Callable[[Any], Any], **options: Any) -> Callable[[Any], Any]:
+    """Draw a display that `make` makes; what it shows is computed the first time only."""
+    made: list[Any] = []
+
+    def draw(axes: Any) -> None:
+        if made:
+            made[0].plot(ax=axes, **options)
+        else:
+            made.append(make(axes))
+
+    return draw
+
+
 def _figure(width: float, height: float) -> Any:
     """A figure of the page's letters."""
     from matplotlib.figure import Figure
@@ -117,13 +138,15 @@ def _figure(width: float, height: float) -> Any:
 def _both(name: str, figure: Any, axes) -> dict[str, str]:
     """The SVG of a figure, light and dark, as data URIs."""
     import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     if name == "narrow":
         for ax in axes:
             _narrow(ax)
     buffer = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "skfeamoe", "svg.fonttype": "path"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
+        # savefig would draw once more, for a layout that is computed in drawing anyhow
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
     text = buffer.getvalue().decode("utf-8")
     dark = text
     for light, other in DARK.items():
