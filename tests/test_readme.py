@@ -14,7 +14,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", TEXT, flags=re.M | re.S)
     "command",
     [
         'pip install -e ".[demo]" && python -m skfeamoe demo',
-        'pip install -e ".[test]" && pytest',
+        'pip install -e ".[test]" && pytest -n auto',
     ],
 )
 def test_commands_stand_in_blocks_of_their_own(command):
