@@ -10,7 +10,7 @@ next to a mutant; with ``--again`` those that lived meet all tests of their room
 The mutants by hand (`controls.py`) are six ways to break the control of bounds.
 
 Results are written after every mutant, so a run that was stopped goes on where it was while
-the commit is the same; of another commit the mutants drawn last are kept as "earlier". Those of
+the commit is the same; mutants drawn from other commits are kept as "earlier". Those of
 `OTHERS` are kept by room, while the code of the room is that of their commit.
 Needs ``pip install cosmic-ray`` and a system with fork.
 """
@@ -462,7 +462,9 @@ def main() -> None:
         if not arguments.again and not unchanged(room, rooms.get(room, {}).get("commit")):
             rooms[room] = {"commit": commit(), "drawn": []}
     if not arguments.rooms and not arguments.again and stored.get("commit") != commit():
-        earlier = {name: stored[name] for name in ("commit", "drawn") if name in stored}
+        earlier = stored.get("earlier", [])
+        if stored.get("drawn"):
+            earlier.append({name: stored[name] for name in ("commit", "drawn")})
         stored = {"commit": commit(), "earlier": earlier, "rooms": rooms}
     warm_up()
     if not arguments.rooms:
