@@ -57,7 +57,7 @@ def first_people(people: NDArray, share: float, column: str | None) -> NDArray:
 
 def accuracy_interval(right: NDArray, people: NDArray) -> tuple[float, float]:
     """Wilson's interval of an accuracy, of as many rows as its standard error is worth."""
-    n, accuracy = len(right), right.mean()
+    n, accuracy = float(len(right)), right.mean()
     rows = np.bincount(people) if len(people) else np.zeros(1)
     if rows.max() > 1 and 0 < accuracy < 1:
         sums = np.bincount(people, right - accuracy)[rows > 0]

@@ -65,15 +65,16 @@ def splits(data: Data, cv, random_state) -> list[tuple[NDArray, NDArray]]:
         part = StratifiedShuffleSplit(n_splits=1, test_size=cv, random_state=random_state)
         return list(part.split(everyone, _merged(cells, 2)))
     if isinstance(cv, Integral):
-        folds = StratifiedKFold(int(cv), shuffle=True, random_state=random_state)
+        n_folds = int(cv)
+        folds = StratifiedKFold(n_folds, shuffle=True, random_state=random_state)
         labels = data.favored[data.known].astype(int)
         smallest = np.bincount(labels, minlength=2).min()
-        if smallest < cv:
+        if smallest < n_folds:
             raise ValueError(
-                f"cv={cv} folds need {cv} rows of each class, got {smallest}; "
+                f"cv={n_folds} folds need {n_folds} rows of each class, got {smallest}; "
                 "use fewer folds or a share of the rows, for instance cv=0.3"
             )
-        return list(folds.split(everyone, _merged(cells, int(cv))))
+        return list(folds.split(everyone, _merged(cells, n_folds)))
     return list(
         check_cv(cv, data.y, classifier=True).split(data.X, data.y, **data.split_params)
     )

@@ -68,7 +68,7 @@ def pictures(report: Any, tell: Callable[[str], Any]) -> dict[str, dict[str, str
     if "accuracy" in result.metrics:
         drawn["accuracy"] = lambda: _picture([2.8], lines("accuracy"))
     if result.groups:
-        rates = {"panels": ("rates",)}
+        rates: dict[str, Any] = {"panels": ("rates",)}
         drawn["groups"] = lambda: _picture(
             [3.0],
             _display(
