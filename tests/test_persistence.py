@@ -126,9 +126,9 @@ def test_input_is_never_changed_nor_kept(container, learn, standardize):
     X = container(X)
     weight = np.ones(300)
     inputs = (X, y, group, weight)
-    before = pickle.dumps(inputs)
     for array in (X if isinstance(X, np.ndarray) else X.data, y, group, weight):
         array.flags.writeable = False
+    before = pickle.dumps(inputs)  # of read-only arrays: others are pickled in another way
     model = FEAMOEClassifier(ALL, difference_bound=1.0, standardize=standardize, random_state=0)
     model.set_params(difference_bound=dict.fromkeys(ALL, 1.0) | {"burden": 100.0})
     classes = {"classes": [0, 1]} if learn == "partial_fit" else {}

@@ -7,7 +7,7 @@ from sklearn import config_context
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._mixture.experts import LOGISTIC, linear_gradients
-from skfeamoe._mixture.forward import forward, mixture_proba, proba
+from skfeamoe._mixture.forward import forward, gate_and_log_odds, mixture_proba, proba
 from skfeamoe._mixture.layout import Layout
 from skfeamoe.datasets import make_credit_stream
 
@@ -29,6 +29,17 @@ def test_probabilities_alone_are_those_of_the_full_pass(scale):
     )
     assert found.min() >= 0.0
     assert found.max() <= 1.0
+
+
+@pytest.mark.parametrize("scale", [0.1, 1.0, 100.0, 1e4])
+def test_gate_and_log_odds_are_those_of_the_full_pass(scale):
+    layout, params, Z = mixture(scale=scale)
+    gate, log_odds = gate_and_log_odds(Z, params, layout)
+    full = forward(Z, params, layout)
+    gate_proba = gate / gate.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(gate_proba, full.gate_proba, rtol=1e-9, atol=1e-15)
+    by_class = full.log_expert_proba
+    np.testing.assert_allclose(log_odds, by_class[:, :, 1] - by_class[:, :, 0], rtol=1e-9)
 
 
 def test_means_of_ones_are_at_most_one():

@@ -156,6 +156,7 @@ FIRST = (
     "tests/fairness/test_local.py",
     "tests/fairness/test_bound.py",
     "tests/test_gradients.py",
+    "tests/test_speed.py",
     "tests/test_docs.py::test_constants_are_those_of_the_code",
 )
 """Tests of the core, those that tell most in a second first."""

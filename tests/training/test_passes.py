@@ -6,7 +6,7 @@ import pytest
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._parameters import build_settings
 from skfeamoe._rows import Rows
-from skfeamoe._training.settings import fit_defaults, passes_for
+from skfeamoe._training.settings import batch_size_for, fit_defaults, passes_for
 from skfeamoe._training.trainer import Passes
 
 
@@ -19,6 +19,14 @@ def passes(n=1000, n_unlabeled=300):
     rows = Rows(number, y, np.full(n, -1), np.ones(n))
     settings = build_settings(estimator, fit_defaults(n), [], np.maximum(y, 0))
     return Passes(estimator._model, settings, rows, passes_for(n)), y
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "expected"),
+    [(1, 32), (5_000, 32), (5_280, 33), (32_000, 200), (41_000, 256), (10**7, 256)],
+)
+def test_a_pass_of_fit_has_160_steps_within_sizes_that_learn(n_samples, expected):
+    assert batch_size_for(n_samples) == expected
 
 
 @pytest.mark.parametrize("n_unlabeled", [0, 300])
