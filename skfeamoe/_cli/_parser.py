@@ -202,10 +202,12 @@ def _add_stream(commands) -> None:
         type=constraint,
         action="append",
         metavar="NAME[=BOUND]",
-        help="what is kept under the bound, each with one of its own if given; may be given "
-        "again: %(names)s",
     )
-    asked.names = ConstraintNames()
+    asked.names = ConstraintNames()  # before the help, which is checked where it is added
+    asked.help = (
+        "what is kept under the bound, each with one of its own if given; may be given again: "
+        "%(names)s"
+    )
     _add_bound(stream, 0.05)
     _add_ratio_bound(stream)
     stream.add_argument(
