@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,12 +56,8 @@ def pictures(report: Any, tell: Callable[[str], Any]) -> dict[str, dict[str, str
     }
 
     def lines(name):
-        bound = report.bound
-        return _display(
-            lambda ax: PrequentialDisplay.from_result(
-                result, measures=[name], difference_bound=bound, ax=ax, **view
-            )
-        )
+        made = partial(PrequentialDisplay.from_result, result, measures=[name], **view)
+        return _display(partial(made, difference_bound=report.bound))
 
     drawn: dict[str, Callable[[], dict[str, str]]] = {}
     if result.groups:
@@ -68,25 +65,15 @@ def pictures(report: Any, tell: Callable[[str], Any]) -> dict[str, dict[str, str
     if "accuracy" in result.metrics:
         drawn["accuracy"] = lambda: _picture([2.8], lines("accuracy"))
     if result.groups:
-        rates: dict[str, Any] = {"panels": ("rates",)}
-        drawn["groups"] = lambda: _picture(
-            [3.0],
-            _display(
-                lambda ax: FairnessDriftDisplay.from_result(
-                    result, measure=measure, ax=ax, **rates, **view
-                ),
-                **rates,
-            ),
-        )
+        made = partial(FairnessDriftDisplay.from_result, result, measure=measure, **view)
+        drawn["groups"] = lambda: _picture([3.0], _display(made, panels=("rates",)))
     if _calibrated(report):
         drawn["calibration"] = lambda: _picture(
             [3.4], lambda ax: _draw_calibration(ax[0], report)
         )
     if len(result.expert_table) and (result.expert_table["model"] == model).any():
-        drawn["experts"] = lambda: _picture(
-            [3.0],
-            _display(lambda ax: ExpertUsageDisplay.from_result(result, model=model, ax=ax)),
-        )
+        used = partial(ExpertUsageDisplay.from_result, result, model=model)
+        drawn["experts"] = lambda: _picture([3.0], _display(used))
     if report.explanation is not None:
         drawn["shapes"] = lambda: _shapes(report.explanation)
     if report.gap_explanation is not None:
@@ -115,15 +102,14 @@ def _picture(heights: list[float], draw: Callable[[Any], Any]) -> dict[str, str]
     return found
 
 
-def _display(make: Callable[[Any], Any], **options: Any) -> Callable[[Any], Any]:
+def _display(make: Callable[..., Any], **options: Any) -> Callable[[Any], Any]:
     """Draw a display that `make` makes; what it shows is computed the first time only."""
-    made: list[Any] = []
+    display: Any = None
 
     def draw(axes: Any) -> None:
-        if made:
-            made[0].plot(ax=axes, **options)
-        else:
-            made.append(make(axes))
+        nonlocal display
+        plot = make if display is None else display.plot
+        display = plot(ax=axes, **options)
 
     return draw
 
