@@ -28,8 +28,8 @@ CONFLICTS = {
     "dp .06, eo .07": {PARITY: 0.06, ODDS: 0.07},
     "all four .02": dict.fromkeys(ALL_FOUR, 0.02),
 }
-TOGETHER = ((PARITY, ODDS), (PARITY, "burden"), (ODDS, "burden"), (PARITY, ODDS, "burden"))
-"""Bounds of .05 that are asked for at once."""
+TOGETHER = ((PARITY,), (ODDS,), (PARITY, ODDS))
+"""Bounds of .05 that are asked for at once, alone and with one on the burden."""
 
 STABLE_MULTIPLIER, STABLE_COEF = 50.0, 50.0
 LAST_EPOCHS = range(16, 21)
@@ -216,10 +216,10 @@ def _state_of(model, rows, bounds) -> dict:
 
 
 def run_together(context: Context) -> Iterator[dict]:
-    """What every pair of bounds costs on Adult without sex, and all three."""
+    """What a bound on the burden costs beside others, on Adult without sex."""
     for _, rows in splits(["adult"], context):
         seen = rows.without_sensitive()
-        for names in TOGETHER:
+        for names in (*TOGETHER, *((*names, "burden") for names in TOGETHER)):
             bounds = dict.fromkeys(names, 0.05)
             asked = {"constraints": list(names), "difference_bound": bounds}
             model, told = timed(models.fit_feamoe, seen, **asked)
@@ -229,9 +229,12 @@ def run_together(context: Context) -> Iterator[dict]:
 
 
 def together_targets(frame) -> Iterator[Target]:
-    """The accuracy that three bounds had when they were pushed at in training."""
-    three = frame[frame["bounds"] == " and ".join(TOGETHER[-1])]
-    yield target("three bounds of .05: accuracy", three["accuracy"], ">=", 0.83)
+    """At most a point more with the burden than without."""
+    for names in TOGETHER:
+        both = [" and ".join(names), " and ".join((*names, "burden"))]
+        without, held = (of(frame, bounds=bounds) for bounds in both)
+        lost = without["accuracy"] - held["accuracy"]
+        yield target(f"{both[0]}: accuracy lost by the burden", lost, "<=", 0.01)
 
 
 def conflict_targets(frame) -> Iterator[Target]:
@@ -265,7 +268,7 @@ SECTIONS = (
     Section(
         "together",
         run_together,
-        one_table("bounds"),
+        one_table("bounds", granted="{:.2f}"),
         together_targets,
         page="decisions/offset.md",
     ),

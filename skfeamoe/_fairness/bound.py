@@ -43,7 +43,7 @@ from skfeamoe._fairness.changes import LEAST_ROWS as LEAST_OF_CHANGE
 from skfeamoe._fairness.changes import SUSPECTED, Arrivals, changed_row
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.details import gap_details, largest_gaps, part_details
-from skfeamoe._fairness.directions import Directions
+from skfeamoe._fairness.directions import Directions, nearest_functions
 from skfeamoe._fairness.local import LEAST_BAND_ROWS, LocalOffset
 from skfeamoe._fairness.offset import (
     Parts,
@@ -84,8 +84,9 @@ LOOK_ROWS = 64
 LEAST_ROWS = 256
 """Fewest rows between two solutions."""
 
-DISTANCE_ROUNDS = 2
-"""Distances depend on the offset's own slope, so that they are measured and solved twice."""
+DISTANCE_ROUNDS = 4
+"""Distances depend on the offset's own slope, so that they are measured and solved for again
+until they are what was expected of them, so many times at most."""
 
 RELAXATIONS = 8
 """Halvings by which bounds are relaxed when they cost more than is allowed."""
@@ -119,6 +120,7 @@ class BoundMonitor:
         self.direction_of = [  # of every slot
             self.directions.events.index(label_event(event)) for event in slots.events
         ]
+        self.axis_of = self._axes_of(slots)  # of every slot
         self.shares = np.zeros(0)  # (n_groups,), rows of each group, faded
         self.taught = np.zeros(0)  # (n_groups,), people by whom directions were taught
         self.coef = np.zeros(0)  # (n_directions,), of the offset
@@ -133,6 +135,20 @@ class BoundMonitor:
         self.known_at = 0  # last row of the stream whose group was known
         self.changed_at = 0  # row at which the people of any group changed last
         self.measured = Measured.nothing(len(slots), 0)
+
+    def _axes_of(self, slots: Slots) -> list[int]:
+        """The axis that belongs to every slot: its event's, or one of a distance's own."""
+        axes, n = list(self.direction_of), len(self.directions.events)
+        for s, owner in enumerate(slots.owners):
+            if owner.uses_distance:
+                axes[s], n = n, n + 1
+        return axes
+
+    @property
+    def n_axes(self) -> int:
+        """Label events and slots of distances; each has a direction per group."""
+        n_events = len(self.directions.events)
+        return n_events + sum(axis >= n_events for axis in self.axis_of)
 
     @property
     def n_groups(self) -> int:
@@ -159,15 +175,15 @@ class BoundMonitor:
         """Pressure on every group in every slot's direction, (n_slots, n_groups)."""
         if not self.n_groups:
             return np.zeros((self.n_slots, 0))
-        return -self.coef.reshape(-1, self.n_groups)[self.direction_of]
+        return -self.coef.reshape(-1, self.n_groups)[self.axis_of]
 
     def add_groups(self, n_groups: int) -> None:
         """Give empty cells to groups that have just appeared."""
         missing = n_groups - self.n_groups
         if missing <= 0:
             return
-        n_events = len(self.directions.events)
-        coef = self.coef.reshape(n_events, -1) if self.n_groups else np.zeros((n_events, 0))
+        shape = (self.n_axes, self.n_groups)
+        coef = self.coef.reshape(shape) if self.n_groups else np.zeros(shape)
         self.coef = np.pad(coef, ((0, 0), (0, missing))).ravel()
         self.directions = self.directions.with_groups(n_groups)
         self.shares = np.pad(self.shares, (0, missing))
@@ -305,21 +321,33 @@ class BoundMonitor:
         if not measured.is_comparable():
             self.measured = measured
             return changes
-        for _ in range(DISTANCE_ROUNDS if asked.slots.uses_distance else 1):
-            solution = self._solve(asked, cases, scored, measured)
+        for _ in range(DISTANCE_ROUNDS):
+            axes = self._axes(cases, scored)
+            solution = self._solve(asked, cases, scored, measured, axes)
             self.coef = solution.coef
-            self.offset = np.append(self.directions.combine(solution.coef), solution.intercept)
-            weight = self.directions.combine_all(solution.local[:, :-1])
+            self.offset = np.append(solution.coef @ axes, solution.intercept)
+            weight = solution.local[:, :-1] @ axes
             self.local = self.local.with_weights(
                 np.column_stack([weight, solution.local[:, -1]])
             )
             if asked.slots.uses_distance:  # nothing else of a score depends on the offset
                 scored = score(rows.X, self.offset, self.local)
             measured = cases.measure(scored, self._margin(scored))
+            if self._foresaw(asked, solution, measured):
+                break
         solved = bool(solution.excess.max(initial=0.0) <= 0.0)
         self.measured = replace(measured, solved=solved)
         self._measure_parts(asked, cases, scored)
         return changes
+
+    def _foresaw(self, asked: Fairness, solution: Solution, measured: Measured) -> bool:
+        """Whether the gaps of distances, if any, are what the solution took them for."""
+        for s, owner in enumerate(asked.slots.owners):
+            if owner.uses_distance:
+                gap, error = measured.gap(s, ratio=bool(asked.is_ratio[s]))
+                if abs(gap - asked.limits[s] - solution.excess[s]) > MARGIN * error:
+                    return False
+        return True
 
     def _meet_parts(self, asked: Fairness, scored: Scored) -> None:
         """Find the parts of the columns with local bounds."""
@@ -381,12 +409,28 @@ class BoundMonitor:
             margin = margin + self.local.values(scored.Z, scored.values)
         return margin
 
-    def _solve(self, asked: Fairness, cases: Cases, scored: Scored, measured: Measured):
+    def _axes(self, cases: Cases, scored: Scored) -> NDArray:
+        """The linear functions that the offset is made of, (n_directions, n_terms)."""
+        axes = self.directions.axes
+        if self.n_axes == len(self.directions.events):
+            return axes
+        counted = cases.counted_in_distances(scored, self._margin(scored))
+        used = np.any(axes, axis=0, keepdims=True)[0]
+        return np.concatenate([axes, nearest_functions(scored.Z, counted, used)])
+
+    def _solve(
+        self,
+        asked: Fairness,
+        cases: Cases,
+        scored: Scored,
+        measured: Measured,
+        axes: NDArray,
+    ) -> Solution:
         """The cheapest offset for what is aimed at, relaxed where it costs too much."""
         errors = np.nan_to_num(
             [measured.gap(s, ratio=bool(asked.is_ratio[s]))[1] for s in range(self.n_slots)]
         )
-        directions = self.directions.scores(scored.Z)
+        directions = scored.Z @ axes.T
         free = cases.measure(scored, scored.margin)  # without any offset
         margins = MARGIN * errors + self._optimism(asked, cases, free, directions)
         aims = np.maximum(asked.limits - margins, LEAST_AIM * asked.limits)
@@ -417,7 +461,7 @@ class BoundMonitor:
     ) -> NDArray:
         """Part of every slot's gap that would come back on new people, (n_slots,)."""
         lost = np.zeros(self.n_slots)
-        by_group = directions.reshape(len(directions), -1, self.n_groups)
+        by_group = directions.reshape(len(directions), self.n_axes, self.n_groups)
         for s, e in enumerate(self.direction_of):
             gap = free.gap(s, ratio=bool(asked.is_ratio[s]))[0]
             span = free.span(s)
@@ -544,7 +588,7 @@ class BoundMonitor:
         self.people.merge(other.people, codes)
         self.known_at = self.people.n_seen - since
         self.offset = (1.0 - part) * self.offset + part * other.offset
-        self.coef = np.zeros(self.directions.weight[:, :, 0].size)
+        self.coef = np.zeros(self.n_axes * self.n_groups)
         if other.local.columns or self.local.columns:  # solved anew on the merged people
             self.local, self.local_measured = LocalOffset(), []
         self.arrivals = Arrivals()
@@ -574,6 +618,7 @@ class BoundMonitor:
             made.is_ratio, made.local_bounds = np.zeros(n_slots, bool), np.full(n_slots, np.nan)
             data = {**data, "local": LocalOffset().to_dict(), "local_measured": []}
         made.changed_at = data.get("changed_at", 0)  # 0: of a model from before it was kept
+        made.axis_of = data.get("axis_of", data["direction_of"])  # distances had no own
         made.directions = Directions.from_dict(data["directions"])
         made.people = People.from_dict(data["people"])
         made.arrivals = Arrivals.from_dict(data["arrivals"])

@@ -170,9 +170,7 @@ class Cases:
         number[compared] = np.arange(len(compared))
         group = np.where(self.members[s], number[cell], len(compared))
         total = np.bincount(group, self.weights[s], len(compared) + 1)
-        inverse_norm = None
-        if self._is_distance(s) and scored.distance is not None:
-            inverse_norm = scored.distance / np.maximum(np.abs(margin), SMALLEST_MARGIN)
+        inverse_norm = _inverse_norm(scored, margin) if self._is_distance(s) else None
         return Slot(
             group,
             self.weights[s] / np.maximum(total, 1e-300)[group],
@@ -181,6 +179,21 @@ class Cases:
             compared // max(self.n_groups, 1),
             column.n_parts,
         )
+
+    def counted_in_distances(self, scored: Scored, margin: NDArray) -> NDArray:
+        """How the mean distance of every group falls as a row's margin rises.
+
+        At the decisions without any offset, of all groups of every slot of distances,
+        (n_samples, n_slots * n_groups).
+        """
+        columns = [np.empty((len(self.rows), 0))]
+        for s in filter(self._is_distance, range(len(self.members))):
+            rows = self._rows_of(s, scored.margin)
+            refused = np.bincount(self.code[rows], self.weights[s, rows], self.n_groups)
+            part = rows * self.weights[s] * _inverse_norm(scored, margin)
+            own = self.code[:, None] == np.arange(self.n_groups)
+            columns.append(own * part[:, None] / np.where(refused > 0.0, refused, 1.0))
+        return np.hstack(columns)
 
     def _cells(self, column: Parts) -> NDArray:
         """Number of every row's cell, part by part; one more than all for rows of none."""
@@ -220,6 +233,12 @@ class Cases:
             measured.variance[s] = _ratio(spread, total * total)
             measured.n_rows[s] = count
             measured.unweighted[s] = _ratio(np.bincount(code, value, n), count)
+
+
+def _inverse_norm(scored: Scored, margin: NDArray) -> NDArray:
+    """Distance to the boundary by what the margin is, with the same offset."""
+    assert scored.distance is not None
+    return scored.distance / np.maximum(np.abs(margin), SMALLEST_MARGIN)
 
 
 def label_event(event: str) -> str:

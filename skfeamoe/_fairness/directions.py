@@ -9,6 +9,9 @@ the experts see,
 learns by one Adagrad step per batch, from the rows whose group is known. Its scores are the
 directions along which `offset` may shift the mixture. They only say *in what way* people of
 different groups differ in x; how far to shift is solved for. Nothing is predicted with them.
+
+A mean of distances hangs on all refused people, not only on those near the boundary, so that
+it has other directions: `nearest_functions` of how much each of them counts.
 """
 
 from collections.abc import Sequence
@@ -17,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from scipy.sparse.linalg import LinearOperator, lsqr
 
 from skfeamoe._rows import linear_scores
 from skfeamoe._terms import Carry
@@ -32,6 +36,12 @@ ROWS_PER_STEP = 32.0
 
 SMALL = 1e-10
 """Smallest denominator of a step."""
+
+PENALTY = 0.01
+"""Ridge penalty of `nearest_functions` in mean variances of the terms, per row."""
+
+CLOSE = 1e-4
+"""Where its iterations end: the relative error of what they solve."""
 
 
 class Directions:
@@ -99,17 +109,10 @@ class Directions:
         self.squares = squares.reshape(self.squares.shape)
         self.weight = moved.reshape(self.weight.shape)
 
-    def scores(self, Z) -> NDArray:
-        """Directions of all rows, (n_samples, n_events * n_groups), without constants."""
-        return Z @ self.weight[:, :, :-1].reshape(-1, self.weight.shape[2] - 1).T
-
-    def combine(self, coef: NDArray) -> NDArray:
-        """The linear function that coefficients of all directions make, (n_terms,)."""
-        return self.combine_all(coef[None])[0]
-
-    def combine_all(self, coef: NDArray) -> NDArray:
-        """The same of several rows of coefficients, (n_rows, n_terms)."""
-        return coef @ self.weight[:, :, :-1].reshape(coef.shape[1], -1)
+    @property
+    def axes(self) -> NDArray:
+        """The linear functions without their constants, (n_events * n_groups, n_terms)."""
+        return self.weight[:, :, :-1].reshape(-1, self.weight.shape[2] - 1)
 
     def carried(self, carry: Carry) -> "Directions":
         """The same scores on terms that have changed."""
@@ -148,3 +151,34 @@ class Directions:
         made = cls(data["events"], 0, 0)
         made.weight, made.squares = data["weight"], data["squares"]
         return made
+
+
+def nearest_functions(Z, targets: NDArray, used: NDArray) -> NDArray:
+    r"""The linear functions of ``Z`` that come nearest to some others, (n_targets, n_terms).
+
+    By ridge regression with `PENALTY`, of targets that are brought to one standard deviation.
+
+    Parameters
+    ----------
+    Z : ndarray or CSR of shape (n_samples, n_terms)
+        What the experts see.
+    targets : ndarray of shape (n_samples, n_targets)
+        The other functions' values.
+    used : ndarray of shape (n_terms,)
+        True for terms that may have a weight.
+    """
+    weight = np.zeros((targets.shape[1], len(used)))
+    own, n = Z[:, used], len(targets)
+    mean, squares = own.mean(axis=0), (own.multiply(own) if issparse(own) else own * own).sum()
+    ridge = PENALTY * (squares - n * mean @ mean) / max(own.shape[1], 1)
+    centered = LinearOperator(
+        own.shape,
+        matvec=lambda v: own @ v.ravel() - mean @ v.ravel(),
+        rmatvec=lambda u: own.T @ u - mean * u.sum(),
+        dtype=np.float64,
+    )
+    for row, target in zip(weight, targets.T, strict=True):
+        if (spread := target.std()) > 0.0 and ridge > 0.0:
+            unit = (target - target.mean()) / spread
+            row[used] = lsqr(centered, unit, np.sqrt(ridge), atol=CLOSE, btol=CLOSE)[0]
+    return weight

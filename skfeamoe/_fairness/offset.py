@@ -7,7 +7,8 @@ what the experts see and the same for all of them,
 .. math:: \text{score}_k(x) \leftarrow \text{score}_k(x) + h(x), \qquad
           h(x) = \sum_{e, a} \lambda_{ea}\, r_{ea}(x) + b,
 
-where :math:`r_{ea}` is a linear score of group a among the people of event e (`directions`).
+where :math:`r_{ea}` is a linear score of group a among the people of event e (`directions`),
+or says how much a person counts in the mean distance of group a.
 It reads no group: it is a part of the model like any other. A person is granted when h(x)
 exceeds the *margin* that is missing, so the decisions on kept rows are :math:`z_i + h_i > 0`
 with one number z_i per row (`margins`). The few numbers :math:`\lambda, b` solve

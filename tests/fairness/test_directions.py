@@ -77,11 +77,32 @@ def test_it_points_where_a_batch_regression_does():
     assert cosine > 0.995
 
 
-def test_scores_and_combinations_agree():
+def test_axes_are_the_weights_event_by_event_without_constants():
     made = Directions(("favorable", "unfavorable"), 3, 4)
     made.weight = np.random.default_rng(0).normal(size=made.weight.shape)
-    Z, coef = np.random.default_rng(1).normal(size=(7, 4)), np.arange(6.0)
-    np.testing.assert_allclose(made.scores(Z) @ coef, Z @ made.combine(coef))
+    assert made.axes.shape == (6, 4)
+    for e in range(2):
+        for a in range(3):
+            np.testing.assert_array_equal(made.axes[3 * e + a], made.weight[e, a, :-1])
+
+
+@pytest.mark.parametrize("kind", [np.asarray, csr_array])
+def test_nearest_functions_are_those_of_ridge_regression(kind):
+    rng = np.random.default_rng(0)
+    Z = rng.normal(size=(500, 4)) * (rng.random((500, 4)) < 0.5) + [0.0, 1.0, 0.0, 0.0]
+    targets = np.column_stack([Z @ [1.0, -1.0, 0.0, 2.0] + 3.0, 1e-6 * Z[:, 2], np.ones(500)])
+    used = np.array([True, True, False, True])
+    found = module.nearest_functions(kind(Z), targets, used)
+    centered = (Z - Z.mean(axis=0))[:, used]
+    square = centered.T @ centered + module.PENALTY * 500 * centered.var(
+        axis=0
+    ).mean() * np.eye(3)
+    scaled = targets[:, :2] / targets[:, :2].std(axis=0)
+    by_hand = np.linalg.solve(square, centered.T @ (scaled - scaled.mean(axis=0))).T
+    np.testing.assert_allclose(found[:2, used], by_hand, rtol=1e-3, atol=1e-4)
+    assert not found[:, ~used].any()
+    np.testing.assert_allclose(found[2], 0.0, atol=1e-12)  # a constant is near to nothing
+    assert not module.nearest_functions(kind(Z), targets, np.zeros(4, dtype=bool)).any()
 
 
 def test_new_groups_start_at_zero_and_leave_the_others():
@@ -99,7 +120,7 @@ def test_other_terms_have_the_same_scores():
     matrix = np.random.default_rng(1).normal(size=(3, 5))  # Z_old = Z_new @ matrix.T
     moved = made.carried(Carry(matrix, np.zeros(3), np.abs(matrix)))
     Z = np.random.default_rng(2).normal(size=(6, 5))
-    np.testing.assert_allclose(moved.scores(Z), made.scores(Z @ matrix.T))
+    np.testing.assert_allclose(Z @ moved.axes.T, Z @ matrix.T @ made.axes.T)
     assert moved.squares.shape == moved.weight.shape
 
 

@@ -61,7 +61,7 @@ CONTROLS = (
     (
         "solve distances once",
         BOUND,
-        "for _ in range(DISTANCE_ROUNDS if asked.slots.uses_distance else 1):",
+        "for _ in range(DISTANCE_ROUNDS):",
         "for _ in range(1):",
     ),
     (
@@ -79,8 +79,8 @@ CONTROLS = (
     (
         "multipliers of the wrong sign",
         BOUND,
-        "return -self.coef.reshape(-1, self.n_groups)[self.direction_of]",
-        "return self.coef.reshape(-1, self.n_groups)[self.direction_of]",
+        "return -self.coef.reshape(-1, self.n_groups)[self.axis_of]",
+        "return self.coef.reshape(-1, self.n_groups)[self.axis_of]",
     ),
 )
 """(what it does, module, text, changed text); the text stands in the module once."""
