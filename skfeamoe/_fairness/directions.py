@@ -35,12 +35,12 @@ ROWS_PER_STEP = 32.0
 """A gradient is a sum over rows divided by this number, as in the training of the experts."""
 
 SMALL = 1e-10
-"""Smallest denominator of a step."""
+"""Smallest denominator of a step, and deviation of terms that a regression looks at."""
 
 PENALTY = 0.01
 """Ridge penalty of `nearest_functions` in mean variances of the terms, per row."""
 
-CLOSE = 1e-4
+CLOSE = 1e-10
 """Where its iterations end: the relative error of what they solve."""
 
 
@@ -170,15 +170,17 @@ def nearest_functions(Z, targets: NDArray, used: NDArray) -> NDArray:
     weight = np.zeros((targets.shape[1], len(used)))
     own, n = Z[:, used], len(targets)
     mean, squares = own.mean(axis=0), (own.multiply(own) if issparse(own) else own * own).sum()
-    ridge = PENALTY * (squares - n * mean @ mean) / max(own.shape[1], 1)
-    centered = LinearOperator(
+    scale = np.sqrt(max(squares / n - mean @ mean, 0.0) / max(own.shape[1], 1))
+    if scale < SMALL:
+        return weight
+    standardized = LinearOperator(
         own.shape,
-        matvec=lambda v: own @ v.ravel() - mean @ v.ravel(),
-        rmatvec=lambda u: own.T @ u - mean * u.sum(),
+        matvec=lambda v: (own @ v.ravel() - mean @ v.ravel()) / scale,
+        rmatvec=lambda u: (own.T @ u - mean * u.sum()) / scale,
         dtype=np.float64,
     )
     for row, target in zip(weight, targets.T, strict=True):
-        if (spread := target.std()) > 0.0 and ridge > 0.0:
-            unit = (target - target.mean()) / spread
-            row[used] = lsqr(centered, unit, np.sqrt(ridge), atol=CLOSE, btol=CLOSE)[0]
+        if (spread := target.std()) > 0.0:
+            unit, damp = (target - target.mean()) / spread, np.sqrt(PENALTY * n)
+            row[used] = lsqr(standardized, unit, damp, atol=CLOSE, btol=CLOSE)[0] / scale
     return weight

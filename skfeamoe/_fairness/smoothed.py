@@ -36,9 +36,9 @@ HALVINGS, SUFFICIENT = 10, 1e-4
 DONE = 1e-7
 """A step that lowers the value by less is the last."""
 
-FLATTEST = 3e-4
+FLATTEST, FLATTEST_OF_DISTANCES = 3e-4, 3e-3
 """Smallest curvature, as part of the largest. Far smaller ones let flat directions multiply
-rounding errors, so that two processors end in different places."""
+rounding errors, so that two processors end in different places; distances have more of them."""
 
 
 class Price(NamedTuple):
@@ -78,6 +78,8 @@ class Smoothed:
     ) -> None:
         self.margin, self.cost, self.slots, self.basis = margin, cost, slots, basis
         self.began, self.width, self.price = began, width, price
+        is_distance = any(slot.inverse_norm is not None for slot in slots)
+        self.flattest = FLATTEST_OF_DISTANCES if is_distance else FLATTEST
         ends = np.cumsum([slot.n_strata for slot in slots])[:-1]
         self.ends, self.half_aims = ends, np.split(0.5 * aims, ends)
         z = margin + basis @ began
@@ -152,7 +154,7 @@ class Smoothed:
         hessian[range(n), range(n)] += 2.0 * (self.price.ridge + self.price.nearness)
         values, vectors = np.linalg.eigh(hessian)
         values = np.abs(values)
-        values = np.maximum(values, FLATTEST * values.max())
+        values = np.maximum(values, self.flattest * values.max())
         return gradient, -vectors @ ((vectors.T @ gradient) / values)
 
 

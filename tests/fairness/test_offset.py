@@ -6,11 +6,13 @@ from scipy.optimize import brentq
 from scipy.special import expit, log_softmax, softmax
 
 from skfeamoe import FEAMOEClassifier
+from skfeamoe._fairness import bound, smoothed
 from skfeamoe._fairness import offset as module
 from skfeamoe._fairness.margins import flip_margin, flip_margin_of
 from skfeamoe._fairness.offset import (
     Problem,
     excess,
+    margins_with,
     no_offset,
     solve_offset,
 )
@@ -267,3 +269,28 @@ def test_rounding_errors_stay_small(seed):
             model.partial_fit(rows[part], y[part], [0, 1], sensitive_features=groups[part])
         proba.append(model.predict_proba(X))
     assert np.abs(proba[0] - proba[1]).max() < 1e-5
+
+
+@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
+def test_rounding_errors_stay_small_where_distances_are_bound(monkeypatch):
+    """Flat directions of distances multiplied them by a million."""
+    given = []
+
+    def spy(problem, start=None):
+        given.append((problem, start))
+        return solve_offset(problem, start)
+
+    X, y, groups, _ = lending(600, 2, 3, 2, 8)
+    model = FEAMOEClassifier(constraints=ALL, difference_bound=0.1, random_state=0)
+    with monkeypatch.context() as patched:
+        patched.setattr(bound, "solve_offset", spy)
+        patched.setattr(smoothed, "FLATTEST_OF_DISTANCES", 3e-3)
+        for start in range(0, 600, 100):
+            part = slice(start, start + 100)
+            model.partial_fit(X[part], y[part], [0, 1], sensitive_features=groups[part])
+    assert len(given) > 2
+    noise = 1e-14 * np.random.default_rng(0).standard_normal(600)
+    for problem, start in given:
+        shaken = problem._replace(margin=problem.margin + noise[: len(problem.margin)])
+        found = [margins_with(p, solve_offset(p, start)) for p in (problem, shaken)]
+        assert np.abs(found[0] - found[1]).max() < 1e-9
