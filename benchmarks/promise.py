@@ -253,23 +253,24 @@ def run_burden(context: Context) -> Iterator[dict]:
 
 
 def _burden(model, rows) -> dict:
-    """Accuracy and mean window gap of one pass."""
+    """Accuracy and mean window gap of one pass, and of groups drawn among the refused."""
     decided, distance = np.zeros(len(rows.y), dtype=int), np.zeros(len(rows.y))
     groups = None if model.constraints is None else rows.groups
     for part, X in before_learning(model, rows.X, rows.y, groups, BATCH):
         if part.start:
             decided[part] = model.predict(X)
             distance[part] = model.distance_to_boundary(X)
-    gaps, first = [], min(SETTLED, max(len(rows.y) - WINDOW, 0))
+    gaps, drawn, rng = [], [], np.random.default_rng(rows.seed)
+    first = min(SETTLED, max(len(rows.y) - WINDOW, 0))
     for part in windows(max(len(rows.y), WINDOW), WINDOW, first):
         refused = decided[part] != rows.favorable
-        means = [
-            distance[part][refused & (rows.groups[part] == group)].mean()
-            for group in np.unique(rows.groups)
-        ]
-        gaps.append(np.nanmax(means) - np.nanmin(means))
+        far, groups = distance[part][refused], rows.groups[part][refused]
+        for found, codes in ((gaps, groups), (drawn, rng.permutation(groups))):
+            means = [far[codes == group].mean() for group in np.unique(groups)]
+            found.append(max(means) - min(means))
     right = float((decided == rows.y)[SETTLED:].mean())
-    return {"accuracy": right, "burden": float(np.mean(gaps)), "worst": float(np.max(gaps))}
+    told = {"accuracy": right, "burden": float(np.mean(gaps)), "worst": float(np.max(gaps))}
+    return told | {"of_noise": float(np.mean(drawn))}
 
 
 def burden_targets(frame) -> Iterator[Target]:
