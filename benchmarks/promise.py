@@ -35,8 +35,8 @@ SHOWN = {
     "lowest": "lowest signed gap",
     "off": "told gap off by",
     "above": "windows above .07",
-    "of_noise": "of noise alone",
     "burden": "mean burden gap",
+    "of_noise": "of noise alone",
 }
 WORLDS = ("sudden", "gradual", "recurring", None)
 
