@@ -143,6 +143,8 @@ FEW = tuple(
 """Golden runs of every kind."""
 
 FIRST = (
+    "tests/fairness/test_parts_of_bounds.py",
+    "tests/training/test_parts_of_training.py",
     "tests/fairness/test_constraints.py",
     "tests/fairness/test_offset.py",
     "tests/fairness/test_directions.py",

@@ -1,0 +1,171 @@
+"""Small parts of the bounds, each by a few numbers that can be checked by hand."""
+
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from skfeamoe._fairness import bound as bound_module
+from skfeamoe._fairness import changes, offset
+from skfeamoe._fairness.asked import Fairness
+from skfeamoe._fairness.bound import BoundMonitor, newcomers
+from skfeamoe._fairness.cases import Cases, Measured, Scored
+from skfeamoe._fairness.constraints import Slots
+from skfeamoe._fairness.directions import Directions
+from skfeamoe._fairness.local import LocalColumn, LocalOffset
+from skfeamoe._fairness.moments import init_group_moments, update_group_moments
+from skfeamoe._fairness.offset import Problem
+from skfeamoe._fairness.schedule import ScheduleMonitor
+from skfeamoe._fairness.slots import Slot
+from skfeamoe._rows import Rows
+
+
+def people(n=2000, seed=0):
+    rng = np.random.default_rng(seed)
+    groups = rng.integers(0, 2, n)
+    X = rng.normal(size=(n, 2)) + np.column_stack([np.zeros(n), groups])
+    return Rows(X, (rng.random(n) < expit(X.sum(axis=1))).astype(int), groups, np.ones(n))
+
+
+def scored(X, offset, local):
+    margin = X.sum(axis=1)
+    return Scored(X, margin, 1.0 - 2.0 * expit(margin), (margin > 0.0).astype(int), None)
+
+
+def wishes(**more):
+    return Fairness(Slots(("demographic_parity",)), np.array([0.05]), 1, 2000.0, **more)
+
+
+def test_the_past_of_all_rows_halves_within_a_half_life():
+    moments = init_group_moments(1, 2)
+    member = np.eye(2)[[0, 0, 1, 0]]
+    for _ in range(3):
+        moments = update_group_moments(
+            moments,
+            np.ones((1, 4)),
+            np.ones((1, 4)),
+            member,
+            np.ones(4),
+            np.ones((2, 4)),
+            half_life=8.0,
+            n_events=1,
+        )
+    faded = 1.0 + 0.5**0.5 + 0.5
+    assert moments["rows"] == pytest.approx(4.0 * faded)
+    np.testing.assert_allclose(moments["share"], [[3.0 * faded, faded]])
+    np.testing.assert_allclose(moments["seen"], [9.0, 3.0])
+
+
+def test_a_merged_schedule_has_as_many_groups_as_there_are():
+    mine, other = ScheduleMonitor(1), ScheduleMonitor(1)
+    other.add_groups(3)
+    mine.merge(other, np.array([0, 1, 2]))
+    assert mine.n_groups == 3
+    assert mine.moments["count"].shape == (1, 3)
+
+
+def test_everybody_who_has_come_counts_as_a_newcomer_whatever_the_weight():
+    weight, groups = np.array([0.0, 0.25, 1.0, 3.0]), np.array([0, 1, 0, 1])
+    rows = Rows(np.zeros((4, 1)), np.ones(4, int), groups, weight, np.ones(4))
+    assert newcomers(rows).tolist() == [-1, 1, 0, 1]
+
+
+def test_accuracy_is_one_while_there_are_no_labels():
+    rows = people(100)
+    nobody = Rows(rows.X, np.full(100, -1), rows.groups, np.ones(100), np.zeros(100))
+    assert Cases(np.ones(2), wishes(), nobody).accuracy(rows.y) == 1.0
+    assert Cases(np.ones(2), wishes(), rows).accuracy(1 - rows.y) == 0.0
+
+
+def test_the_error_of_a_ratio_is_that_of_the_logarithms():
+    measured = Measured.nothing(1, 2)
+    assert measured.price == 0.0
+    measured.mean[:], measured.variance[:], measured.n_rows[:] = [0.5, 0.2], 0.01, 100
+    gap, error = measured.gap(0, ratio=True)
+    assert gap == pytest.approx(np.log(2.5))
+    assert error == pytest.approx(np.sqrt(0.01 / 0.25 + 0.01 / 0.04))
+
+
+def test_people_of_no_part_have_no_slope_of_a_part():
+    weight = np.array([[1.0, 2.0, 5.0], [3.0, 4.0, 6.0]])
+    column = LocalColumn(0, False, np.array([0.0]), np.arange(2.0), weight)
+    found = LocalOffset((column,)).slopes([np.array([-1.0, 1.0, np.nan])], 2)
+    np.testing.assert_array_equal(found, [[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]])
+
+
+def test_directions_are_merged_with_all_that_they_remember():
+    mine, other = Directions(("all",), 2, 1), Directions(("all",), 2, 1)
+    for made, number in ((mine, 1.0), (other, 5.0)):
+        made.weight, made.squares = np.full((1, 2, 2), number), np.full((1, 2, 2), 2.0 * number)
+    merged = mine.mean(other, np.array([1, 0]), 0.25)
+    np.testing.assert_allclose(merged.weight, 2.0)
+    np.testing.assert_allclose(merged.squares, 4.0)
+
+
+def test_one_more_group_gets_cells():
+    made = BoundMonitor(Slots(("demographic_parity",)), 1, 2)
+    for n_groups in (1, 2, 3):
+        made.add_groups(n_groups)
+        assert made.n_groups == made.directions.n_groups == n_groups
+        assert made.coef.shape == made.taught.shape == (n_groups,)
+
+
+def test_less_is_enough_for_a_change_that_is_suspected(monkeypatch):
+    asked, rows, parts = wishes(), people(), []
+    made = BoundMonitor(asked.slots, 1, 2)
+    made.add_groups(2)
+    made.learn(asked, rows.X, rows)
+    changed = made.arrivals.changed
+
+    def spy(part=1.0):
+        parts.append(part)
+        return changed(part)
+
+    for suspected in (False, True):
+        monkeypatch.setattr(made.arrivals, "changed", spy)
+        made.settle(asked, scored, suspected=suspected)
+    assert parts == [1.0, changes.SUSPECTED]
+    assert changes.SUSPECTED < 1.0
+
+
+def test_a_change_leaves_enough_rows_on_both_sides():
+    values = np.zeros((200, 1))
+    values[-1] = 9.0
+    assert changes.split(values)[1] == 200 - changes.LEAST_ROWS
+    assert changes.split(values[::-1])[1] == changes.LEAST_ROWS
+
+
+def test_as_many_features_as_allowed_are_watched():
+    widest = np.zeros((2, changes.MOST_FEATURES))
+    assert changes.can_be_watched(widest)
+    assert not changes.can_be_watched(np.column_stack([widest, [0.0, 0.0]]))
+
+
+def test_bounds_that_are_missed_are_tried_again_tighter(monkeypatch):
+    rows = people(400)
+    slot = Slot(rows.groups, 1.0 / np.bincount(rows.groups)[rows.groups], 2)
+    given = (rows.X.sum(axis=1), np.zeros(400), rows.X, [slot], np.array([0.1]))
+    scaled, aims = offset._Scaled(Problem(*given)), []
+    worst = iter([0.04, 0.02, 0.0])
+
+    def search(p, tight):
+        aims.append(float(tight[0]))
+        return offset._Point(p, left := next(worst), left)
+
+    monkeypatch.setattr(scaled, "search", search)
+    assert scaled.insist(np.zeros(3)).worst == 0.0
+    tighter = 0.1 - offset.TIGHTER * 0.04
+    np.testing.assert_allclose(aims, [0.1, tighter, max(tighter - offset.TIGHTER * 0.02, 0.0)])
+
+
+@pytest.mark.parametrize(("n_seen", "has_parts"), [(0, True), (999, False), (1000, True)])
+def test_a_stream_waits_with_bands_and_a_table_does_not(n_seen, has_parts):
+    slots = Slots(("demographic_parity",))
+    asked = Fairness(
+        slots, np.array([0.05]), 1, 2000.0, local_columns=(0,), local_is_category=(False,)
+    )
+    made, rows = BoundMonitor(slots, 1, 2), people(300)
+    made.people.n_seen = n_seen
+    seen = scored(rows.X, None, None)._replace(values=(rows.X[:, 0],))
+    made._meet_parts(asked, seen)
+    assert bool(made.local.columns) == has_parts
+    assert bound_module.LEAST_BAND_ROWS == 1000
