@@ -169,3 +169,15 @@ def test_a_stream_waits_with_bands_and_a_table_does_not(n_seen, has_parts):
     made._meet_parts(asked, seen)
     assert bool(made.local.columns) == has_parts
     assert bound_module.LEAST_BAND_ROWS == 1000
+
+
+@pytest.mark.parametrize(("floor", "kept"), [(0.0, True), (0.99, False)])
+def test_what_was_solved_is_told(floor, kept):
+    asked, rows = wishes(accuracy_floor=floor), people()
+    made = BoundMonitor(asked.slots, 1, 2)
+    made.add_groups(2)
+    for part in rows.slices(100):
+        made.learn(asked, part.X, part)
+    made.settle(asked, scored)
+    assert made.measured.solved == kept
+    assert (made.measured.gap(0)[0] <= 0.05) == kept
