@@ -70,6 +70,10 @@ SETTLED = 1e-3
 CUTS = 50
 """Constants that are tried where the rounds have not found a place that keeps the bounds."""
 
+FEW = (0.25, 0.1, 0.05)
+"""Parts of the people granted without an offset: with so few distances are searched again
+where nothing is found that is cheaper than to refuse or to grant everybody."""
+
 SMALLEST_UNIT = 1e-9
 """Margins and directions that vary less than this are constant."""
 
@@ -161,8 +165,15 @@ def solve_offset(problem: Problem, start: Solution | None = None) -> Solution:
     for p in begun:
         best = min(best, scaled.insist(p), key=lambda point: point.merit)
         if best.worst <= 0.0:
-            return scaled.solution(best)
-    best = min(best, *scaled.constants(best.numbers), key=lambda point: point.merit)
+            break
+    else:
+        best = min(best, *scaled.constants(best.numbers), key=lambda point: point.merit)
+    if any(slot.inverse_norm is not None for slot in problem.slots):
+        for part in FEW:
+            if best.merit <= min(0.0, float(problem.cost.sum())):
+                break
+            found = scaled.insist(scaled.granting(part))
+            best = min(best, found, key=lambda point: point.merit)
     return scaled.solution(best)
 
 
@@ -261,6 +272,13 @@ class _Scaled:
                 shifted[self.n_shared - 1] -= cut / self.unit
                 points.append(self.judge(shifted))
         return points
+
+    def granting(self, part: float) -> NDArray:
+        """A constant alone, under which a part of those are granted who are without it."""
+        margin, p = self.problem.margin, np.zeros(self.n_numbers)
+        cut = np.quantile(margin, 1.0 - part * (margin > 0.0).mean())
+        p[self.n_shared - 1] = -cut / self.unit
+        return p
 
     def round(self, began: NDArray, aims: NDArray, penalty: float) -> NDArray:
         """Minimize the smoothed problem, corrected by the hard decisions at ``began``."""

@@ -181,3 +181,40 @@ def test_what_was_solved_is_told(floor, kept):
     made.settle(asked, scored)
     assert made.measured.solved == kept
     assert (made.measured.gap(0)[0] <= 0.05) == kept
+
+
+@pytest.mark.parametrize("is_distance", [True, False])
+def test_distances_are_searched_for_among_few_if_nothing_is_cheaper_than_a_constant(
+    is_distance, monkeypatch
+):
+    rows = people(400)
+    margin, cost = rows.X.sum(axis=1), np.full(400, 1.0 / 400)
+    slot = Slot(rows.groups, 1.0 / np.bincount(rows.groups)[rows.groups], 2)
+    slot = slot._replace(inverse_norm=np.ones(400)) if is_distance else slot
+    merits, granted = iter([0.7, 0.3, -0.1]), []
+
+    def insist(self, p):
+        granted.append((self.margin(p) > 0.0).mean())
+        return offset._Point(p, next(merits), 0.0)
+
+    monkeypatch.setattr(offset._Scaled, "insist", insist)
+    found = offset.solve_offset(Problem(margin, cost, rows.X, [slot], np.array([0.001])))
+    without = (margin > 0.0).mean()
+    tried = [1.0, *offset.FEW[:2]] if is_distance else [1.0]
+    np.testing.assert_allclose(granted, without * np.array(tried), atol=1.0 / 400)
+    assert found.cost == pytest.approx(granted[-1])
+
+
+@pytest.mark.parametrize("total", [0.4, -0.4])
+def test_what_is_cheaper_than_every_constant_is_not_searched_for_again(total, monkeypatch):
+    rows, calls = people(400), []
+    slot = Slot(rows.groups, 1.0 / np.bincount(rows.groups)[rows.groups], 2, np.ones(400))
+
+    def insist(self, p):
+        calls.append(p)
+        return offset._Point(p, min(total, 0.0) - 0.01, 0.0)
+
+    monkeypatch.setattr(offset._Scaled, "insist", insist)
+    given = (rows.X.sum(axis=1), np.full(400, total / 400), rows.X, [slot], np.array([0.001]))
+    offset.solve_offset(Problem(*given))
+    assert len(calls) == 1
