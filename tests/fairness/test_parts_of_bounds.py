@@ -15,7 +15,7 @@ from skfeamoe._fairness.local import LocalColumn, LocalOffset
 from skfeamoe._fairness.moments import init_group_moments, update_group_moments
 from skfeamoe._fairness.offset import Problem
 from skfeamoe._fairness.schedule import ScheduleMonitor
-from skfeamoe._fairness.slots import Slot
+from skfeamoe._fairness.slots import Slot, extremes
 from skfeamoe._rows import Rows
 
 
@@ -218,3 +218,25 @@ def test_what_is_cheaper_than_every_constant_is_not_searched_for_again(total, mo
     given = (rows.X.sum(axis=1), np.full(400, total / 400), rows.X, [slot], np.array([0.001]))
     offset.solve_offset(Problem(*given))
     assert len(calls) == 1
+
+
+def test_strata_that_nobody_is_compared_in_have_no_gap():
+    groups = np.array([0, 0, 1, 1])
+    slot = Slot(groups, np.full(4, 0.5), 2, None, np.array([1, 1]), 3)
+    highest, lowest = extremes(slot, np.array([0.25, 0.75]))
+    assert highest.tolist() == [0.0, 0.75, 0.0]
+    assert lowest.tolist() == [0.0, 0.25, 0.0]
+
+
+@pytest.mark.parametrize(("mine", "theirs", "merged"), [(0, 0, 0), (50, 0, 150), (0, 50, 150)])
+def test_the_place_of_a_change_is_counted_from_the_end_of_merged_people(mine, theirs, merged):
+    rows, both = people(100), []
+    for changed_at in (mine, theirs):
+        made = BoundMonitor(Slots(("demographic_parity",)), 1, 2)
+        made.add_groups(2)
+        made.learn(wishes(), rows.X, rows)
+        made.changed_at = changed_at
+        both.append(made)
+    both[0].people.n_seen = 200
+    both[0].merge(both[1], np.array([0, 1]))
+    assert both[0].changed_at == (mine or (merged if theirs else 0))

@@ -132,3 +132,13 @@ def test_only_the_generation_in_charge_is_filled_up():
     assert not policy._has_room(model)  # three of this generation
     made.remove(0)
     assert policy._has_room(model)
+
+
+@pytest.mark.parametrize("young", [True, False])
+def test_experts_that_are_to_learn_fast_forget_a_part_of_their_state(young):
+    made = ensemble(3)
+    made.optimizer_state, made.age = np.ones_like(made.params), np.array([5.0, 6.0, 7.0])
+    made.refresh([1], 0.25, young=young)
+    for k, left in enumerate([1.0, 0.25, 1.0]):
+        assert (made.optimizer_state[expert_rows(made.layout, k)] == left).all()
+    assert made.age.tolist() == [5.0, 0.0 if young else 6.0, 7.0]
