@@ -49,8 +49,7 @@ from skfeamoe._fairness.offset import (
     Parts,
     Problem,
     Solution,
-    excess,
-    margins_with,
+    affordable_offset,
     no_offset,
     solve_offset,
 )
@@ -87,9 +86,6 @@ LEAST_ROWS = 256
 DISTANCE_ROUNDS = 4
 """Distances depend on the offset's own slope, so that they are measured and solved for again
 until they are what was expected of them, so many times at most."""
-
-RELAXATIONS = 8
-"""Halvings by which bounds are relaxed when they cost more than is allowed."""
 
 
 class Change(NamedTuple):
@@ -316,14 +312,15 @@ class BoundMonitor:
         """Solve for the offset on rows and measure; changes that have widened a gap."""
         cases = Cases(self.shares, asked, rows)
         self._meet_parts(asked, scored)
-        measured = cases.measure(scored, self._margin(scored))
+        margin = self._margin(scored)
+        measured = cases.measure(scored, margin)
         changes = self._widened(asked, measured, changed)
         if not measured.is_comparable():
             self.measured = measured
             return changes
         for _ in range(DISTANCE_ROUNDS):
-            axes = self._axes(cases, scored)
-            solution = self._solve(asked, cases, scored, measured, axes)
+            axes = self._axes(cases, scored, margin)
+            solution = self._solve(asked, cases, scored, measured, axes, margin)
             self.coef = solution.coef
             self.offset = np.append(solution.coef @ axes, solution.intercept)
             weight = solution.local[:, :-1] @ axes
@@ -332,7 +329,8 @@ class BoundMonitor:
             )
             if asked.slots.uses_distance:  # nothing else of a score depends on the offset
                 scored = score(rows.X, self.offset, self.local)
-            measured = cases.measure(scored, self._margin(scored))
+            margin = self._margin(scored)
+            measured = cases.measure(scored, margin)
             if self._foresaw(asked, solution, measured):
                 break
         solved = bool(solution.excess.max(initial=0.0) <= 0.0)
@@ -409,13 +407,13 @@ class BoundMonitor:
             margin = margin + self.local.values(scored.Z, scored.values)
         return margin
 
-    def _axes(self, cases: Cases, scored: Scored) -> NDArray:
+    def _axes(self, cases: Cases, scored: Scored, margin: NDArray) -> NDArray:
         """The linear functions that the offset is made of, (n_directions, n_terms)."""
         axes = self.directions.axes
         if self.n_axes == len(self.directions.events):
             return axes
-        counted = cases.counted_in_distances(scored, self._margin(scored))
-        used = np.any(axes, axis=0, keepdims=True)[0]
+        counted = cases.counted_in_distances(scored, margin)
+        used = np.count_nonzero(axes, axis=0) > 0
         return np.concatenate([axes, nearest_functions(scored.Z, counted, used)])
 
     def _solve(
@@ -425,6 +423,7 @@ class BoundMonitor:
         scored: Scored,
         measured: Measured,
         axes: NDArray,
+        margin: NDArray,
     ) -> Solution:
         """The cheapest offset for what is aimed at, relaxed where it costs too much."""
         errors = np.nan_to_num(
@@ -440,7 +439,7 @@ class BoundMonitor:
             scored.margin,
             cases.by_person * scored.cost,
             directions,
-            cases.slots(scored, self._margin(scored), self._parts(scored)),
+            cases.slots(scored, margin, self._parts(scored)),
             np.concatenate([aims, *local]),
             np.concatenate([least, np.full(sum(map(len, local)), LEAST_TOLERANCE)]),
             self._parts(scored),
@@ -451,7 +450,7 @@ class BoundMonitor:
         without = float(problem.cost @ (problem.margin > 0.0))
         most = without + max(accuracy - asked.accuracy_floor, 0.0)
         if asked.accuracy_floor > 0.0 and solution.cost > most:
-            solution = self._affordable(problem, solution, most)
+            solution = affordable_offset(problem, most)
         left = solution.excess.copy()
         left[: self.n_slots] += aims - asked.limits
         return solution._replace(excess=left)
@@ -477,21 +476,6 @@ class BoundMonitor:
             part = lost_part(apart, high, low, n_terms, taught)
             lost[s] = part * (gap - asked.limits[s])
         return lost
-
-    def _affordable(self, problem: Problem, solution: Solution, most: float) -> Solution:
-        """The offset of the tightest relaxed bounds that costs no more than ``most``."""
-        best = no_offset(problem)
-        gaps = best.excess + problem.bounds
-        low, high = 0.0, 1.0
-        for _ in range(RELAXATIONS):
-            middle = 0.5 * (low + high)
-            relaxed = problem.bounds + middle * np.maximum(gaps - problem.bounds, 0.0)
-            found = solve_offset(problem._replace(bounds=relaxed), best)
-            if found.cost <= most:
-                high, best = middle, found
-            else:
-                low = middle
-        return best._replace(excess=excess(problem, margins_with(problem, best)))
 
     # ----------------------------------------------------------------- reporting
 

@@ -186,12 +186,11 @@ class Cases:
         At the decisions without any offset, of all groups of every slot of distances,
         (n_samples, n_slots * n_groups).
         """
-        columns = [np.empty((len(self.rows), 0))]
+        columns, own = [], self.code[:, None] == np.arange(self.n_groups)
         for s in filter(self._is_distance, range(len(self.members))):
             rows = self._rows_of(s, scored.margin)
             refused = np.bincount(self.code[rows], self.weights[s, rows], self.n_groups)
             part = rows * self.weights[s] * _inverse_norm(scored, margin)
-            own = self.code[:, None] == np.arange(self.n_groups)
             columns.append(own * part[:, None] / np.where(refused > 0.0, refused, 1.0))
         return np.hstack(columns)
 

@@ -70,6 +70,9 @@ SETTLED = 1e-3
 CUTS = 50
 """Constants that are tried where the rounds have not found a place that keeps the bounds."""
 
+RELAXATIONS = 8
+"""Halvings by which bounds are relaxed when they cost more than is allowed."""
+
 FEW = (0.25, 0.1, 0.05)
 """Parts of the people granted without an offset: with so few distances are searched again
 where nothing is found that is cheaper than to refuse or to grant everybody."""
@@ -168,13 +171,29 @@ def solve_offset(problem: Problem, start: Solution | None = None) -> Solution:
             break
     else:
         best = min(best, *scaled.constants(best.numbers), key=lambda point: point.merit)
-    if any(slot.inverse_norm is not None for slot in problem.slots):
+    if any(slot.is_distance for slot in problem.slots):
         for part in FEW:
             if best.merit <= min(0.0, float(problem.cost.sum())):
                 break
             found = scaled.insist(scaled.granting(part))
             best = min(best, found, key=lambda point: point.merit)
     return scaled.solution(best)
+
+
+def affordable_offset(problem: Problem, most: float) -> Solution:
+    """The offset of the tightest relaxed bounds that costs no more than ``most``."""
+    best = no_offset(problem)
+    gaps = best.excess + problem.bounds
+    low, high = 0.0, 1.0
+    for _ in range(RELAXATIONS):
+        middle = 0.5 * (low + high)
+        relaxed = problem.bounds + middle * np.maximum(gaps - problem.bounds, 0.0)
+        found = solve_offset(problem._replace(bounds=relaxed), best)
+        if found.cost <= most:
+            high, best = middle, found
+        else:
+            low = middle
+    return best._replace(excess=excess(problem, margins_with(problem, best)))
 
 
 class _Point(NamedTuple):
@@ -267,18 +286,20 @@ class _Scaled:
             margin = np.sort(self.margin(begun))
             cuts = np.linspace(0, len(margin) - 1, CUTS).astype(np.intp)
             below = [margin[0] - self.unit, *margin[cuts[1:-1]], margin[-1] + self.unit]
-            for cut in below:
-                shifted = begun.copy()
-                shifted[self.n_shared - 1] -= cut / self.unit
-                points.append(self.judge(shifted))
+            points += [self.judge(self.cut(begun, cut)) for cut in below]
         return points
+
+    def cut(self, p: NDArray, cut: float) -> NDArray:
+        """p with another constant: those are granted whose margin exceeds the cut."""
+        shifted = p.copy()
+        shifted[self.n_shared - 1] -= cut / self.unit
+        return shifted
 
     def granting(self, part: float) -> NDArray:
         """A constant alone, under which a part of those are granted who are without it."""
-        margin, p = self.problem.margin, np.zeros(self.n_numbers)
+        margin = self.problem.margin
         cut = np.quantile(margin, 1.0 - part * (margin > 0.0).mean())
-        p[self.n_shared - 1] = -cut / self.unit
-        return p
+        return self.cut(np.zeros(self.n_numbers), float(cut))
 
     def round(self, began: NDArray, aims: NDArray, penalty: float) -> NDArray:
         """Minimize the smoothed problem, corrected by the hard decisions at ``began``."""

@@ -35,6 +35,11 @@ class Slot(NamedTuple):
     table: NDArray | None = None  # (n_groups, n_samples), see `with_table`
 
     @property
+    def is_distance(self) -> bool:
+        """Whether distances are compared, not rates."""
+        return self.inverse_norm is not None
+
+    @property
     def strata(self) -> NDArray:
         """Number of every group's stratum, (n_groups,)."""
         return np.zeros(self.n_groups, np.intp) if self.stratum is None else self.stratum
@@ -45,7 +50,7 @@ def with_table(slot: Slot) -> Slot:
 
     A product with this table takes a third of the time of a sum by group.
     """
-    if slot.inverse_norm is not None or slot.n_groups > FEW_GROUPS:
+    if slot.is_distance or slot.n_groups > FEW_GROUPS:
         return slot
     return slot._replace(table=(slot.group == np.arange(slot.n_groups)[:, None]) * 1.0)
 

@@ -78,8 +78,8 @@ class Smoothed:
     ) -> None:
         self.margin, self.cost, self.slots, self.basis = margin, cost, slots, basis
         self.began, self.width, self.price = began, width, price
-        is_distance = any(slot.inverse_norm is not None for slot in slots)
-        self.flattest = FLATTEST_OF_DISTANCES if is_distance else FLATTEST
+        of_distances = any(slot.is_distance for slot in slots)
+        self.flattest = FLATTEST_OF_DISTANCES if of_distances else FLATTEST
         ends = np.cumsum([slot.n_strata for slot in slots])[:-1]
         self.ends, self.half_aims = ends, np.split(0.5 * aims, ends)
         z = margin + basis @ began
