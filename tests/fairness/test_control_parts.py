@@ -2,47 +2,14 @@
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from skfeamoe._fairness import bound as module
 from skfeamoe._fairness import offset
-from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.bound import BoundMonitor
-from skfeamoe._fairness.cases import Cases, Scored
+from skfeamoe._fairness.cases import Cases
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.offset import Problem, Solution, solve_offset
-from skfeamoe._rows import Rows
-
-
-def scored(X, offset=None, local=None, calls=None):
-    """A fixed model that favors whoever has a high second column."""
-    margin = 2.0 * X[:, 0] + X[:, 1]
-    if calls is not None:
-        calls.append(None if offset is None else offset.copy())
-    h = np.zeros(3) if offset is None else offset
-    distance = np.abs(margin + X @ h[:2] + h[2]) / (3.0 + h[1])
-    decided = (margin > 0.0).astype(np.intp)
-    return Scored(X, margin, 1.0 - 2.0 * expit(margin), decided, distance)
-
-
-def people(n, seed=0, weight=None):
-    rng = np.random.default_rng(seed)
-    groups = rng.integers(0, 2, n)
-    X = rng.normal(size=(n, 2))
-    X[:, 1] += groups
-    y = (rng.random(n) < expit(2.0 * X[:, 0] + X[:, 1])).astype(np.intp)
-    return Rows(X, y, groups, np.ones(n) if weight is None else weight)
-
-
-def wishes(names=("demographic_parity",), limit=0.05, half_life=2000.0):
-    slots = Slots(names)
-    return Fairness(slots, np.full(len(slots), limit), favorable=1, half_life=half_life)
-
-
-def monitor(asked):
-    made = BoundMonitor(asked.slots, 1, 2)
-    made.add_groups(2)
-    return made
+from tests.monitored import learned, monitor, people, scored, wishes
 
 
 @pytest.fixture
@@ -80,10 +47,8 @@ def test_a_group_counts_by_its_rows_on_the_clock_of_known_ones():
     asked = wishes(half_life=300.0)
     rows = people(900, weight=np.random.default_rng(1).random(900))
     rows.groups[::3] = -1
-    made, known = monitor(asked), 0
+    made, known = learned(asked, rows), 0
     expected = np.zeros(2)
-    for part in rows.slices(100):
-        made.learn(asked, part.X, part)
     for number in reversed(range(9)):
         part = rows.take(slice(100 * number, 100 * number + 100))
         for a in range(2):
@@ -130,9 +95,7 @@ def test_everyone_of_a_cell_counts_by_weight_and_each_cell_as_one(names):
 
 def test_a_multiplier_is_positive_where_people_like_the_group_are_granted_less():
     asked, rows = wishes(), people(4000)
-    made = monitor(asked)
-    for part in rows.slices(100):
-        made.learn(asked, part.X, part)
+    made = learned(asked, rows)
     made.settle(asked, scored)
     (pressure,) = made.multipliers
     assert pressure[1] > pressure[0]  # group 1 is favored
@@ -144,9 +107,7 @@ def test_a_multiplier_is_positive_where_people_like_the_group_are_granted_less()
 @pytest.mark.parametrize("names", [("burden",), ("demographic_parity",)])
 def test_distances_are_solved_for_under_the_offset_that_they_depend_on(names, problems):
     asked, rows = wishes(names), people(4000)
-    made, calls = monitor(asked), []
-    for part in rows.slices(100):
-        made.learn(asked, part.X, part)
+    made, calls = learned(asked, rows), []
     made.settle(asked, lambda *a: scored(*a, calls=calls))
     if names == ("demographic_parity",):
         assert len(problems) == len(calls) == 1
@@ -188,9 +149,7 @@ def test_people_count_in_the_mean_distance_of_their_group_by_how_far_a_step_take
 
 def test_distances_have_axes_of_their_own_that_move_people_far_away():
     asked, rows = wishes(("burden",), limit=0.02), people(4000)
-    made = monitor(asked)
-    for part in rows.slices(100):
-        made.learn(asked, part.X, part)
+    made = learned(asked, rows)
     made.settle(asked, scored)
     assert made.n_axes == 2
     assert made.coef.shape == (4,)
@@ -201,9 +160,7 @@ def test_distances_have_axes_of_their_own_that_move_people_far_away():
 
 def test_terms_without_directions_have_none_by_distances_either():
     asked, rows = wishes(("burden",), limit=0.02), people(4000)
-    made = monitor(asked)
-    for part in rows.slices(100):
-        made.learn(asked, part.X, part)
+    made = learned(asked, rows)
     made.hold_out(np.array([True, False]))
     made.settle(asked, scored)
     assert made.offset[0] == 0.0
@@ -234,9 +191,7 @@ def test_a_round_stays_near_where_it_began(monkeypatch):
 
 def test_a_model_from_before_distances_had_axes_goes_on_without_them():
     asked, rows = wishes(("burden",), limit=0.02), people(4000)
-    made = monitor(asked)
-    for part in rows.slices(100):
-        made.learn(asked, part.X, part)
+    made = learned(asked, rows)
     made.settle(asked, scored)
     data = made.to_dict()
     assert BoundMonitor.from_dict(dict(data)).n_axes == 2

@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
-from scipy.special import expit
 
 from skfeamoe._fairness import bound as bound_module
 from skfeamoe._fairness import changes, offset
-from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.bound import BoundMonitor, newcomers
-from skfeamoe._fairness.cases import Cases, Measured, Scored
+from skfeamoe._fairness.cases import Cases, Measured
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.directions import Directions
 from skfeamoe._fairness.local import LocalColumn, LocalOffset
@@ -17,22 +15,12 @@ from skfeamoe._fairness.offset import Problem
 from skfeamoe._fairness.schedule import ScheduleMonitor
 from skfeamoe._fairness.slots import Slot, extremes
 from skfeamoe._rows import Rows
+from tests.monitored import learned, people, scored, wishes
 
 
-def people(n=2000, seed=0):
-    rng = np.random.default_rng(seed)
-    groups = rng.integers(0, 2, n)
-    X = rng.normal(size=(n, 2)) + np.column_stack([np.zeros(n), groups])
-    return Rows(X, (rng.random(n) < expit(X.sum(axis=1))).astype(int), groups, np.ones(n))
-
-
-def scored(X, offset, local):
-    margin = X.sum(axis=1)
-    return Scored(X, margin, 1.0 - 2.0 * expit(margin), (margin > 0.0).astype(int), None)
-
-
-def wishes(**more):
-    return Fairness(Slots(("demographic_parity",)), np.array([0.05]), 1, 2000.0, **more)
+def compared(rows, **more):
+    """The slot of everybody, group by group."""
+    return Slot(rows.groups, 1.0 / np.bincount(rows.groups)[rows.groups], 2, **more)
 
 
 def test_the_past_of_all_rows_halves_within_a_half_life():
@@ -110,10 +98,8 @@ def test_one_more_group_gets_cells():
 
 
 def test_less_is_enough_for_a_change_that_is_suspected(monkeypatch):
-    asked, rows, parts = wishes(), people(), []
-    made = BoundMonitor(asked.slots, 1, 2)
-    made.add_groups(2)
-    made.learn(asked, rows.X, rows)
+    asked, rows, parts = wishes(), people(2000), []
+    made = learned(asked, rows)
     changed = made.arrivals.changed
 
     def spy(part=1.0):
@@ -142,7 +128,7 @@ def test_as_many_features_as_allowed_are_watched():
 
 def test_bounds_that_are_missed_are_tried_again_tighter(monkeypatch):
     rows = people(400)
-    slot = Slot(rows.groups, 1.0 / np.bincount(rows.groups)[rows.groups], 2)
+    slot = compared(rows)
     given = (rows.X.sum(axis=1), np.zeros(400), rows.X, [slot], np.array([0.1]))
     scaled, aims = offset._Scaled(Problem(*given)), []
     worst = iter([0.04, 0.02, 0.0])
@@ -159,13 +145,10 @@ def test_bounds_that_are_missed_are_tried_again_tighter(monkeypatch):
 
 @pytest.mark.parametrize(("n_seen", "has_parts"), [(0, True), (999, False), (1000, True)])
 def test_a_stream_waits_with_bands_and_a_table_does_not(n_seen, has_parts):
-    slots = Slots(("demographic_parity",))
-    asked = Fairness(
-        slots, np.array([0.05]), 1, 2000.0, local_columns=(0,), local_is_category=(False,)
-    )
-    made, rows = BoundMonitor(slots, 1, 2), people(300)
+    asked = wishes(local_columns=(0,), local_is_category=(False,))
+    made, rows = BoundMonitor(asked.slots, 1, 2), people(300)
     made.people.n_seen = n_seen
-    seen = scored(rows.X, None, None)._replace(values=(rows.X[:, 0],))
+    seen = scored(rows.X)._replace(values=(rows.X[:, 0],))
     made._meet_parts(asked, seen)
     assert bool(made.local.columns) == has_parts
     assert bound_module.LEAST_BAND_ROWS == 1000
@@ -173,11 +156,8 @@ def test_a_stream_waits_with_bands_and_a_table_does_not(n_seen, has_parts):
 
 @pytest.mark.parametrize(("floor", "kept"), [(0.0, True), (0.99, False)])
 def test_what_was_solved_is_told(floor, kept):
-    asked, rows = wishes(accuracy_floor=floor), people()
-    made = BoundMonitor(asked.slots, 1, 2)
-    made.add_groups(2)
-    for part in rows.slices(100):
-        made.learn(asked, part.X, part)
+    asked, rows = wishes(accuracy_floor=floor), people(2000)
+    made = learned(asked, rows)
     made.settle(asked, scored)
     assert made.measured.solved == kept
     assert (made.measured.gap(0)[0] <= 0.05) == kept
@@ -189,8 +169,7 @@ def test_distances_are_searched_for_among_few_if_nothing_is_cheaper_than_a_const
 ):
     rows = people(400)
     margin, cost = rows.X.sum(axis=1), np.full(400, 1.0 / 400)
-    slot = Slot(rows.groups, 1.0 / np.bincount(rows.groups)[rows.groups], 2)
-    slot = slot._replace(inverse_norm=np.ones(400)) if is_distance else slot
+    slot = compared(rows, inverse_norm=np.ones(400) if is_distance else None)
     merits, granted = iter([0.7, 0.3, -0.1]), []
 
     def insist(self, p):
@@ -208,7 +187,7 @@ def test_distances_are_searched_for_among_few_if_nothing_is_cheaper_than_a_const
 @pytest.mark.parametrize("total", [0.4, -0.4])
 def test_what_is_cheaper_than_every_constant_is_not_searched_for_again(total, monkeypatch):
     rows, calls = people(400), []
-    slot = Slot(rows.groups, 1.0 / np.bincount(rows.groups)[rows.groups], 2, np.ones(400))
+    slot = compared(rows, inverse_norm=np.ones(400))
 
     def insist(self, p):
         calls.append(p)
@@ -232,9 +211,7 @@ def test_strata_that_nobody_is_compared_in_have_no_gap():
 def test_the_place_of_a_change_is_counted_from_the_end_of_merged_people(mine, theirs, merged):
     rows, both = people(100), []
     for changed_at in (mine, theirs):
-        made = BoundMonitor(Slots(("demographic_parity",)), 1, 2)
-        made.add_groups(2)
-        made.learn(wishes(), rows.X, rows)
+        made = learned(wishes(), rows)
         made.changed_at = changed_at
         both.append(made)
     both[0].people.n_seen = 200
