@@ -8,7 +8,7 @@ import numpy as np
 
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.cases import MIN_CELL_ROWS
-from skfeamoe._fairness.constraints import Slots
+from skfeamoe._fairness.constraints import PEOPLE_OF_EVENT, Slots
 from skfeamoe._parameters import constraint_names
 from skfeamoe._terms import ColumnTerms, LinearTerms
 from skfeamoe._training.model import Model
@@ -103,14 +103,38 @@ def _nobody_to_compare(model: Model) -> str:
     if not isinstance(monitor, BoundMonitor) or monitor.measured.is_comparable():
         return ""
     counted = np.bincount(monitor.people.groups(), minlength=len(model.groups))
-    if np.count_nonzero(counted >= MIN_CELL_ROWS) > 1:  # but few of them are of its event
+    if np.count_nonzero(counted >= MIN_CELL_ROWS) > 1:  # `_not_compared` says who is missing
         return ""
-    largest = np.argsort(-counted, kind="stable")[:3]
-    shown = ", ".join(f"{model.groups[a]!r} {counted[a]}" for a in largest)
     return (
         f"a gap needs two groups of {MIN_CELL_ROWS} people, and the largest have "
-        f"{shown}. Learn from more people, merge groups"
+        f"{_largest(counted, model.groups)}. Learn from more people, merge groups"
     )
+
+
+def _largest(counted, labels) -> str:
+    """The groups with most people and how many these are."""
+    largest = np.argsort(-counted, kind="stable")[:3]
+    return ", ".join(f"{labels[a]!r} {counted[a]:.0f}" for a in largest)
+
+
+def _not_compared(estimator, model: Model, where: str) -> list[str]:
+    """Sentences on bounds that act on nobody, since too few people are of an event."""
+    monitor = model.monitor
+    if not isinstance(monitor, BoundMonitor) or not monitor.is_active:
+        return []
+    if _why_inactive(estimator, model):  # of all constraints
+        return []
+    slots, measured = Slots(constraint_names(estimator)), monitor.measured
+    missing = [
+        f"{slots.names[s]} is inactive {where} among people "
+        f"{PEOPLE_OF_EVENT[slots.events[s]]}: a gap needs two groups of {MIN_CELL_ROWS}, and "
+        f"the largest have {_largest(measured.n_rows[s], model.groups)}"
+        for s in range(len(slots))
+        if measured.span(s) is None
+    ]
+    if not missing:
+        return []
+    return [*missing, "Learn from more people, merge groups, or leave the constraint out"]
 
 
 def warn_of_far_values(told: Told, estimator, model: Model, known: list[int]) -> list[int]:
@@ -144,10 +168,13 @@ def warn_if_unmet(
     told: Told, estimator, model: Model, *, where: str, n_errors: float = 1.0
 ) -> bool:
     """Name the bounds that the model does not keep, or at what price; whether it had to."""
-    reasons = _unmet(estimator, model, where, n_errors)
-    if reasons:
+    both = [
+        _not_compared(estimator, model, where),
+        _unmet(estimator, model, where, n_errors),
+    ]
+    for reasons in filter(None, both):
         told.add(". ".join(reasons))
-    return bool(reasons)
+    return any(both)
 
 
 def _unmet(estimator, model: Model, where: str, n_errors: float) -> list[str]:
@@ -242,15 +269,15 @@ def warn_in_stream(
     waiting = monitor.people.n_seen > monitor.known_at
     if same and not waiting:
         return [name for name in episodes if name != "lapsed"]
-    if not monitor.measured.is_comparable():
-        return []
-    found = {}
-    young = model.clock.n_samples_seen < SETTLED_ROWS
-    reasons = [] if young else _unmet(estimator, model, "on the people seen last", 2.0)
-    if reasons:
-        found["unmet"] = ". ".join(reasons)
+    found, where = {}, "on the people seen last"
+    if model.clock.n_samples_seen >= SETTLED_ROWS:
+        told_of = {
+            "uncompared": _not_compared(estimator, model, where),
+            "unmet": _unmet(estimator, model, where, 2.0),
+        }
+        found = {name: ". ".join(reasons) for name, reasons in told_of.items() if reasons}
     waited = monitor.people.n_seen - monitor.known_at
-    if waited >= LAPSED_ROWS:
+    if waited >= LAPSED_ROWS and monitor.measured.is_comparable():
         found["lapsed"] = (
             f"no row of known group has come for {waited:,} rows: difference_bound is kept "
             "for the people seen before, and whether it holds for others is not known; pass "

@@ -62,6 +62,14 @@ MEAN_OF_EVENT = {
 }
 """What a group's mean within an event is called."""
 
+PEOPLE_OF_EVENT = {
+    "all": "of known group",
+    "favorable": "with the favorable label",
+    "unfavorable": "with another label",
+    "negative_decision": "who are refused",
+}
+"""Who is of an event: people ..."""
+
 
 class RateConstraint:
     """Groups should be decided favorably at the same rate within each event."""

@@ -5,7 +5,8 @@ group are kept as they came, and whoever wants to know a gap has the present mod
 them: nothing lags, a group of which one row in a thousand is, is seen on as many people as
 any other, and a gap can be told while no group is known at all. The last `KEPT_ROWS` rows are
 kept, in equal parts of all groups but at least `LEAST_OF_GROUP` of each; with very many groups
-`MOST_ROWS` is the limit.
+`MOST_ROWS` is the limit. Of a table that is there as a whole people are drawn, not the last
+ones taken (`drawn`).
 """
 
 from typing import Any, NamedTuple, Self
@@ -54,10 +55,7 @@ class People:
 
     def update(self, rows: Rows) -> None:
         """Take in a batch, of which rows of known group and weight are kept."""
-        counts = rows.weight > 0.0
-        if not rows.is_plain:
-            counts |= rows.label_weight > 0.0
-        known = np.flatnonzero((rows.groups >= 0) & counts)
+        known = _known(rows)
         if len(known):
             kept = rows.take(known)
             if issparse(kept.X) is not self.sparse:
@@ -154,6 +152,37 @@ class People:
         if data["rows"]:
             made._hold([Kept(Rows.from_dict(data["rows"]), data["arrival"])])
         return made
+
+
+def drawn(rows: Rows, most: int, rng: np.random.Generator) -> Rows:
+    """At most so many of the people of known group, in the order in which they stand.
+
+    Equal parts of all groups are drawn, or all people of a group that has fewer: a gap is known
+    as well as the mean of its smaller group. All rows, if there are no more than that.
+    """
+    if len(rows) <= most:
+        return rows
+    order = rng.permutation(_known(rows))
+    groups = rows.groups[order]
+    quota = _quotas(np.bincount(groups), most)
+    return rows.take(np.sort(order[_place_from_end(groups) < quota[groups]]))
+
+
+def _known(rows: Rows) -> NDArray:
+    """Numbers of the rows of known group that count, as a person or as a label."""
+    counts = rows.weight > 0.0
+    if not rows.is_plain:
+        counts |= rows.label_weight > 0.0
+    return np.flatnonzero((rows.groups >= 0) & counts)
+
+
+def _quotas(counts: NDArray, most: int) -> NDArray:
+    """How many of each group are drawn: as evenly as the groups have people."""
+    quotas = np.zeros_like(counts)
+    for n_before, group in enumerate(np.argsort(counts, kind="stable")):
+        left = (most - quotas.sum()) // (len(counts) - n_before)
+        quotas[group] = min(counts[group], left)
+    return quotas
 
 
 def _join(parts: list[Kept]) -> Kept:

@@ -18,6 +18,7 @@ class Draws(IntEnum):
     BACKGROUND = 3  # the keys of the background sample
     START = 4  # the first parameters
     REPLAY = 5  # the order of rows that are learned again
+    PEOPLE = 6  # the people of a table on whom its bounds are kept
 
 
 def generator(seed: int, purpose: Draws, *number: int) -> np.random.Generator:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from skfeamoe._fairness.bound import BoundMonitor
+from skfeamoe._fairness.people import drawn
 from skfeamoe._rows import Rows
 from skfeamoe._training.acts import add_expert, add_generation
 from skfeamoe._training.draws import Draws
@@ -203,15 +204,13 @@ class Passes:
             return model
         if isinstance(monitor, BoundMonitor):
             monitor.keep(asked, self.rows)
-            settle(model, asked, _evenly(self.rows, SETTLE_ROWS))
+            settle(model, asked, self._people(SETTLE_ROWS))
         else:
-            rows = _evenly(self.rows, AUDIT_ROWS)
+            rows = self._people(AUDIT_ROWS)
             rows = rows.with_columns(model.terms.transform(rows.X))
             monitor.audit(asked, rows, partial(score, model, asked))
         return model
 
-
-def _evenly(rows: Rows, most: int) -> Rows:
-    """At most so many of the rows, evenly spaced."""
-    step = -(-len(rows) // most)
-    return rows if step == 1 else rows.take(slice(None, None, step))
+    def _people(self, most: int) -> Rows:
+        """So many people of these rows, at random."""
+        return drawn(self.rows, most, self.model.generator(Draws.PEOPLE))

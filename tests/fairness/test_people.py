@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_array, issparse
 
 from skfeamoe._fairness import people as module
-from skfeamoe._fairness.people import People, rows_per_group
+from skfeamoe._fairness.people import People, drawn, rows_per_group
 from skfeamoe._rows import Rows
 
 
@@ -145,3 +145,60 @@ def test_merge_recodes_groups():
     other.update(stream(10, n_groups=2))
     one.merge(other, np.array([5, 3]))
     assert set(one.gather(6).rows.groups) <= {3, 5}
+
+
+# ------------------------------------------------------------------ people of a whole table
+
+
+def table(sizes, n_unknown=0, sparse=False):
+    """Rows whose only column is their number, group after group."""
+    groups = np.repeat(np.arange(-1, len(sizes)), [n_unknown, *sizes])
+    number = np.arange(len(groups), dtype=float)[:, None]
+    X = csr_array(number) if sparse else number
+    return Rows(X, groups % 2, groups, np.ones(len(groups)))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "expected"),
+    [
+        ([100, 100], 60, [30, 30]),
+        ([100, 9, 100], 59, [25, 9, 25]),  # a small group is there as a whole
+        ([1000, 1000, 1000], 100, [33, 33, 34]),
+        ([1000, 3, 2], 100, [95, 3, 2]),
+    ],
+)
+@pytest.mark.parametrize("sparse", [False, True])
+def test_equal_parts_of_all_groups_are_drawn(sizes, most, expected, sparse):
+    rows = table(sizes, n_unknown=50, sparse=sparse)
+    some = drawn(rows, most, np.random.default_rng(0))
+    assert sorted(np.bincount(some.groups)) == sorted(expected)
+    number = (some.X.toarray() if sparse else some.X)[:, 0].astype(int)
+    assert np.all(np.diff(number) > 0)  # each once, in the order in which they stand
+    assert np.array_equal(some.groups, rows.groups[number])
+
+
+def test_everybody_may_be_drawn_and_others_by_another_seed():
+    rows = table([300, 300])
+    found = [drawn(rows, 60, np.random.default_rng(seed)).X[:, 0] for seed in (0, 0, 1)]
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+    often = [drawn(rows, 60, np.random.default_rng(seed)).X[:, 0] for seed in range(100)]
+    assert len(np.unique(often)) == 600
+
+
+def test_nobody_is_left_out_where_there_is_room():
+    rows = table([30, 5], n_unknown=5)
+    assert drawn(rows, 40, np.random.default_rng(0)) is rows
+    assert len(drawn(rows, 39, np.random.default_rng(0))) == 35  # known groups only
+
+
+def test_rows_that_count_for_nobody_are_not_drawn():
+    rows = table([100, 100])
+    rows.weight[::2] = 0.0
+    assert np.all(drawn(rows, 150, np.random.default_rng(0)).X[:, 0] % 2 == 1)
+    labels = Rows(rows.X, rows.y, rows.groups, rows.weight, np.ones(200))
+    assert len(drawn(labels, 150, np.random.default_rng(0))) == 150  # their labels count
+
+
+def test_nobody_is_drawn_where_no_group_is_known():
+    assert not len(drawn(table([], n_unknown=50), 10, np.random.default_rng(0)))

@@ -6,8 +6,10 @@ import pytest
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._parameters import build_settings
 from skfeamoe._rows import Rows
+from skfeamoe._training import trainer
 from skfeamoe._training.settings import batch_size_for, fit_defaults, passes_for
 from skfeamoe._training.trainer import Passes
+from tests.lending import make_lending
 
 
 def passes(n=1000, n_unlabeled=300):
@@ -62,3 +64,46 @@ def test_additive_experts_visit_rows_twice_as_often(expert, n_passes):
     X = rng.normal(size=(40_000, 1))
     model = FEAMOEClassifier(None, expert=expert, max_experts=1, random_state=0)
     assert model.fit(X, (X[:, 0] > 0.0).astype(int)).n_iter_ == n_passes
+
+
+# --------------------------------------------------- people on whom the bounds are kept
+
+ORDERS = ("pairs", "group", "label")
+
+
+def in_order(X, y, groups, order):
+    """A table whose rows stand pair by pair (one person of each group), or sorted."""
+    by_group = [np.flatnonzero(groups == a) for a in np.unique(groups)]
+    n = min(map(len, by_group))
+    index = {
+        "pairs": np.column_stack([own[:n] for own in by_group]).ravel(),
+        "group": np.argsort(groups, kind="stable"),
+        "label": np.argsort(y, kind="stable"),
+    }[order]
+    return X[index], y[index], groups[index]
+
+
+@pytest.mark.parametrize("control", ["bound", "schedule"])
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_order_of_a_table_hides_no_group_from_the_bound(monkeypatch, order, control):
+    monkeypatch.setattr(trainer, "SETTLE_ROWS", 1500)
+    monkeypatch.setattr(trainer, "AUDIT_ROWS", 1500)
+    X, y, groups = in_order(*make_lending(4000, noise=0.5), order)
+    model = FEAMOEClassifier("demographic_parity", control=control, random_state=0)
+    model.fit(X, y, sensitive_features=groups)
+    rates = [(model.predict(X[groups == a]) == 1).mean() for a in "ab"]
+    assert np.ptp(rates) == pytest.approx(model.group_gaps_["demographic_parity"], abs=0.04)
+    if control == "bound":
+        (slot,) = model.group_gap_details_
+        assert slot["n_highest"] == slot["n_lowest"] == 750
+        assert np.ptp(rates) < 0.08
+
+
+def test_all_people_of_a_small_group_are_asked(monkeypatch):
+    monkeypatch.setattr(trainer, "SETTLE_ROWS", 1000)
+    X, y, groups = make_lending(4000)
+    groups[np.flatnonzero(groups == "b")[150:]] = "a"
+    model = FEAMOEClassifier("demographic_parity", random_state=0)
+    model.fit(X, y, sensitive_features=groups)
+    (slot,) = model.group_gap_details_
+    assert sorted([slot["n_highest"], slot["n_lowest"]]) == [150, 850]
