@@ -194,15 +194,33 @@ def test_people_without_labels_count_as_people_only(client, mark):
         )
 
 
-def test_ratios_are_kept_among_all_people(client, monkeypatch):
+def test_ratios_are_aimed_at_anew_where_all_people_miss_them(client, monkeypatch):
+    monkeypatch.setattr(_run, "SETTLE_ROWS", 800)
+    X, y, group = make_lending(6000, seed=3)  # of which 800 people mislead about the others
+    order, found = np.random.default_rng(0).permutation(6000), []
+    for most in (1, 3):
+        monkeypatch.setattr(_run, "TIGHTENINGS", most)
+        with pytest.warns(FairnessWarning, match=r"demographic_parity 0\.\d+ < 0\.9\."):
+            model = fit_shards(client, (X, y, group), order, ratio_bound=0.9, max_iter=2)
+        assert model.group_gap_details_[0]["bound"] == pytest.approx(0.9)
+        decided = model.predict(X)
+        found.append(demographic_parity_ratio(y, decided, sensitive_features=group))
+    assert found[0] < found[1] - 0.03
+    assert found[1] > 0.84
+
+
+def test_a_small_group_is_asked_as_a_whole(client, monkeypatch):
     monkeypatch.setattr(_run, "SETTLE_ROWS", 400)
-    X, y, group = make_lending(6000, seed=3)  # of which 400 people mislead about the others
-    order = np.random.default_rng(0).permutation(6000)
-    with pytest.warns(FairnessWarning, match=r"demographic_parity 0\.\d+ < 0\.9\."):
-        model = fit_shards(client, (X, y, group), order, ratio_bound=0.9, max_iter=2)
-    assert model.group_gap_details_[0]["bound"] == pytest.approx(0.9)
-    decided = model.predict(X)
-    assert demographic_parity_ratio(y, decided, sensitive_features=group) > 0.85
+    X, y, group = make_lending(6000, noise=0.3, seed=3)
+    group[np.flatnonzero(group == "b")[90:]] = "a"  # six of 400 in proportion: too few
+    order = np.argsort(group, kind="stable")  # and all of them in one shard
+    model = fit_shards(client, (X, y, group), order, difference_bound=0.1, max_iter=2)
+    monitor = model._model.monitor
+    assert np.bincount(monitor.people.groups()).tolist() == [311, 90]  # shards round up
+    assert monitor.shares.tolist() == [5910.0, 90.0]  # what an error costs counts all people
+    (slot,) = model.group_gap_details_
+    assert slot["gap"] <= 0.1
+    assert (slot["n_highest"], slot["n_lowest"]) == (5910, 90)
 
 
 def test_balanced_classes_are_those_of_all_shards(client):

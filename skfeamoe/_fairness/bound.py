@@ -209,14 +209,18 @@ class BoundMonitor:
         weight = rows.weight if rows.is_plain else weights_of(events, rows)
         self.directions.update(Z, rows.groups, members, weight)
 
-    def keep(self, asked: Fairness, rows: Rows) -> None:
-        """Keep the people of a batch, and count the groups."""
+    def keep(self, asked: Fairness, rows: Rows, counted: NDArray | None = None) -> None:
+        """Keep the people of a batch, and count the groups.
+
+        ``counted``, (n_groups,), is what all people weigh of whom the batch was drawn.
+        """
         known = rows.groups >= 0
         n_known = int(np.count_nonzero(known))
         self.people.update(rows)
         if n_known:
             groups = rows.groups[known]
-            counted = np.bincount(groups, rows.weight[known], self.n_groups)
+            if counted is None:
+                counted = np.bincount(groups, rows.weight[known], self.n_groups)
             counts = rows.weight[known] > 0.0
             self.taught = self.taught + np.bincount(groups, counts, self.n_groups)
             self.shares = self.shares * 0.5 ** (n_known / asked.half_life) + counted

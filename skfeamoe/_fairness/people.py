@@ -162,10 +162,32 @@ def drawn(rows: Rows, most: int, rng: np.random.Generator) -> Rows:
     """
     if len(rows) <= most:
         return rows
+    counts, _ = people_of_groups(rows, int(rows.groups.max(initial=-1)) + 1)
+    return drawn_by_group(rows, equal_parts(counts, most), rng)
+
+
+def drawn_by_group(rows: Rows, numbers: NDArray, rng: np.random.Generator) -> Rows:
+    """So many people of every group, (n_groups,), or all whom it has."""
     order = rng.permutation(_known(rows))
     groups = rows.groups[order]
-    quota = _quotas(np.bincount(groups), most)
-    return rows.take(np.sort(order[_place_from_end(groups) < quota[groups]]))
+    return rows.take(np.sort(order[_place_from_end(groups) < numbers[groups]]))
+
+
+def people_of_groups(rows: Rows, n_groups: int) -> NDArray:
+    """People of every group, and what they weigh together, (2, n_groups)."""
+    known = _known(rows)
+    groups = rows.groups[known]
+    counts = np.bincount(groups, minlength=n_groups)
+    return np.array([counts, np.bincount(groups, rows.weight[known], n_groups)])
+
+
+def equal_parts(counts: NDArray, most: int) -> NDArray:
+    """Parts of at most so many people, as equal as the groups have people, (n_groups,)."""
+    parts = np.zeros(len(counts), dtype=np.int64)
+    for n_before, group in enumerate(np.argsort(counts, kind="stable")):
+        left = (most - parts.sum()) // (len(counts) - n_before)
+        parts[group] = min(counts[group], left)
+    return parts
 
 
 def _known(rows: Rows) -> NDArray:

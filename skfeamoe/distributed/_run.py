@@ -7,12 +7,14 @@ from functools import partial, reduce
 from operator import add
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.monitors import make_monitor
+from skfeamoe._fairness.people import equal_parts
 from skfeamoe._parameters import (
     build_settings,
     check_enough_to_fit,
@@ -118,6 +120,20 @@ class Run:
         """Some rows of every shard, in proportion to its rows."""
         sizes = [-(-SETTLE_ROWS * n // sum(self.n_rows)) for n in self.n_rows]
         return self.client.gather(self._map(_shards.sample_of, self.rows, sizes))
+
+    def _people(self) -> tuple[Rows, NDArray]:
+        """People of all shards, equal parts of all groups; what all of a group weigh.
+
+        A shard gives as large a part of its people of a group as all others do.
+        """
+        n_groups = len(self.model.groups)
+        told = self.client.gather(self._map(_shards.people_of, self.rows, n_groups=n_groups))
+        counts, weights = np.moveaxis(np.array(told), 1, 0)
+        total = counts.sum(axis=0)
+        share = equal_parts(total, SETTLE_ROWS) / np.maximum(total, 1)
+        numbers, shards = list(np.ceil(share * counts).astype(np.int64)), range(len(counts))
+        people = self._map(_shards.drawn_of, self.rows, numbers, shards, seed=self.model.seed)
+        return Rows.join(self.client.gather(people)), weights.sum(axis=0)
 
     def _common_model(self, summaries: list, labels, codes: list, seed: int) -> Model:
         """The model that all shards begin with."""
@@ -228,15 +244,15 @@ class Run:
     # -------------------------------------------------------------------- bounds
 
     def keep_bounds(self, model: Model) -> None:
-        """Solve for the offset on a sample of all shards, and measure on all of them."""
+        """Solve for the offset on people of all shards, and measure on all of them."""
         monitor, asked = model.monitor, self.settings.fairness
         if not isinstance(monitor, BoundMonitor) or not monitor.is_active:
             return
         if len(model.groups) < 2:
             return
-        sample = Rows.join(self._sample())
+        sample, counted = self._people()
         self._learn_directions(model, monitor, sample)
-        monitor.keep(asked, sample)
+        monitor.keep(asked, sample, counted)
         aimed = asked
         for _ in range(TIGHTENINGS):
             settle(model, aimed, sample)

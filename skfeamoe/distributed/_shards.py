@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from skfeamoe._fairness.people import drawn_by_group, people_of_groups
 from skfeamoe._labels import read_labels
 from skfeamoe._optional import optional
 from skfeamoe._rows import Rows
 from skfeamoe._terms import Terms
+from skfeamoe._training.draws import Draws, generator
 from skfeamoe._training.reservoir import Reservoir
 from skfeamoe.distributed._tables import Codes, Seen, recoded_table
 
@@ -167,6 +169,16 @@ def sample_of(rows: Rows, n_rows: int) -> Rows:
     """At most so many rows of a shard, evenly spaced."""
     index = np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).round().astype(np.intp)
     return rows.take(index)
+
+
+def people_of(rows: Rows, *, n_groups: int) -> NDArray:
+    """People of every group in a shard, and what they weigh, (2, n_groups)."""
+    return people_of_groups(rows, n_groups)
+
+
+def drawn_of(rows: Rows, numbers: NDArray, shard: int, *, seed: int) -> Rows:
+    """So many people of every group of a shard, at random."""
+    return drawn_by_group(rows, numbers, generator(seed, Draws.PEOPLE, shard))
 
 
 def common_labels(summaries: Sequence[Summary]) -> tuple[list[str], list[NDArray]]:
