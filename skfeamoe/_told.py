@@ -122,7 +122,7 @@ def _not_compared(estimator, model: Model, where: str) -> list[str]:
     monitor = model.monitor
     if not isinstance(monitor, BoundMonitor) or not monitor.is_active:
         return []
-    if _why_inactive(estimator, model):  # of all constraints
+    if not monitor.measured.is_known or _why_inactive(estimator, model):
         return []
     slots, measured = Slots(constraint_names(estimator)), monitor.measured
     missing = [

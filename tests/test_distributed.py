@@ -335,6 +335,57 @@ def test_merged_models_serve_their_own_regions():
     merged.partial_fit(X[:200], y[:200])
 
 
+def alone(X, y, group, name):
+    """A model fitted on one group, which is told that it can compare nobody."""
+    own = group == name
+    model = FEAMOEClassifier(difference_bound=0.05, random_state=0)
+    with pytest.warns(FairnessWarning, match="are inactive: only the group"):
+        return model.fit(X[own], y[own], sensitive_features=group[own])
+
+
+def test_models_of_one_group_each_keep_the_bound_together():
+    X, y, group = make_lending(4000, noise=0.5)
+    parts = [alone(X, y, group, name) for name in "ab"]
+    merged = sd.merge(parts)
+    gap = demographic_parity_difference(y, merged.predict(X), sensitive_features=group)
+    apart = np.where(group == "a", *(part.predict(X) for part in parts))
+    assert gap < 0.08 < demographic_parity_difference(y, apart, sensitive_features=group)
+    assert merged.group_gaps_["demographic_parity"] == pytest.approx(gap, abs=0.03)
+
+
+def test_a_merged_bound_that_acts_on_nobody_is_told():
+    X, y, group = make_lending(2000)
+    model = alone(X, y, group, "a")
+    with pytest.warns(FairnessWarning, match="are inactive: only the group 'a'"):
+        sd.merge([model, model])
+
+
+def test_merged_bounds_that_are_not_kept_are_told():
+    parts = []
+    for seed in (0, 1):
+        X, y, group = make_lending(2000, noise=0.3, seed=seed)
+        model = FEAMOEClassifier(difference_bound=0.02, accuracy_floor=0.99, random_state=0)
+        with pytest.warns(FairnessWarning, match="is not kept on the training data"):
+            parts.append(model.fit(X, y, sensitive_features=group))
+    with pytest.warns(FairnessWarning, match="is not kept on the people of all models"):
+        sd.merge(parts)
+
+
+def test_a_cluster_may_keep_no_background(thread_client):
+    X, y, group = make_lending(1200)
+    rows = np.array_split(np.arange(1200), 4)
+    model = FEAMOEClassifier(background_size=0, random_state=0, difference_bound=0.2)
+    sd.fit(
+        model,
+        [X[r] for r in rows],
+        [y[r] for r in rows],
+        sensitive_features=[group[r] for r in rows],
+        client=thread_client,
+    )
+    assert len(model.background_) == 0
+    assert model.score(X, y) > 0.6
+
+
 def test_the_order_of_models_does_not_matter():
     parts = [make_lending(1500, seed=seed) for seed in range(3)]
     models = [

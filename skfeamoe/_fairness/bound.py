@@ -276,6 +276,8 @@ class BoundMonitor:
             if kept is not None:
                 rows, scored = kept.rows, score(kept.rows.X, self.offset, self.local)
         self.arrivals.start_over(scored.Z, newcomers(rows), self.n_groups)
+        if not of_stream or self.people.n_seen >= LEAST_BAND_ROWS:
+            self._meet_parts(asked, scored)
         return self._solve_and_measure(asked, score, rows, scored, changed)
 
     def _forget(self, groups, Z, limit_part: float) -> list[int]:
@@ -315,7 +317,6 @@ class BoundMonitor:
     ) -> list[Change]:
         """Solve for the offset on rows and measure; changes that have widened a gap."""
         cases = Cases(self.shares, asked, rows)
-        self._meet_parts(asked, scored)
         margin = self._margin(scored)
         measured = cases.measure(scored, margin)
         changes = self._widened(asked, measured, changed)
@@ -353,8 +354,7 @@ class BoundMonitor:
 
     def _meet_parts(self, asked: Fairness, scored: Scored) -> None:
         """Find the parts of the columns with local bounds."""
-        enough = self.people.n_seen == 0 or self.people.n_seen >= LEAST_BAND_ROWS
-        if scored.values and enough:
+        if scored.values:
             self.local = self.local.meeting(
                 asked.local_columns, asked.local_is_category, scored.values, scored.Z.shape[1]
             )

@@ -63,6 +63,11 @@ class Measured:
         return cls(np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(shape))
 
     @property
+    def is_known(self) -> bool:
+        """Whether anything has been measured."""
+        return not np.isnan(self.granted)
+
+    @property
     def known(self) -> NDArray:
         """Cells with enough people to be compared, (n_slots, n_groups)."""
         return self.n_rows >= MIN_CELL_ROWS

@@ -32,7 +32,7 @@ N_BANDS = 5
 """Parts of a number."""
 
 LEAST_BAND_ROWS = 1000
-"""Rows of a stream before its numbers are cut."""
+"""Rows of a stream before its columns are cut; a table that is there as a whole has enough."""
 
 POOL = -1.0
 """Code of the rare categories, which are one part."""

@@ -198,15 +198,6 @@ def _known(rows: Rows) -> NDArray:
     return np.flatnonzero((rows.groups >= 0) & counts)
 
 
-def _quotas(counts: NDArray, most: int) -> NDArray:
-    """How many of each group are drawn: as evenly as the groups have people."""
-    quotas = np.zeros_like(counts)
-    for n_before, group in enumerate(np.argsort(counts, kind="stable")):
-        left = (most - quotas.sum()) // (len(counts) - n_before)
-        quotas[group] = min(counts[group], left)
-    return quotas
-
-
 def _join(parts: list[Kept]) -> Kept:
     """All parts as one, in their order."""
     arrival = np.concatenate([part.arrival for part in parts])

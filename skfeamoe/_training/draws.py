@@ -19,6 +19,7 @@ class Draws(IntEnum):
     START = 4  # the first parameters
     REPLAY = 5  # the order of rows that are learned again
     PEOPLE = 6  # the people of a table on whom its bounds are kept
+    SAMPLE = 7  # the rows of shards by which knots are placed
 
 
 def generator(seed: int, purpose: Draws, *number: int) -> np.random.Generator:

@@ -106,7 +106,7 @@ class Reservoir:
             free = np.concatenate([out[out < n_kept], np.arange(n_kept, n_after)])
             places[free] = stay[stay >= n_kept]
         self.keys, self.weight, self.arrival = keys[places], weight[places], arrival[places]
-        rows = [*self.rows, *[self.rows[0] if n_kept else row(0)] * (n_after - n_kept)]
+        rows: list[Any] = [*self.rows, *[None] * (n_after - n_kept)]
         for place in np.flatnonzero(places >= n_kept):
             rows[place] = row(int(places[place]) - n_kept)
         self.rows = rows

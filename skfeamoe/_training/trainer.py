@@ -200,10 +200,13 @@ class Passes:
         """The model, with its bounds kept and its gaps measured on these rows."""
         model, asked = self.model, self.settings.fairness
         monitor = model.monitor
-        if not monitor.is_active or len(model.groups) < 2:
+        if not monitor.is_active:
+            return model
+        if isinstance(monitor, BoundMonitor):  # one group, too: others may come, or be merged
+            monitor.keep(asked, self.rows)
+        if len(model.groups) < 2:
             return model
         if isinstance(monitor, BoundMonitor):
-            monitor.keep(asked, self.rows)
             settle(model, asked, self._people(SETTLE_ROWS))
         else:
             rows = self._people(AUDIT_ROWS)

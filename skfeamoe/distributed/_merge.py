@@ -35,6 +35,7 @@ from skfeamoe._mixture.experts import carried, kind_of
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._parameters import build_settings, fingerprint
 from skfeamoe._terms import Carry, ColumnTerms, LinearTerms, RawTerms, Terms
+from skfeamoe._told import Told, warn_if_inactive, warn_if_unmet
 from skfeamoe._training.ensemble import Ensemble
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import settle
@@ -76,6 +77,12 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
         from which the gate is learned.
     NotFittedError
         If one of them has not learned yet.
+
+    Warns
+    -----
+    FairnessWarning
+        If a constraint is inactive for want of people, or its bound is not kept on those of
+        all models.
 
     Notes
     -----
@@ -131,6 +138,10 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
     if isinstance(whole.monitor, BoundMonitor) and whole.monitor.is_active:
         settings = build_settings(merged, STREAM_DEFAULTS, whole.groups)
         settle(whole, settings.fairness)
+    told = Told()
+    merged._warned_inactive = warn_if_inactive(told, merged, whole)
+    warn_if_unmet(told, merged, whole, where="on the people of all models")
+    told.give()
     return merged
 
 

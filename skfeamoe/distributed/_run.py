@@ -116,10 +116,12 @@ class Run:
         """A task for every shard."""
         return self.client.map(function, *arguments, pure=False, retries=3, **common)
 
-    def _sample(self) -> list[Rows]:
+    def _sample(self, seed: int) -> list[Rows]:
         """Some rows of every shard, in proportion to its rows."""
         sizes = [-(-SETTLE_ROWS * n // sum(self.n_rows)) for n in self.n_rows]
-        return self.client.gather(self._map(_shards.sample_of, self.rows, sizes))
+        shards = range(len(sizes))
+        sample = self._map(_shards.sample_of, self.rows, sizes, shards, seed=seed)
+        return self.client.gather(sample)
 
     def _people(self) -> tuple[Rows, NDArray]:
         """People of all shards, equal parts of all groups; what all of a group weigh.
@@ -149,7 +151,7 @@ class Run:
             ),
             favorable=probe._favorable,
             seed=seed,
-            terms=self._common_terms(probe, summaries, codes),
+            terms=self._common_terms(probe, summaries, codes, seed),
             sparse=background.sparse,
             background_size=background.size,
         )
@@ -160,7 +162,7 @@ class Run:
             model.start_in_units(fitted_experts(probe, model.terms))
         return model
 
-    def _common_terms(self, probe, summaries: list, codes: list) -> Terms:
+    def _common_terms(self, probe, summaries: list, codes: list, seed: int) -> Terms:
         """The terms of the tables of all shards."""
         own = [summary.terms for summary in summaries]
         if all(terms.is_linear for terms in own) and not any(codes):
@@ -176,7 +178,7 @@ class Run:
             monotone=monotone_signs(probe),
         )
         seen = [summary.seen for summary in summaries]
-        return column_terms(begun, seen, codes, self._sample(), self.n_rows)
+        return column_terms(begun, seen, codes, self._sample(seed), self.n_rows)
 
     def _settings(self, total: int) -> Settings:
         """Settings of the common model; a balanced weight needs all labels."""
@@ -248,11 +250,11 @@ class Run:
         monitor, asked = model.monitor, self.settings.fairness
         if not isinstance(monitor, BoundMonitor) or not monitor.is_active:
             return
+        sample, counted = self._people()
+        monitor.keep(asked, sample, counted)
         if len(model.groups) < 2:
             return
-        sample, counted = self._people()
         self._learn_directions(model, monitor, sample)
-        monitor.keep(asked, sample, counted)
         aimed = asked
         for _ in range(TIGHTENINGS):
             settle(model, aimed, sample)

@@ -165,10 +165,10 @@ def standardized(rows: Rows, *, terms: Terms) -> Rows:
     return rows.with_columns(terms.transform(rows.X)) if terms.is_linear else rows
 
 
-def sample_of(rows: Rows, n_rows: int) -> Rows:
-    """At most so many rows of a shard, evenly spaced."""
-    index = np.linspace(0, len(rows) - 1, min(n_rows, len(rows))).round().astype(np.intp)
-    return rows.take(index)
+def sample_of(rows: Rows, n_rows: int, shard: int, *, seed: int) -> Rows:
+    """At most so many rows of a shard, at random."""
+    rng = generator(seed, Draws.SAMPLE, shard)
+    return rows.take(np.sort(rng.permutation(len(rows))[:n_rows]))
 
 
 def people_of(rows: Rows, *, n_groups: int) -> NDArray:

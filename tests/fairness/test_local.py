@@ -202,6 +202,13 @@ def test_limits_are_where_the_shrunken_gap_meets_the_bound():
 # --------------------------------------------------------------------- the classifier
 
 
+def test_a_small_table_has_parts_as_well():
+    X, y, group = opposite(800)
+    model = FEAMOEClassifier(local_columns="department", random_state=0)
+    model.fit(X, y, sensitive_features=group)
+    assert {row["part"] for row in model.local_gaps_} >= {"law", "physics"}
+
+
 def test_gaps_within_departments_are_kept_by_fit():
     X, y, group = opposite()
     free = FEAMOEClassifier(random_state=0).fit(X, y, sensitive_features=group)

@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
+from lending import make_lending, stream
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.exceptions import FairnessWarning
-from tests.lending import make_lending, stream
 
 FEW = 12  # of group b have the favorable label
 
@@ -87,3 +87,16 @@ def test_one_group_alone_is_told_in_one_way_only():
         model.fit(X, y, sensitive_features=groups)
     (text,) = (str(warning.message) for warning in told)
     assert text.startswith("constraints=['equal_opportunity'] are inactive: only the group")
+
+
+def test_nothing_is_told_before_anything_was_measured():
+    X, y, groups = make_lending(5600)
+    model = FEAMOEClassifier("demographic_parity", random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FairnessWarning)  # no group for 5,000 rows
+        stream(model, X[:5000], y[:5000], classes=[0, 1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # 100 people, whom a bound is to be settled on yet
+        model.partial_fit(X[5000:5100], y[5000:5100], sensitive_features=groups[5000:5100])
+    stream(model, X[5100:], y[5100:], groups[5100:])
+    assert model.group_gap_details_[0]["verdict"] != "not measured"

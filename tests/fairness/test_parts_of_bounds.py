@@ -143,14 +143,21 @@ def test_bounds_that_are_missed_are_tried_again_tighter(monkeypatch):
     np.testing.assert_allclose(aims, [0.1, tighter, max(tighter - offset.TIGHTER * 0.02, 0.0)])
 
 
-@pytest.mark.parametrize(("n_seen", "has_parts"), [(0, True), (999, False), (1000, True)])
-def test_a_stream_waits_with_bands_and_a_table_does_not(n_seen, has_parts):
-    asked = wishes(local_columns=(0,), local_is_category=(False,))
-    made, rows = BoundMonitor(asked.slots, 1, 2), people(300)
-    made.people.n_seen = n_seen
-    seen = scored(rows.X)._replace(values=(rows.X[:, 0],))
-    made._meet_parts(asked, seen)
+@pytest.mark.parametrize(
+    ("n_rows", "of_stream", "has_parts"),
+    [(999, True, False), (1000, True, True), (300, False, True)],
+)
+def test_a_stream_waits_with_parts_and_a_table_does_not(n_rows, of_stream, has_parts):
+    own = {"local_columns": (0,), "local_is_category": (False,)}
+    asked, rows = wishes(**own, local_limits=np.array([0.1])), people(n_rows)
+    made = learned(asked, rows)
+
+    def score(X, offset, local):
+        return scored(X, offset, local)._replace(values=(X[:, 0],))
+
+    made.settle(asked, score, None if of_stream else rows)
     assert bool(made.local.columns) == has_parts
+    assert bool(made.local_measured) == has_parts
     assert bound_module.LEAST_BAND_ROWS == 1000
 
 
