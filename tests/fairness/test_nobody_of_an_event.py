@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from lending import make_lending, stream
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.exceptions import FairnessWarning
+from tests.lending import make_lending, stream
 
 FEW = 12  # of group b have the favorable label
 

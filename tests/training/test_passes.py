@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from lending import make_lending
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._parameters import build_settings
@@ -10,6 +9,7 @@ from skfeamoe._rows import Rows
 from skfeamoe._training import trainer
 from skfeamoe._training.settings import batch_size_for, fit_defaults, passes_for
 from skfeamoe._training.trainer import Passes
+from tests.lending import make_lending
 
 
 def passes(n=1000, n_unlabeled=300):
