@@ -3,8 +3,7 @@ r"""Running group means in O(slots x groups) memory.
 Every cell (slot, group) forgets with a half-life counted *in its own rows*, so that a small
 group is measured on as many of its own people as a large one and its mean is not noisier;
 with G groups and E events a cell's half-life is ``half_life / (G E)`` own rows, which for
-balanced cells is ``half_life`` rows of the stream. The share of a cell, P(event, group), is
-kept on the clock of all rows.
+balanced cells is ``half_life`` rows of the stream.
 """
 
 from typing import TypedDict
@@ -12,8 +11,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-MIN_CELL_ROWS = 20.0
-"""A cell takes part in a gap once it has seen this many rows of its own."""
+from skfeamoe._fairness.cases import MIN_CELL_ROWS
 
 MIN_HALF_LIFE = 50.0
 """Shortest half-life of a cell in its own rows: a mean over fewer would be mostly noise."""
@@ -24,9 +22,6 @@ class GroupMoments(TypedDict):
 
     count: NDArray  # (n_slots, n_groups), rows, on the cell's own clock
     total: NDArray  # (n_slots, n_groups), sum of the measured quantity, same clock
-    square: NDArray  # (n_slots, n_groups), sum of its square, same clock
-    share: NDArray  # (n_slots, n_groups), rows, on the clock of all rows
-    rows: float  # rows with a known group, on the clock of all rows
     seen: NDArray  # (n_groups,), labels since the beginning
     favored: NDArray  # (n_groups,), of these the favorable ones
 
@@ -37,9 +32,6 @@ def init_group_moments(n_slots: int, n_groups: int) -> GroupMoments:
     return {
         "count": np.zeros(shape),
         "total": np.zeros(shape),
-        "square": np.zeros(shape),
-        "share": np.zeros(shape),
-        "rows": 0.0,
         "seen": np.zeros(n_groups),
         "favored": np.zeros(n_groups),
     }
@@ -51,9 +43,6 @@ def with_groups(moments: GroupMoments, n_groups: int) -> GroupMoments:
     return {
         "count": np.pad(moments["count"], ((0, 0), new)),
         "total": np.pad(moments["total"], ((0, 0), new)),
-        "square": np.pad(moments["square"], ((0, 0), new)),
-        "share": np.pad(moments["share"], ((0, 0), new)),
-        "rows": moments["rows"],
         "seen": np.pad(moments["seen"], new),
         "favored": np.pad(moments["favored"], new),
     }
@@ -64,7 +53,6 @@ def update_group_moments(
     rows: NDArray,
     measured: NDArray,
     membership: NDArray,
-    weight: NDArray,
     labels: NDArray,
     *,
     half_life: float,
@@ -74,23 +62,17 @@ def update_group_moments(
 
     ``rows`` (n_slots, n_samples) has what a row counts for in a slot, and ``measured`` what is
     measured there; ``membership`` (n_samples, n_groups) has 1 in the column of a row's group,
-    and a row of zeros where the group is unknown; ``weight`` (n_samples,) is that of people,
-    ``labels`` (2, n_samples) that of all labels and of the favorable ones.
+    and a row of zeros where the group is unknown; ``labels`` (2, n_samples) is the weight of
+    all labels and of the favorable ones.
     """
-    weighted = rows * measured
     count = rows @ membership
     n_cells = membership.shape[1] * n_events
     own_half_life = max(half_life / n_cells, MIN_HALF_LIFE)
     keep = np.exp2(-count / own_half_life)
-    n_known = float(weight @ membership.sum(axis=1))
     seen, favored = labels @ membership
-    keep_rows = 0.5 ** (n_known / half_life)
     return {
         "count": moments["count"] * keep + count,
-        "total": moments["total"] * keep + weighted @ membership,
-        "square": moments["square"] * keep + (weighted * measured) @ membership,
-        "share": moments["share"] * keep_rows + count,
-        "rows": moments["rows"] * keep_rows + n_known,
+        "total": moments["total"] * keep + (rows * measured) @ membership,
         "seen": moments["seen"] + seen,
         "favored": moments["favored"] + favored,
     }
@@ -115,19 +97,11 @@ def merge_group_moments(a: GroupMoments, b: GroupMoments, codes: NDArray) -> Gro
 
     All are sums, so merging is exact, and gives the same in any order.
     """
-    count, total, square, share = (
-        a[name] + _placed(b[name], codes, a[name].shape)
-        for name in ("count", "total", "square", "share")
-    )
-    seen, favored = (a[n] + _placed(b[n], codes, a[n].shape) for n in ("seen", "favored"))
     return {
-        "count": count,
-        "total": total,
-        "square": square,
-        "share": share,
-        "rows": a["rows"] + b["rows"],
-        "seen": seen,
-        "favored": favored,
+        "count": a["count"] + _placed(b["count"], codes, a["count"].shape),
+        "total": a["total"] + _placed(b["total"], codes, a["total"].shape),
+        "seen": a["seen"] + _placed(b["seen"], codes, a["seen"].shape),
+        "favored": a["favored"] + _placed(b["favored"], codes, a["favored"].shape),
     }
 
 

@@ -138,7 +138,6 @@ class ScheduleMonitor:
             asked.slots.rows(outcome) * weights_of(events, rows),
             asked.slots.measured(outcome),
             (rows.groups[:, None] == np.arange(self.n_groups)).astype(np.float64),
-            rows.weight,
             rows.label_weight
             * np.array([outcome.favored | outcome.unfavored, outcome.favored]),
             half_life=half_life,
@@ -215,6 +214,13 @@ class ScheduleMonitor:
         """The monitor that `to_dict` has written."""
         made = cls.__new__(cls)
         vars(made).update(data)
+        moments = data["moments"]  # earlier versions kept more of them
+        made.moments = {
+            "count": moments["count"],
+            "total": moments["total"],
+            "seen": moments["seen"],
+            "favored": moments["favored"],
+        }
         return made
 
 

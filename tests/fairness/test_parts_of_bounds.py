@@ -23,24 +23,38 @@ def compared(rows, **more):
     return Slot(rows.groups, 1.0 / np.bincount(rows.groups)[rows.groups], 2, **more)
 
 
-def test_the_past_of_all_rows_halves_within_a_half_life():
+def test_the_past_of_a_cell_halves_within_a_half_life_of_its_own_rows():
     moments = init_group_moments(1, 2)
-    member = np.eye(2)[[0, 0, 1, 0]]
+    member, measured = np.eye(2)[[0, 0, 1, 0]], np.array([[0.5, 1.0, 2.0, 0.0]])
     for _ in range(3):
         moments = update_group_moments(
             moments,
             np.ones((1, 4)),
-            np.ones((1, 4)),
+            measured,
             member,
-            np.ones(4),
-            np.ones((2, 4)),
-            half_life=8.0,
-            n_events=1,
+            np.array([np.ones(4), [1.0, 0.0, 1.0, 0.0]]),
+            half_life=400.0,
+            n_events=2,
         )
-    faded = 1.0 + 0.5**0.5 + 0.5
-    assert moments["rows"] == pytest.approx(4.0 * faded)
-    np.testing.assert_allclose(moments["share"], [[3.0 * faded, faded]])
+    keep = 0.5 ** (np.array([3.0, 1.0]) / 100.0)  # own rows of a batch, of 400 / (2 x 2)
+    faded = 1.0 + keep + keep**2
+    np.testing.assert_allclose(moments["count"], [[3.0, 1.0] * faded])
+    np.testing.assert_allclose(moments["total"], [[1.5, 2.0] * faded])
     np.testing.assert_allclose(moments["seen"], [9.0, 3.0])
+    np.testing.assert_allclose(moments["favored"], [3.0, 3.0])
+
+
+def test_a_schedule_of_before_is_read_without_the_moments_that_nobody_asked():
+    made = ScheduleMonitor(1)
+    made.add_groups(2)
+    written = made.to_dict()
+    older = {"square": np.ones((1, 2)), "share": np.ones((1, 2)), "rows": 2.0}
+    written["moments"] = {**written["moments"], **older}
+    again = ScheduleMonitor.from_dict(written)
+    assert again.moments.keys() == made.moments.keys()
+    again.add_groups(3)
+    again.merge(again.copy(), np.arange(3))
+    assert again.moments.keys() == made.moments.keys()
 
 
 def test_a_merged_schedule_has_as_many_groups_as_there_are():
