@@ -200,7 +200,7 @@ class BoundMonitor:
         """Take in a batch: directions from what the experts see, Z, and people as they came."""
         self.learn_directions(asked, Z, rows)
         self.keep(asked, rows)
-        self.arrivals.update(Z, newcomers(rows), self.n_groups)
+        self.arrivals.update(Z, newcomers(rows))
 
     def learn_directions(self, asked: Fairness, Z, rows: Rows) -> None:
         """One step of the directions, by rows of known group."""
@@ -340,7 +340,7 @@ class BoundMonitor:
                 break
         solved = bool(solution.excess.max(initial=0.0) <= 0.0)
         self.measured = replace(measured, solved=solved)
-        self._measure_parts(asked, cases, scored)
+        self._measure_parts(cases, scored)
         return changes
 
     def _foresaw(self, asked: Fairness, solution: Solution, measured: Measured) -> bool:
@@ -363,7 +363,7 @@ class BoundMonitor:
         """The part of every row, by column with local bounds."""
         return self.local.parts(scored.values) if self.local.columns else []
 
-    def _measure_parts(self, asked: Fairness, cases: Cases, scored: Scored) -> None:
+    def _measure_parts(self, cases: Cases, scored: Scored) -> None:
         """Measure the gaps within parts, and what is known of them."""
         self.local_measured = []
         if not self.local.columns:

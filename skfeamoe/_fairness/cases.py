@@ -20,7 +20,8 @@ from skfeamoe._fairness.slots import LEAST_RATE, Slot
 from skfeamoe._rows import Rows
 
 MIN_CELL_ROWS = 20
-"""A group takes part in a gap once so many of its people are there."""
+"""A group takes part in a gap once so many of its people are there, or, under the schedule,
+so many rows of its cell."""
 
 SMALLEST_MARGIN = 1e-3
 """Margins below this are taken for this when a distance is divided by its margin."""

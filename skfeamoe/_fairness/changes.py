@@ -86,8 +86,8 @@ class Arrivals:
         self.variance = np.zeros((0, 0))
         self.n_before = np.zeros(0)
 
-    def update(self, Z, groups: NDArray, n_groups: int) -> None:
-        """Take in a batch."""
+    def update(self, Z, groups: NDArray) -> None:
+        """Take in a batch; groups that were not there at the last look are left out."""
         if not can_be_watched(Z) or not len(self.n_before):
             return
         members = (np.arange(len(self.n_before))[:, None] == groups).astype(np.float64)

@@ -50,11 +50,6 @@ def unfair_rows(model: Model, Z, other: NDArray) -> NDArray:
     return model.predict(Z).argmax(axis=1) != model.predict(other).argmax(axis=1)
 
 
-def penalty_value(penalty: float, unfair: NDArray, q: NDArray, q_other: NDArray) -> NDArray:
-    """c |q(x) - q(x')| on unfair rows, (n_samples,)."""
-    return penalty * unfair * np.abs(q - q_other)
-
-
 def penalty_gradient(
     ensemble: Ensemble,
     prior: NDArray | None,

@@ -42,7 +42,7 @@ def watched(n_new, shift, seed=0, n_groups=2):
     arrivals.start_over(before, groups, n_groups)
     for start in range(0, n_new, 30):
         part = slice(start, start + 30)
-        arrivals.update(new[part], new_groups[part], n_groups)
+        arrivals.update(new[part], new_groups[part])
     return arrivals, (before, groups, new, new_groups)
 
 
@@ -69,14 +69,14 @@ def test_few_new_people_say_nothing():
 def test_unknown_groups_and_sparse_rows_are_passed_over():
     arrivals, _ = watched(200, 0.0)
     before = arrivals.fresh.copy()
-    arrivals.update(np.full((50, 5), 3.0), np.full(50, -1), 2)
-    arrivals.update(csr_array(np.ones((50, 5))), np.zeros(50, dtype=int), 2)
+    arrivals.update(np.full((50, 5), 3.0), np.full(50, -1))
+    arrivals.update(csr_array(np.ones((50, 5))), np.zeros(50, dtype=int))
     assert np.array_equal(arrivals.fresh, before)
 
 
 def test_round_trip_and_copy():
     arrivals, (_, _, new, groups) = watched(200, 1.0)
     again, copy = Arrivals.from_dict(arrivals.to_dict()), arrivals.copy()
-    arrivals.update(new, groups, 2)
+    arrivals.update(new, groups)
     assert again.n_fresh.sum() == copy.n_fresh.sum() == 200
     assert arrivals.n_fresh.sum() == 400
