@@ -75,11 +75,11 @@ def save(model, path) -> None:
     Notes
     -----
     A saved classifier holds rows of people, with their labels and groups: those that bounds
-    are measured on, at most 4,096 (16,384 with very many groups), those that `explain`
-    compares with, `background_size` of them, with ``growth="drift"`` the last 1,024, and
-    with ``expert="additive"`` or categories the last 2,048, and those who wait for
-    `complete`. It needs them to learn on as if
-    it had not been saved.
+    are measured on, at most 4,096 (16,384 with very many groups) and half as many who have
+    come since, those that `explain` compares with, `background_size` of them, with
+    ``growth="drift"`` the last 1,024, and with ``expert="additive"`` or categories the last
+    2,048, and those who wait for `complete`. It needs them to learn on as if it had not been
+    saved.
 
     Examples
     --------

@@ -3,10 +3,11 @@
 A control that averages past decisions steers by decisions of older models. So rows of known
 group are kept as they came, and whoever wants to know a gap has the present model decide on
 them: nothing lags, a group of which one row in a thousand is, is seen on as many people as
-any other, and a gap can be told while no group is known at all. The last `KEPT_ROWS` rows are
-kept, in equal parts of all groups but at least `LEAST_OF_GROUP` of each; with very many groups
-`MOST_ROWS` is the limit. Of a table that is there as a whole people are drawn, not the last
-ones taken (`drawn`).
+any other, and a gap can be told while no group is known at all. Whenever rows are gathered the
+last `KEPT_ROWS` are kept, in equal parts of all groups but at least `LEAST_OF_GROUP` of each;
+with very many groups `MOST_ROWS` is the limit. Those who have come since are held beside them,
+and saved, all of them. Of a table that is there as a whole people are drawn, not the last ones
+taken (`drawn`).
 """
 
 from typing import Any, NamedTuple, Self
