@@ -115,9 +115,9 @@ class FEAMOEClassifier(CallbackSupportMixin, ExplainingMixin, LearningClassifier
         What an expert is: a logistic regression, a generalized additive model (a logistic
         regression on a piecewise-linear function of every number), or a multilayer
         perceptron. Logistic experts are faster and have coefficients to read; additive ones
-        come close to boosted trees and have `shape_functions_` to read; both are explained a
-        hundred times faster than networks. One ``"mlp"`` expert without constraints is an
-        online neural network.
+        come close to boosted trees and have `shape_functions_` to read; both are explained
+        ten to thirty times faster than networks. One ``"mlp"`` expert without constraints is
+        an online neural network.
 
     hidden_layer_sizes : int or sequence of int, default=(30,)
         Widths of the hidden layers of ``expert="mlp"``.
@@ -146,11 +146,12 @@ default="from_dtype"
     growth : {"interval", "drift", "individual_fairness"} or None, default="interval"
         When experts are added: every `growth_interval` rows, when a change detector raises
         an alarm, when a tenth of `growth_interval` rows has gathered whose decision changes
-        with the `counterfactual_columns`, or never. ``"drift"`` watches the errors and every
-        constrained gap; after an alarm by errors a copy of the experts in charge learns fast,
-        and the old ones are kept for the day their world returns; after one by a gap the
-        experts in charge learn the last rows again. It needs river:
-        ``pip install "skfeamoe[drift]"``.
+        with the `counterfactual_columns`, or never. ``"drift"`` watches the errors: after an
+        alarm a copy of the experts in charge learns fast, the rows since the change more than
+        once, and the old ones are kept for the day their world returns. With
+        ``control="bound"`` other people who have widened a gap beyond its bound are an alarm
+        in `history_`, too; the experts stay, and the bounds are settled anew at once, as with
+        any growth. It needs river: ``pip install "skfeamoe[drift]"``.
 
     growth_interval : int or "auto", default="auto"
         Rows between two experts. "auto": a tenth of the data in `fit`, 4,000 in
@@ -191,8 +192,11 @@ default="from_dtype"
         Step size of the optimizer.
 
     batch_size : int or "auto", default="auto"
-        Rows per step. "auto": in `partial_fit` 8 for the first 12,000 rows, then 32; in
-        `fit` 32 to 256, by the size of the data.
+        Rows per step. "auto": in `partial_fit` 8 while the stream is young, for 12,000 rows
+        from its beginning or from an alarm by errors, then 32; in `fit` a 160th of the data,
+        32 to 256. With ``solver="adagrad"`` and logistic or additive experts more where rows
+        come at once: up to 256 of one call of `partial_fit` when the stream is no longer
+        young, and 256 in a `fit` on 768 to 20,639 dense rows.
 
     max_iter : int or "auto", default="auto"
         Passes of `fit` over the data. "auto": as many as visit about 160,000 rows, or
@@ -207,8 +211,12 @@ default="from_dtype"
         a stream cannot be scaled beforehand. Sparse input is scaled, never centered.
 
     half_life : float or "auto", default="auto"
-        Rows after which a group's past counts half. Each cell (event, group) is forgotten
-        at the pace of its own rows. "auto": 2,000; less in a `fit` on fewer than 4,000 rows.
+        Rows after which a group's past counts half. With ``control="bound"`` that is its
+        share of the people, by which its errors are weighed when the bounds are settled; all
+        shares fade on one clock, and in `fit` every row counts alike, whatever the half-life.
+        With ``control="schedule"`` it is the mean of every cell (event, group), which fades
+        at the pace of its own rows. "auto": 2,000; in a `fit` on fewer than 4,000 rows half
+        of them, at least 100.
 
     class_weight : dict, "balanced" or None, default=None
         Weights of the classes in the loss; gaps are measured without them, unlike
@@ -293,7 +301,8 @@ and (n_experts, n_outputs)
         present model's decisions on the people seen last (after `fit` on at most 30,000 rows
         of the training data), whatever was decided on them at the time; nan while fewer than
         two groups have 20 people. With ``control="schedule"`` of the decisions on recent
-        rows, each made just before the row was learned.
+        rows, each made just before the row was learned; after `fit` of the finished model's
+        decisions on at most 20,000 rows of the training data.
 
     group_gap_details_ : list of dict
         The same for every constraint and event: "gap", "standard_error", "bound", the groups
@@ -301,8 +310,9 @@ and (n_experts, n_outputs)
         "n_lowest", the "unweighted_gap" of people whatever their `sample_weight`,
         "groups_left_out" for want of people, the "price" of all bounds together in expected
         accuracy, and a "verdict": "kept" or "not kept" if two standard errors allow to say
-        so, else "not shown". The "ratio" of the lowest to the highest mean stands beside the
-        gap; "form" says which of the two is bounded.
+        so, else "not shown", and "not measured" where nothing is compared. The "ratio" of
+        the lowest to the highest mean stands beside the gap; "form" says which of the two is
+        bounded.
 
     local_gaps_ : list of dict
         For every part of the `local_columns`, constraint and event: "column", "part", "gap",
@@ -572,8 +582,9 @@ default=None
         Warns
         -----
         FairnessWarning
-            If a constraint is inactive for want of groups, or its bound is not met on the
-            training data by more than a standard error.
+            If a constraint is inactive for want of groups or of people, or its bound is not
+            met on the training data by more than a standard error, or met only by giving
+            nearly everybody the same decision, or only with the `sample_weight`.
 
         UserWarning
             With ``growth="drift"``: passes are shuffled, so there is no drift to see.
@@ -653,7 +664,14 @@ default=None
         Warns
         -----
         FairnessWarning
-            Once, if constraints were asked for and no groups are there to compare.
+            Once, if constraints were asked for and no groups are there to compare. With
+            ``control="bound"`` also each time that one of these begins: a constraint compares
+            nobody for want of people; a bound is not met on the people seen last by more than
+            two standard errors, or met only in a way that `fit` warns of; no row of known
+            group has come for 10,000 rows. The first two are told after 4,000 rows.
+
+        UserWarning
+            Once for every feature with values far beyond those that the model has seen.
         """
         told, given = Told(), (sensitive_features, sample_weight, propensity)
         with drafted(self) as draft:

@@ -15,7 +15,7 @@ class Fairness:
     slots: Slots
     limits: NDArray  # (n_slots,), the bounds, or increments of the schedule
     favorable: int  # code of the favorable class
-    half_life: float  # rows after which a group's past counts half
+    half_life: float  # rows after which a group's share, or the schedule's means, count half
     ratios: frozenset[str] = frozenset()  # constraints whose limit is minus a ratio's logarithm
     privileged: int | None = None  # of the schedule: a code, -1 not seen yet, None to find it
     accuracy_floor: float = 0.0  # least accuracy that bounds may be kept at

@@ -61,8 +61,8 @@ class RiverClassifier(base.MiniBatchClassifier):
 
     Notes
     -----
-    A call for one row costs about as much as for thirty; ``learn_many`` is the faster way
-    where rows come in batches.
+    A call for thirty rows costs less than twice as much as one for one row; ``learn_many`` is
+    the faster way where rows come in batches.
 
     References
     ----------
@@ -157,6 +157,9 @@ class RiverClassifier(base.MiniBatchClassifier):
         ----------
         x : dict
             Fields; sensitive ones are not needed and not read.
+
+        **kwargs : dict
+            What river's evaluation may hand to a classifier besides; nothing of it is read.
 
         Returns
         -------
