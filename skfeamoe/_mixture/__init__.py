@@ -7,7 +7,9 @@ name                  shape                                meaning
 ====================  ===================================  =============================
 ``Z``                 (n_samples, n_features)              standardized features
 ``y``                 (n_samples,)                         class codes
-``params``            (n_rows, n_features + 1)             all parameters, see `layout`
+``params``            (n_rows, n_columns)                  all parameters, see `layout`; the
+                                                           columns are n_features + 1, but
+                                                           for networks
 ``log_gate``          (n_samples, n_experts)               log g_k(x)
 ``expert_proba``      (n_samples, n_experts, n_classes)    o_k(x)
 ``q``                 (n_samples,)                         probability of the favorable

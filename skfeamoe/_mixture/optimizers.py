@@ -1,10 +1,10 @@
 r"""Optimizers: they see parameters and their gradient, and nothing else.
 
-An optimizer is a class with ``init(shape)``, the state of parameters of that shape, and
-``step(params, gradient, state)``, which changes params and state in place; of a large batch it
-also gets the sum of the squared gradients of its parts. The state has
-the shape of the parameters and is zero for parameters that have not learned yet, so that a new
-expert starts with rows of zeros. Register a new optimizer in `OPTIMIZERS`.
+An optimizer is a class with ``takes_bulk`` and ``step(params, gradient, state, squares)``, that
+changes params and state in place; where ``squares`` is given, as of a large batch, it is the
+sum of the squared gradients of the parts. The state has the shape of the parameters and is zero
+for parameters that have not learned yet, so that a new expert starts with rows of zeros.
+Register a new optimizer in `OPTIMIZERS`.
 """
 
 from typing import Protocol

@@ -38,7 +38,7 @@ def add_expert(model: Model, max_experts: int) -> None:
     """Add an expert, in place of the one that costs least if there is no room.
 
     Where nobody can be spared the busiest expert learns as fast as its copy would. Every
-    occasion is counted, since the penalties of `ScheduleControl` grow with it.
+    occasion is counted, since the penalties of `ScheduleMonitor` grow with it.
     """
     model.clock.count_growth(1)
     if max_experts < 2:

@@ -62,8 +62,8 @@ class Posterior:
 
         The likelihood of generation j relative to the mixture's is H_j / G_j, the ratio of
         its responsibility, g minus the gradient of the loss, to its gate weight g. What the
-        constraints charge for it, :math:`t (q_j - q)`, is taken from the logarithm: after an
-        alarm by a gap the old generation is more accurate for being less fair.
+        penalties of a schedule charge for it, :math:`t (q_j - q)`, is taken from the logarithm:
+        a generation may be more accurate for being less fair.
         """
         n = len(self.weights)
         weight = np.maximum(totals(gate_proba, generation, n), 1e-300)

@@ -29,9 +29,9 @@ With 240 rows of the lending stream large ones cost three points of accuracy."""
 
 MOST_FIT_BATCH = 256
 STEPS_PER_PASS = 160
-"""A batch of `fit` has the 160th part of the rows, 32 to 256. With dense rows, linear experts and
-an optimizer that takes bulks it has `BULK_BATCH` rows where it would have half of that or less,
-if there are `LEAST_BULKS` of them: 5,120 rows are 20 steps."""
+"""A batch of `fit` has the 160th part of the rows, 32 to 256. With dense rows, linear experts
+and an optimizer that takes bulks it has `BULK_BATCH` rows where it would have half of that or
+less, if there are `LEAST_BULKS` of them: 5,120 rows are 20 steps."""
 
 ROW_VISITS, ADDITIVE_VISITS = 160_000, 320_000
 MOST_PASSES = 15

@@ -11,10 +11,11 @@ after 10,000 rows was seen within 111 rows in the median and 215 at most (60 see
 rows and .2 false alarms per 100,000 rows; .05: 71 and 1.0). Page-Hinkley with the defaults
 here: no alarm in 3.6 million values, 231 rows in the median and 410 at most.
 
-Gaps are watched by contrasts. Rows of one group and of all others are taken into a block
-until it holds both; the block's value is the difference of the two means. Whatever the
-groups' sizes are, its mean is the group's rate minus the others', it lies in [-1, 1], and
-a change of the groups' shares alone is no change of it.
+`skfeamoe.streaming` watches gaps, too, by contrasts; growth="drift" has errors watched here
+and no gaps. Rows of one group and of all others are taken into a block until it holds both;
+the block's value is the difference of the two means. Whatever the groups' sizes are, its mean
+is the group's rate minus the others', it lies in [-1, 1], and a change of the groups' shares
+alone is no change of it.
 
 References
 ----------
@@ -40,7 +41,7 @@ DETECTORS: dict[str, tuple[str, dict[str, Any]]] = {
     "page_hinkley": ("PageHinkley", {"delta": 0.08, "threshold": 30.0, "alpha": 1.0}),
     "kswin": ("KSWIN", {"alpha": 1e-5, "window_size": 300, "stat_size": 100, "seed": 0}),
 }
-"""river's class of each name, and the parameters that differ from river's defaults.
+"""river's class of each name, and its parameters; those left out are river's defaults.
 
 KSWIN runs a test on every value, at 500 times the cost of ADWIN.
 """

@@ -3,8 +3,8 @@
 A stream shows every row once, and right after a change there are few of the new world. They
 are kept (`recent`), so they can be gone through more often: at the alarm, and again whenever
 half as many more have come. What a generation is believed to be worth is left to fresh rows,
-which nobody has learned by heart; and the group means, which lag behind a model that learns
-so fast, are measured anew with the model as it has become.
+which nobody has learned by heart; and the bounds are settled anew, on the people who are kept,
+with the model as it has become.
 
 References
 ----------
