@@ -184,20 +184,24 @@ def _unmet(estimator, model: Model, where: str, n_errors: float) -> list[str]:
         return []
     details = monitor.details(Slots(constraint_names(estimator)), model.groups)
     beyond = [row for row in details if row["excess"] > n_errors * row["excess_error"]]
+    share, price = monitor.measured.granted, monitor.measured.price
+    is_constant = monitor.shift_is_used and min(share, 1.0 - share) < NEARLY_ALL
+    alike = f"{max(share, 1.0 - share):.1%} of the people the same decision, at {price:.3f}"
     if beyond:
         floor = estimator.accuracy_floor
         why = "bounds may conflict with each other; relax one"
+        if len(details) == 1:
+            why = "no linear offset was found that keeps it; relax it"
         if floor is not None:
             why = f"accuracy_floor={floor:g} allows no more; lower it or relax a bound"
-        return [f"{_form(beyond)} is not kept {where}: {_named(beyond)}", why]
+        given = [f"The offset gives {alike} of accuracy"] if is_constant else []
+        return [f"{_form(beyond)} is not kept {where}: {_named(beyond)}", *given, why]
     far = _local_beyond(estimator, monitor, model.groups, n_errors)
     if far:
         return [f"local_bound is not kept {where}: {far}", "relax it, or name other columns"]
-    share, price = monitor.measured.granted, monitor.measured.price
-    if monitor.shift_is_used and min(share, 1.0 - share) < NEARLY_ALL:
+    if is_constant:
         return [
-            f"difference_bound is kept {where} by giving {max(share, 1.0 - share):.1%} of the "
-            f"people the same decision, at {price:.3f} of accuracy; relax it, or set "
+            f"difference_bound is kept {where} by giving {alike} of accuracy; relax it, or set "
             "accuracy_floor"
         ]
     bent = [

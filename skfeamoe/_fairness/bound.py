@@ -55,6 +55,7 @@ from skfeamoe._fairness.offset import (
 )
 from skfeamoe._fairness.optimism import lost_part
 from skfeamoe._fairness.people import People
+from skfeamoe._fairness.rounds import Place, kept_place
 from skfeamoe._fairness.shrinkage import (
     effects,
     raw_limits,
@@ -84,10 +85,6 @@ LOOK_ROWS = 64
 
 LEAST_ROWS = 256
 """Fewest rows between two solutions."""
-
-DISTANCE_ROUNDS = 4
-"""Distances depend on the offset's own slope, so that they are measured and solved for again
-until they are what was expected of them, so many times at most."""
 
 
 class Change(NamedTuple):
@@ -325,34 +322,28 @@ class BoundMonitor:
         if not measured.is_comparable():
             self.measured = measured
             return changes
-        for _ in range(DISTANCE_ROUNDS):
-            axes = self._axes(cases, scored, margin)
-            solution = self._solve(asked, cases, scored, measured, axes, margin)
-            self.coef = solution.coef
-            self.offset = np.append(solution.coef @ axes, solution.intercept)
-            weight = solution.local[:, :-1] @ axes
-            self.local = self.local.with_weights(
-                np.column_stack([weight, solution.local[:, -1]])
-            )
-            if asked.slots.uses_distance:  # nothing else of a score depends on the offset
-                scored = score(rows.X, self.offset, self.local)
-            margin = self._margin(scored)
-            measured = cases.measure(scored, margin)
-            if self._foresaw(asked, solution, measured):
-                break
-        solved = bool(solution.excess.max(initial=0.0) <= 0.0)
-        self.measured = replace(measured, solved=solved)
-        self._measure_parts(cases, scored)
-        return changes
 
-    def _foresaw(self, asked: Fairness, solution: Solution, measured: Measured) -> bool:
-        """Whether the gaps of distances, if any, are what the solution took them for."""
-        for s, owner in enumerate(asked.slots.owners):
-            if owner.uses_distance:
-                gap, error = measured.gap(s, ratio=bool(asked.is_ratio[s]))
-                if abs(gap - asked.limits[s] - solution.excess[s]) > MARGIN * error:
-                    return False
-        return True
+        def at(coef: NDArray, offset: NDArray, local: LocalOffset) -> Place:
+            self.coef, self.offset, self.local = coef, offset, local
+            # nothing of a score but distances depends on the offset
+            now = score(rows.X, offset, local) if asked.slots.uses_distance else scored
+            margin = self._margin(now)
+            return Place(coef, offset, local, now, margin, cases.measure(now, margin))
+
+        def solve(place: Place) -> tuple[Place, Solution]:
+            axes = self._axes(cases, place.scored, place.margin)
+            solution = self._solve(asked, cases, place, axes)
+            offset = np.append(solution.coef @ axes, solution.intercept)
+            weight = solution.local[:, :-1] @ axes
+            local = place.local.with_weights(np.column_stack([weight, solution.local[:, -1]]))
+            return at(solution.coef, offset, local), solution
+
+        here = Place(self.coef, self.offset, self.local, scored, margin, measured)
+        place, solved = kept_place(here, solve, at, asked)
+        self.coef, self.offset, self.local = place.coef, place.offset, place.local
+        self.measured = replace(place.measured, solved=solved)
+        self._measure_parts(cases, place.scored)
+        return changes
 
     def _meet_parts(self, asked: Fairness, scored: Scored) -> None:
         """Find the parts of the columns with local bounds."""
@@ -426,12 +417,11 @@ class BoundMonitor:
         self,
         asked: Fairness,
         cases: Cases,
-        scored: Scored,
-        measured: Measured,
+        place: Place,
         axes: NDArray,
-        margin: NDArray,
     ) -> Solution:
         """The cheapest offset for what is aimed at, relaxed where it costs too much."""
+        scored, measured, margin = place.scored, place.measured, place.margin
         errors = np.nan_to_num(
             [measured.gap(s, ratio=bool(asked.is_ratio[s]))[1] for s in range(self.n_slots)]
         )
@@ -450,7 +440,7 @@ class BoundMonitor:
             np.concatenate([least, np.full(sum(map(len, local)), LEAST_TOLERANCE)]),
             self._parts(scored),
         )
-        start = no_offset(problem)._replace(coef=self.coef, intercept=float(self.offset[-1]))
+        start = no_offset(problem)._replace(coef=place.coef, intercept=place.offset[-1])
         solution = solve_offset(problem, start)
         accuracy = cases.accuracy(scored.decided)
         without = float(problem.cost @ (problem.margin > 0.0))

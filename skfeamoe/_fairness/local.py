@@ -134,6 +134,12 @@ class LocalOffset:
         assert isinstance(terms, ColumnTerms)
         return PlacedLocal(self, terms)
 
+    @property
+    def weights(self) -> NDArray:
+        """The weights of all parts, (n_parts of all columns, n_terms + 1)."""
+        tables = [column.weight for column in self.columns]
+        return np.concatenate(tables) if tables else np.zeros((0, 1))
+
     def with_weights(self, weight: NDArray) -> Self:
         """The same parts with other weights, (n_parts of all columns, n_terms + 1)."""
         if not self.columns:
@@ -147,7 +153,7 @@ class LocalOffset:
         """The same on terms that have changed."""
         if not self.columns:
             return self
-        table = np.concatenate([column.weight for column in self.columns])
+        table = self.weights
         weight, constant = carry.weights(table[:, :-1], table[:, -1])
         return self.with_weights(np.column_stack([weight, constant]))
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skfeamoe._fairness import bound as module
-from skfeamoe._fairness import offset
+from skfeamoe._fairness import offset, rounds
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.cases import Cases
 from skfeamoe._fairness.constraints import Slots
@@ -112,24 +112,23 @@ def test_distances_are_solved_for_under_the_offset_that_they_depend_on(names, pr
     if names == ("demographic_parity",):
         assert len(problems) == len(calls) == 1
         return
-    assert 2 <= len(problems) <= module.DISTANCE_ROUNDS
+    assert 2 <= len(problems) <= rounds.ENOUGH_ROUNDS
     assert len(calls) == 1 + len(problems)
     first, second = (problem.slots[0].inverse_norm for problem in problems[:2])
     assert np.abs(first - second).max() > 1e-6
     assert calls[1].any()
     made.settle(asked, lambda *a: scored(*a, calls=calls))
-    assert len(problems) < 2 * module.DISTANCE_ROUNDS
+    assert len(problems) < 2 * rounds.ENOUGH_ROUNDS
 
 
 @pytest.mark.parametrize("off", [0.0, 0.4, 0.6, -0.6])
 def test_distances_are_solved_for_again_unless_they_are_what_was_expected(off):
     asked, rows = wishes(("demographic_parity", "burden")), people(4000)
-    made = monitor(asked)
     measured = Cases(np.ones(2), asked, rows).measure(scored(rows.X), scored(rows.X).margin)
     gap, error = measured.gap(1)
     left = np.array([7.0, gap - asked.limits[1] + off * error])
     solution = Solution(np.zeros(2), 0.0, left, 0.0, np.zeros((0, 3)))
-    assert made._foresaw(asked, solution, measured) == (abs(off) < module.MARGIN)
+    assert rounds._foresaw(asked, solution, measured) == (abs(off) < rounds.FORESEEN)
 
 
 def test_people_count_in_the_mean_distance_of_their_group_by_how_far_a_step_takes_them():

@@ -8,6 +8,7 @@ CASES = "skfeamoe/_fairness/cases.py"
 OFFSET = "skfeamoe/_fairness/offset.py"
 SMOOTHED = "skfeamoe/_fairness/smoothed.py"
 PEOPLE = "skfeamoe/_fairness/people.py"
+ROUNDS = "skfeamoe/_fairness/rounds.py"
 
 CONTROLS = (
     (
@@ -60,9 +61,15 @@ CONTROLS = (
     ),
     (
         "solve distances once",
-        BOUND,
-        "for _ in range(DISTANCE_ROUNDS):",
-        "for _ in range(1):",
+        ROUNDS,
+        "for n_round in range(1, MOST_ROUNDS + 1):",
+        "for n_round in range(1, 2):",
+    ),
+    (
+        "take every step whole",
+        ROUNDS,
+        "for _ in range(HALVINGS):",
+        "for _ in range(0):",
     ),
     (
         "a step may go as far as it likes",
