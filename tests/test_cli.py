@@ -233,6 +233,10 @@ BAD_FILES = {
         lambda frame: frame.sort_values("repaid", ascending=False).to_csv(index=False),
         "seems sorted",
     ),
+    "rare label": (
+        lambda frame: frame.assign(repaid=["yes"] * 397 + ["no"] * 3).to_csv(index=False),
+        "only 3 of 400 rows have another one",
+    ),
     "few rows": (lambda frame: frame.head(20).to_csv(index=False), "has 20 rows"),
 }
 

@@ -362,7 +362,12 @@ def test_copies_can_be_ignored_or_kept(folder, capsys):
         ("default", (0, 1), True),
         ("outcome", ("approved", "denied"), True),
         ("two_year_recid", (0, 1), True),
+        ("status", ("Current", "Late (31-120 days)"), True),
+        ("person_search", ("no", "yes"), True),
+        ("subject_injury", ("No", "Yes"), True),
         ("repaid", ("no", "yes"), False),
+        ("related", ("no", "yes"), False),  # to "late"
+        ("research_grant", ("no", "yes"), False),  # to "search"
     ],
 )
 def test_a_favorable_label_whose_name_suggests_harm_is_warned_of(

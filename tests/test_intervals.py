@@ -132,7 +132,10 @@ def test_an_interval_of_many_means_is_what_passes_the_test(design, level):
         assert is_held(drawn, in_order, low + small if low else 0.0, level)
         assert low == 0 or not is_held(drawn, in_order, max(low - small, 0.0), level)
         assert not is_held(drawn, in_order, high + small, level)
-        if high > value:
+        a, b = np.triu_indices(len(drawn), 1)
+        apart, error = np.abs(drawn[a] - drawn[b]), np.hypot(in_order[a], in_order[b])
+        least = of_two(0.0, level)[1] - (apart / error).max()  # two equal means' end
+        if high > (apart + max(least, 0.0) * error).max() + small:
             assert is_held(drawn, in_order, high - small, level)
 
 
@@ -448,6 +451,22 @@ def test_a_gap_of_two_rates_is_as_many_errors_wide_as_newcombes_interval_says():
     found = _of_rates(np.array([56 / 70, 48 / 80]), np.array([70, 80]), 0.95)
     assert found == pytest.approx(of_two(0.2 * usual / (0.2 - 0.0524), 0.95), abs=2e-4)
     assert found != pytest.approx(of_two(0.2 * usual / (0.3339 - 0.2), 0.95), abs=2e-4)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("n", [20, 900])
+def test_three_groups_that_are_alike_tell_no_more_than_two(rate, n):
+    value, low, high = gap_interval([rate] * 3, [n] * 3)
+    assert (value, low) == (0.0, 0.0)
+    assert high == pytest.approx(gap_interval([rate] * 2, [n] * 2).high)
+
+
+@pytest.mark.parametrize("n", [20, 200, 2000])
+def test_a_wider_gap_of_three_groups_ends_no_earlier(n):
+    steps = np.arange(0, n // 2, max(n // 40, 1))
+    highs = [gap_interval([0.5, 0.5, 0.5 - k / n], [n] * 3).high for k in steps]
+    assert (np.diff(highs) > -2e-4).all()
+    assert highs[0] > 0.9 * gap_interval([0.5, 0.5], [n, n]).high
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -103,6 +103,10 @@ def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[
     favorable = favorable_label(found, arguments.favorable, arguments.target)
     for note in [*source.notes, *survey_notes(found, roles, MIN_GROUP_SIZE)]:
         print_wrapped(console, f"- {note}", "  ")
+    good = f"good for the person: {arguments.target} = {favorable}"
+    if len(found.classes) > 2:
+        good += f"; the other {len(found.classes) - 1} labels count as one"
+    print_wrapped(console, f"- {good}", "  ")
     warned = harm_note(favorable, arguments.favorable, arguments.target, found.classes)
     if warned:
         print_wrapped(console, f"- {warned}", "  ")

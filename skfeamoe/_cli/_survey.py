@@ -22,6 +22,7 @@ from ._errors import InputError, as_input_error
 
 SURVEY_ROWS = 16_384
 LEAST_ROWS = 50
+FEW_OTHERS = 20  # rows of another label, below which a file is not taken for sorted by it
 MOST_CLASSES = 50
 MOST_GROUPS = 200
 
@@ -121,10 +122,12 @@ def check_survey(
     if sorted_is_fine:
         return
     if found.second_class_row is None or found.second_class_row >= found.n_rows // 2:
-        raise InputError(
-            f"target {target!r} is {found.label_order[0]!r} in the first half of the rows: "
-            "the file seems sorted by it; sort it by time, or shuffle it"
-        )
+        n_others = found.n_rows - found.labels[found.label_order[0]]
+        why = "the file seems sorted by it; sort it by time, or shuffle it"
+        if n_others < FEW_OTHERS:
+            why = f"only {n_others:,} of {found.n_rows:,} rows have another one; add such rows"
+        label = found.label_order[0]
+        raise InputError(f"target {target!r} is {label!r} in the first half of the rows: {why}")
 
 
 def favorable_label(found: Survey, text: str | None, target: str) -> Any:
@@ -145,7 +148,8 @@ def favorable_label(found: Survey, text: str | None, target: str) -> Any:
 
 HARM = re.compile(
     r"default|denied|denial|reject|refus|recid|fraud|delinq|arrest|declin|charge.?off|dropout"
-    r"|fail|churn|bad(?:_|$)|foreclos|bankrupt",
+    r"|fail|churn|bad(?:_|$)|foreclos|bankrupt|overdue|past.?due|\blate\b|injur|death|died"
+    r"|(?<![a-z])search|\bdead\b|fired|\bstopped\b",
     re.IGNORECASE,
 )
 """Words that name what is bad for a person."""

@@ -10,8 +10,10 @@ is tested for every t, with the excess
 among the rarest of those drawn about the means :math:`m(t)` that have the gap t and are next to
 the measured ones. These are cut to a range of t, where the measured range is wider, which
 ties the groups beyond at its ends; where it is not, the pair of the largest W(t) is moved
-apart. Of 5 % errors 3.25 are spent on the end towards 0, for these alone are left where all
-groups are alike and the other end cannot fail.
+apart. Means that are more alike than chance makes them would speak against every t, so the end
+away from 0 is at least where that of two equal means is. Of 5 % errors 3.25 are spent on the
+end towards 0, for these alone are left where all groups are alike and the other end cannot
+fail.
 
 For two groups there is nothing to guess, and the test is exact (`of_two`); of more than
 `MOST_GROUPS` all pairs are held at once (`of_all`), which is wider than need be.
@@ -88,10 +90,12 @@ def of_many(means: list[NDArray], noise: list[NDArray], level: float) -> tuple[f
     near = far = 0.0
     if test.above(0.0, high) > 0.0:
         near = brentq(test.above, 0.0, gap, args=(high,), xtol=precision)
+    apart = max(float(rate.excess(rate.means, 0.0)) for rate in test.rates)
+    least = of_two(0.0, level)[1] - apart
     if test.above(gap, low) > 0.0:
         far = brentq(test.above, gap, gap + REACH * test.unit, args=(low,), xtol=precision)
-        return test.bar(near, high), -test.bar(far, low)
-    return test.bar(near, high), 0.0
+        return test.bar(near, high), max(-test.bar(far, low), least)
+    return test.bar(near, high), max(least, 0.0)
 
 
 def shares(level: float) -> tuple[float, float]:
