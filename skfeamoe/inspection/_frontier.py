@@ -28,7 +28,8 @@ class FrontierDisplay:
     ----------
     tables : mapping of str to DataFrame
         Name of a method to its points: columns ``difference`` and ``accuracy``, and, if
-        known, ``bound`` and ``standard_error`` (of the difference).
+        known, ``bound`` and ``standard_error`` (of the difference). Points whose difference is
+        nan are not drawn.
     constraint : str, default="demographic_parity"
         Which gap it is.
 
@@ -194,7 +195,7 @@ class FrontierDisplay:
         if ax is None:
             _, ax = pyplot().subplots(figsize=(7.2, 4.4), layout="constrained")
         for i, (name, table) in enumerate(self.tables.items()):
-            table = table.sort_values("difference")
+            table = table.dropna(subset=["difference"]).sort_values("difference")
             errors = Z95 * table["standard_error"] if "standard_error" in table else None
             ax.errorbar(
                 table["difference"],

@@ -23,6 +23,7 @@ class BoundingRule:
     estimator_: Any
     group_estimator_: Any
     classes_: Any
+    constraints: Any
     _group_labels: list[str]
     _rule: dict
     _coverage: dict | None
@@ -73,7 +74,8 @@ class BoundingRule:
         Warns
         -----
         FairnessWarning
-            If a bound is not met, or abstention harms a group, on held-out rows.
+            If a bound is not met, another share is decided than was asked for, or abstention
+            harms a group, on held-out rows.
         """
         other, messages = self._again(coverage=coverage)
         other._warn(messages)
@@ -109,7 +111,13 @@ class BoundingRule:
             A line a bound: ``bound``, ``accuracy``, for every constraint its
             ``..._difference`` and ``..._standard_error``, and ``met``: whether all bounds
             are kept on these rows. Of a randomized rule, expected values over draws. All are
-            of those decided on.
+            of those decided on. A gap is nan, and its bound not met, where fewer than two
+            groups have rows to compare.
+
+        Raises
+        ------
+        ValueError
+            If there are no constraints, or `X` is given without `sensitive_features`.
 
         Examples
         --------
@@ -127,6 +135,11 @@ class BoundingRule:
         [True, True]
         """
         check_is_fitted(self)
+        if not request_of(self).slots:
+            raise ValueError(
+                "frontier needs constraints whose bounds it varies, got "
+                f"constraints={self.constraints!r}; name at least one and fit again"
+            )
         given = None if X is None else self._measured_rows(X, y, sensitive_features)
         lines, start = [], None
         for bound in BOUNDS if bounds is None else bounds:
@@ -140,6 +153,11 @@ class BoundingRule:
 
     def _measured_rows(self, X, y, sensitive_features) -> HeldOut:
         """Rows with known labels and groups, scored by both models."""
+        if sensitive_features is None:
+            raise ValueError(
+                "sensitive_features must be given with X, got None: without groups there are "
+                "no gaps to measure; leave out X and y to measure on the held-out rows"
+            )
         request = request_of(self)
         given = sensitive_features, None, routed_params(self, "fit", None, None, {})
         data = check_stream_data(self, X, y, request, *given, self.classes_, self._group_labels)

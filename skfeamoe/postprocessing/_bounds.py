@@ -28,7 +28,7 @@ class Bounds:
 
     matrix: NDArray  # (n_bounds, n_events * n_groups)
     limit: NDArray  # (n_bounds,)
-    owners: tuple[str, ...]  # (n_bounds,), the constraint of a row
+    owners: tuple[tuple[str, str], ...]  # (n_bounds,), constraint, and "difference" or "ratio"
 
     def __len__(self) -> int:
         return len(self.limit)
@@ -44,8 +44,13 @@ class Bounds:
         return self.matrix @ rates - self.limit
 
     def tightened(self, margin: NDArray) -> Bounds:
-        """The same bounds with less room, down to none."""
-        return replace(self, limit=np.maximum(self.limit - margin, 0.0))
+        """The same bounds with less room, down to what all keep when everybody is granted."""
+        return replace(self, limit=np.maximum(self.limit - margin, self.of_everybody))
+
+    @property
+    def of_everybody(self) -> NDArray:
+        """Left-hand sides when everybody is granted: 0 of differences, rho - 1 of ratios."""
+        return self.matrix.sum(axis=1)
 
 
 def pairwise_bounds(
@@ -59,17 +64,19 @@ def pairwise_bounds(
     first, second = np.nonzero(~np.eye(n_groups, dtype=bool))
     blocks, limits, owners = [], [], []
     for constraint, event in slots:
-        forms = [(1.0, difference[constraint])] if difference[constraint] < NO_BOUND else []
+        forms = []
+        if difference[constraint] < NO_BOUND:
+            forms.append(("difference", 1.0, difference[constraint]))
         if ratio is not None:
-            forms.append((ratio, 0.0))
-        for factor, limit in forms:
+            forms.append(("ratio", ratio, 0.0))
+        for form, factor, limit in forms:
             block = np.zeros((len(first), len(events), n_groups))
             rows, e = np.arange(len(first)), events.index(event)
             block[rows, e, first] = factor
             block[rows, e, second] = -1.0
             blocks.append(block.reshape(len(first), len(events) * n_groups))
             limits.append(np.full(len(first), limit))
-            owners += [constraint] * len(first)
+            owners += [(constraint, form)] * len(first)
     width = len(events) * n_groups
     return Bounds(
         np.concatenate(blocks) if blocks else np.zeros((0, width)),

@@ -107,5 +107,5 @@ def _bounds(n_groups: int, coverage: float, coverage_bound: float, no_harm: bool
     matrix[1 : 1 + len(pairs), 1 : 1 + n_groups] = pairs.matrix
     matrix[1 + len(pairs) :, 1 + n_groups :] = np.eye(n_groups)[:n_harms]
     limit = np.r_[coverage, pairs.limit, np.zeros(n_harms)]
-    owners = ("total", *pairs.owners, *["no_harm"] * n_harms)
+    owners = ((COVERAGE, "total"), *pairs.owners, *[(COVERAGE, "no_harm")] * n_harms)
     return Bounds(matrix, limit, owners)

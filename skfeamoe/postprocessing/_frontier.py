@@ -16,4 +16,4 @@ def frontier_row(held: HeldOut, rule: Rule, request: Request, bound) -> dict:
     for name, gap in found.gaps.items():
         row[CONSTRAINTS[name].metric] = gap
         row[f"{name}_standard_error"] = found.errors[name]
-    return row | {"met": not found.excess}
+    return row | {"met": found.met}

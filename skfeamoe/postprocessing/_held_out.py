@@ -26,6 +26,10 @@ LABEL_OF_EVENT = {"favorable": 1, "unfavorable": 0}
 """Events that select rows by label; the event "all" selects every row."""
 
 SMALLEST = 1e-12
+"""Probabilities are not divided by less; weights have no scale, so they know no smallest."""
+
+LARGEST_POWER = 1000
+"""Powers of two up to this one can be represented."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,15 @@ class HeldOut:
 
     def sizes(self, events: list[str]) -> NDArray:
         """Effective number of rows behind every rate, (n_events * n_groups,)."""
-        squares = np.concatenate([self.by_group(self.weight_in(e), e) for e in events])
-        return self.sums(np.ones(len(self)), events) ** 2 / np.maximum(squares, SMALLEST)
+        return np.concatenate([self._sizes(event) for event in events])
+
+    def _sizes(self, event: str) -> NDArray:
+        """`sizes` of one event: the square of a sum over the sum of squares, (n_groups,)."""
+        weight = self.weight_in(event)
+        # squares of tiny weights would be lost; a power of two changes no digit
+        unit = np.ldexp(1.0, min(-int(np.frexp(weight.max(initial=0.0))[1]), LARGEST_POWER))
+        total = self.by_group(np.ones(len(self)), event)
+        return _ratio(total * (total * unit), self.by_group(weight * unit, event))
 
     def shares(self, events: list[str]) -> NDArray:
         """P(A = a, e) among the rows of known groups, (n_events * n_groups,).
@@ -86,14 +97,15 @@ class HeldOut:
         Events of labels are shares of the rows that have one.
         """
         known = self.groups >= 0
-        totals = [max(float(self.weight_in(e)[known].sum()), SMALLEST) for e in events]
-        return self.sums(np.ones(len(self)), events) / np.repeat(totals, self.n_groups)
+        totals = [float(self.weight_in(e)[known].sum()) for e in events]
+        return _ratio(self.sums(np.ones(len(self)), events), np.repeat(totals, self.n_groups))
 
     def rates(self, decided: NDArray, events: list[str]) -> NDArray:
         """Observed rates of favorable decisions, (n_events * n_groups,)."""
-        ones = np.ones(len(self))
-        total = self.sums(ones, events)
-        return self.sums(decided.astype(np.float64), events) / np.maximum(total, SMALLEST)
+        return _ratio(
+            self.sums(decided.astype(np.float64), events),
+            self.sums(np.ones(len(self)), events),
+        )
 
     def right(self, decided: NDArray) -> NDArray:
         """Chance that a decision is right; where no label tells, the estimator does."""
@@ -101,8 +113,10 @@ class HeldOut:
         return favored * decided + (1.0 - favored) * (1.0 - decided)
 
     def accuracy(self, decided: NDArray) -> float:
-        """Weighted share of right decisions; ``decided`` may be probabilities."""
+        """Weighted share of right decisions, which may be probabilities; nan of nobody."""
         weight = self.label_weight if self.label_weight.any() else self.weight
+        if not weight.any():
+            return float("nan")
         return float(np.average(self.right(decided), weights=weight))
 
     def dual_rows(self, events: list[str]) -> Rows:
@@ -114,7 +128,12 @@ class HeldOut:
 def costs(eta: NDArray, pi: NDArray, events: list[str], shares: NDArray) -> NDArray:
     """c_{e,a}(x), (n_samples, n_events * n_groups)."""
     joint = np.concatenate([_joint(eta, pi, event) for event in events], axis=1)
-    return np.divide(joint, shares, out=np.zeros_like(joint), where=shares > 0.0)
+    return _ratio(joint, shares)
+
+
+def _ratio(part: NDArray, whole: NDArray) -> NDArray:
+    """Part by part; 0 where there is nothing to divide by."""
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0.0)
 
 
 def _joint(eta: NDArray, pi: NDArray, event: str) -> NDArray:
@@ -136,7 +155,7 @@ def largest_cost(rule: NDArray, events: list[str], shares: NDArray) -> float:
     """
     if not events:
         return float(1.0 + abs(rule[-1]))
-    per_rate = np.divide(rule[:-1], shares, out=np.zeros(len(shares)), where=shares > 0.0)
+    per_rate = _ratio(rule[:-1], shares)
     by_event = np.abs(per_rate.reshape(len(events), -1)).max(axis=1)
     everyone = sum(b for b, e in zip(by_event, events, strict=True) if e == "all")
     labels = max((b for b, e in zip(by_event, events, strict=True) if e != "all"), default=0.0)

@@ -17,10 +17,7 @@ def unmet(audit: Audit, request: Request) -> str:
     """The bounds that a rule passes on its held-out rows, and the way out; empty if none."""
     if not audit.excess:
         return ""
-    listed = "; ".join(
-        f"{name}: gap {audit.gaps[name]:.3f} for a bound of {request.difference[name]:g}"
-        for name in audit.excess
-    )
+    listed = "; ".join(_passed(audit, request, *owner) for owner in audit.excess)
     if request.margin != "none":
         return (
             f"bounds that cannot be promised with margin={request.margin!r} on these rows: "
@@ -32,6 +29,13 @@ def unmet(audit: Audit, request: Request) -> str:
         f"bounds that no single rule was found to meet on held-out rows: {listed}; bounds "
         "conflict or scores are tied: randomize=True meets them, or loosen a bound"
     )
+
+
+def _passed(audit: Audit, request: Request, name: str, form: str) -> str:
+    """What a constraint is on held-out rows, and its bound."""
+    if form == "ratio":
+        return f"{name}: ratio {audit.ratios[name]:.3f} for a ratio_bound of {request.ratio:g}"
+    return f"{name}: gap {audit.gaps[name]:.3f} for a bound of {request.difference[name]:g}"
 
 
 def uncompared(held: HeldOut, request: Request, labels: list[str]) -> str:

@@ -83,10 +83,16 @@ def no_rule() -> Rule:
 class Audit:
     """What a rule does on rows whose labels and groups are known."""
 
-    accuracy: float
-    gaps: dict[str, float]  # constraint -> largest difference of rates
+    accuracy: float  # nan of nobody
+    gaps: dict[str, float]  # constraint -> largest difference of rates, nan of fewer than two
     errors: dict[str, float]  # constraint -> its standard error
-    excess: dict[str, float]  # constraint -> how far its worst bound is passed
+    ratios: dict[str, float]  # constraint -> smallest ratio of rates
+    excess: dict[tuple[str, str], float]  # constraint, form -> how far its bound is passed
+
+    @property
+    def met(self) -> bool:
+        """Whether every constraint has groups to compare, and no bound is passed."""
+        return not self.excess and not np.isnan(list(self.gaps.values())).any()
 
 
 def solve_request(held: HeldOut, request: Request, start: NDArray | None = None) -> Rule:
@@ -120,23 +126,29 @@ def audit(held: HeldOut, rule: Rule, request: Request) -> Audit:
     decided = rule.expected(held.eta, held.pi)
     events = request.events
     rates, sizes = held.rates(decided, events), held.sizes(events)
-    gaps, errors = {}, {}
+    gaps, errors, ratios = {}, {}, {}
     for name in request.difference:
         own = tuple(slot for slot in request.slots if slot[0] == name)
         widest = pairwise_bounds(own, events, held.n_groups, {name: 0.0})
         widest = widest.comparing(sizes > 0.0)
-        values = widest.matrix @ rates
-        worst = int(np.argmax(values)) if len(values) else None
-        gaps[name] = 0.0 if worst is None else float(values[worst])
-        all_errors = bound_errors(widest, rates, sizes)
-        errors[name] = 0.0 if worst is None else float(all_errors[worst])
+        gaps[name], errors[name], ratios[name] = _widest(widest, rates, sizes)
     bounds = request.bounds(held.n_groups).comparing(sizes > 0.0)
     room = standard_errors_needed(request.margin, len(bounds))
     passed = bounds.excess(rates) + room * bound_errors(bounds, rates, sizes)
-    excess = {
-        name: max((float(p) for p, o in zip(passed, bounds.owners, strict=True) if o == name),
-                  default=0.0)
-        for name in request.difference
-    }  # fmt: skip
-    worst_excess = {name: value for name, value in excess.items() if value > 10 * TOLERANCE}
-    return Audit(held.accuracy(decided), gaps, errors, worst_excess)
+    excess: dict[tuple[str, str], float] = {}
+    for owner, value in zip(bounds.owners, passed.tolist(), strict=True):
+        if value > max(excess.get(owner, 0.0), 10 * TOLERANCE):
+            excess[owner] = value
+    return Audit(held.accuracy(decided), gaps, errors, ratios, excess)
+
+
+def _widest(pairs: Bounds, rates: NDArray, sizes: NDArray) -> tuple[float, float, float]:
+    """The largest difference of rates, its standard error, and the smallest ratio."""
+    if not len(pairs):
+        return np.nan, np.nan, np.nan
+    values = pairs.matrix @ rates
+    worst = int(np.argmax(values))
+    low, high = np.maximum(-pairs.matrix, 0.0) @ rates, np.maximum(pairs.matrix, 0.0) @ rates
+    ratios = np.divide(low, high, out=np.ones_like(low), where=high > 0.0)
+    error = float(bound_errors(pairs, rates, sizes)[worst])
+    return float(values[worst]), error, float(ratios.min())

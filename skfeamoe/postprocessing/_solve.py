@@ -38,6 +38,9 @@ N_PLAIN = 6
 N_COLUMNS = 40
 """Rules that may be added to a mixture."""
 
+N_ROOMS = 8
+"""Times that a mixture is sought with the room that the last one needs."""
+
 BEYOND_EVERY_SCORE = 2.0
 """A constant cost that outweighs every score, which lies in [-1, 1]."""
 
@@ -84,17 +87,25 @@ def solve_rule(
     ``margin`` gives the room that a promise needs below every bound, from the rates.
     """
     found, tight, nu = _corrected(rows, bounds, measure, start, margin)
-    best = min(found, key=lambda c: (_passed(tight, c), -c.value))
+
+    def own(rates):
+        """The bounds with the room that these rates need."""
+        return tight if margin is None else bounds.tightened(margin(rates))
+
+    def passed(rates):
+        return max(_passed(tight, rates), _passed(own(rates), rates))
+
+    best = min(found, key=lambda c: (passed(c.rates), -c.value))
     if randomize and len(bounds):
-        mixed = _mixture(rows, tight, measure, found)
-        if _passed(tight, best) > 0.0 or mixed[1] > best.value + TOLERANCE:
-            return mixed[0], nu
+        mixed, value = _mixture(rows, tight, measure, found, own)
+        if passed(best.rates) > 0.0 or value > best.value + TOLERANCE:
+            return mixed, nu
     return Solution(best.rule[None], np.ones(1), best.rates), nu
 
 
-def _passed(bounds: Bounds, candidate: Candidate) -> float:
+def _passed(bounds: Bounds, rates: NDArray) -> float:
     """By how much the worst bound is passed, 0 if all are kept."""
-    excess = bounds.excess(candidate.rates)
+    excess = bounds.excess(rates)
     worst = float(excess.max(initial=0.0))
     return worst if worst > TOLERANCE else 0.0
 
@@ -121,7 +132,7 @@ def _corrected(rows, bounds, measure, start, margin):
         if margin is not None:
             tight = bounds.tightened(margin(found[-1].rates))
         late = step - N_PLAIN
-        if late >= 0 and _passed(tight, found[-1]) == 0.0:
+        if late >= 0 and _passed(tight, found[-1].rates) == 0.0:
             break
         missed += max(late, 0) * np.maximum(tight.excess(found[-1].rates), 0.0)
         modelled = smooth_rates(rows, bounds, nu, TEMPERATURES[-1])
@@ -131,22 +142,31 @@ def _corrected(rows, bounds, measure, start, margin):
     return found, tight, nu
 
 
-def _mixture(rows, bounds, measure, found) -> tuple[Solution, float]:
-    """The most useful mixture that keeps the bounds, and what it is worth."""
+def _mixture(rows, bounds, measure, found, own) -> tuple[Solution, float]:
+    """The most useful mixture that keeps the bounds with its own room, and what it is worth."""
     found = [*found, *(_candidate(rows, rule, measure) for rule in _constants(bounds))]
+    for _ in range(N_ROOMS):
+        shares = _best_shares(rows, bounds, measure, found)
+        kept = np.flatnonzero(shares > TOLERANCE)
+        weights = shares[kept] / shares[kept].sum()
+        rates = weights @ np.array([found[j].rates for j in kept])
+        narrower = own(rates)
+        if narrower is bounds or _passed(narrower, rates) == 0.0:
+            break
+        bounds = replace(bounds, limit=np.minimum(bounds.limit, narrower.limit))
+    value = float(weights @ np.array([found[j].value for j in kept]))
+    return Solution(np.array([found[j].rule for j in kept]), weights, rates), value
+
+
+def _best_shares(rows, bounds, measure, found) -> NDArray:
+    """Shares of rules in the best mixture; rules that it needs are added to those found."""
     for _ in range(N_COLUMNS):
         shares, nu, price = _shares(found, bounds)
         new = _of_nu(rows, bounds, nu, measure)
         if new.value - nu @ (bounds.matrix @ new.rates) <= price + TOLERANCE:
-            break
+            return shares
         found.append(new)
-    else:
-        shares, *_ = _shares(found, bounds)
-    kept = np.flatnonzero(shares > TOLERANCE)
-    weights = shares[kept] / shares[kept].sum()
-    rates = weights @ np.array([found[j].rates for j in kept])
-    value = float(weights @ np.array([found[j].value for j in kept]))
-    return Solution(np.array([found[j].rule for j in kept]), weights, rates), value
+    return _shares(found, bounds)[0]
 
 
 def _constants(bounds: Bounds) -> NDArray:
@@ -162,7 +182,7 @@ def _shares(found: list[Candidate], bounds: Bounds):
     result = linprog(
         -np.array([c.value for c in found]),
         A_ub=bounds.matrix @ rates.T,
-        b_ub=np.maximum(bounds.limit, 0.0),
+        b_ub=np.maximum(bounds.limit, bounds.of_everybody),
         A_eq=np.ones((1, len(found))),
         b_eq=[1.0],
     )

@@ -121,6 +121,39 @@ def test_frontier_falls_with_the_bound_and_measures_new_rows():
     assert 0.002 < new["demographic_parity_standard_error"].item() < 0.02
 
 
+def test_frontier_tells_what_it_cannot_measure():
+    with pytest.raises(ValueError, match="sensitive_features must be given with X"):
+        fitted().frontier([0.1], X_NEW, Y_NEW)
+    with pytest.raises(ValueError, match="constraints=None"):
+        fitted(constraints=None, coverage=0.8).frontier([0.1])
+    alone = fitted().frontier([0.1], X_NEW, Y_NEW, np.full(len(Y_NEW), "a"))
+    assert alone["demographic_parity_difference"].isna().all()
+    assert not alone["met"].any()
+
+
+def test_gap_of_one_group_is_not_known():
+    favored = np.where(GROUP == "b", 0, Y)
+    with pytest.warns(FairnessWarning, match=r"b \(favorable\)"):
+        model = rule(constraints="equal_opportunity").fit(X, favored, sensitive_features=GROUP)
+    assert np.isnan(model.group_gaps_["equal_opportunity"])
+    assert np.isnan(model.group_gap_errors_["equal_opportunity"])
+
+
+def test_small_weights_are_weights():
+    half = np.arange(len(Y)) < 2000
+    base = LogisticRegression().fit(X[half], Y[half])
+    second = FrozenEstimator(LogisticRegression().fit(X[half], GROUP[half]))
+    models = [
+        rule(base, prefit=True, group_estimator=second, margin=0.1, difference_bound=0.15).fit(
+            X[~half], Y[~half], sensitive_features=GROUP[~half], sample_weight=weight
+        )
+        for weight in (np.ones(2000), np.full(2000, 1e-10))
+    ]
+    errors = [m.group_gap_errors_["demographic_parity"] for m in models]
+    assert errors[0] == pytest.approx(errors[1]) != 0.5
+    np.testing.assert_allclose(*[m.multipliers_ for m in models], rtol=1e-6)
+
+
 def test_several_groups_and_intersections():
     X, y, groups = make_world(12_000, n_groups=4)
     pair = pd.DataFrame(

@@ -1,6 +1,7 @@
 """Gaps in the population against promised bounds, over simulated data sets."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ from sklearn.linear_model import LogisticRegression
 
 from skfeamoe import FairnessWarning
 from skfeamoe.postprocessing import BiasScoreClassifier
+from skfeamoe.postprocessing._messages import unmet
 from skfeamoe.postprocessing._promise import (
     bound_errors,
     rate_variances,
     standard_errors_needed,
 )
-from skfeamoe.postprocessing._rule import Request, audit, solve_request
+from skfeamoe.postprocessing._rule import Request, audit, no_rule, solve_request
 
 PARITY = (("demographic_parity", "all"),)
 LARGE = make_world(50_000, seed=10_000)
@@ -83,6 +85,55 @@ def test_gap_is_held_below_the_bound_by_the_margin(margin):
     assert found.gaps["demographic_parity"] <= 0.05 - room + 1e-6
     assert found.gaps["demographic_parity"] > 0.05 - room - 0.01
     assert not found.excess
+
+
+@pytest.mark.parametrize("randomize", [False, True])
+@pytest.mark.parametrize("margin", ["one_standard_error", 0.05])
+def test_ratio_is_held_above_its_bound_by_the_margin(margin, randomize):
+    held = random_rows(20_000)
+    asked = Request(
+        PARITY, {"demographic_parity": 1.0}, ratio=0.8, margin=margin, randomize=randomize
+    )
+    found = audit(held, solve_request(held, asked), asked)
+    plain = replace(asked, margin="none")
+    assert audit(held, solve_request(held, plain), plain).ratios[
+        "demographic_parity"
+    ] == pytest.approx(0.8, abs=0.005)
+    assert 0.81 < found.ratios["demographic_parity"] < 0.85
+    assert not found.excess
+    assert found.met
+
+
+def test_bounds_are_tightened_down_to_what_granting_everybody_keeps():
+    bounds = Request(PARITY, {"demographic_parity": 0.1}, ratio=0.8).bounds(2)
+    assert [form for _, form in bounds.owners] == ["difference"] * 2 + ["ratio"] * 2
+    np.testing.assert_allclose(
+        bounds.tightened(np.full(4, 0.03)).limit, [0.07] * 2 + [-0.03] * 2
+    )
+    floor = bounds.tightened(np.ones(4))
+    np.testing.assert_allclose(floor.limit, [0.0] * 2 + [-0.2] * 2)
+    assert (floor.excess(np.ones(2)) <= 0.0).all()
+
+
+def test_a_mixture_has_the_room_that_its_own_rates_need():
+    model = BiasScoreClassifier(
+        LogisticRegression(), margin="one_standard_error", randomize=True, random_state=0
+    )
+    X, y, groups = make_world(6000, seed=3)
+    table = model.fit(X, y, sensitive_features=groups).frontier([0.02, 0.05, 0.1])
+    assert table["met"].all()
+
+
+def test_ratios_are_told_as_ratios():
+    held = random_rows(4000)
+    asked = Request(PARITY, {"demographic_parity": 1.0}, ratio=0.8)
+    found = audit(held, no_rule(), asked)
+    rates = held.rates(held.eta > 0.5, ["all"])
+    ratio = rates.min() / rates.max()
+    assert found.ratios["demographic_parity"] == pytest.approx(ratio)
+    assert f"demographic_parity: ratio {ratio:.3f} for a ratio_bound of 0.8" in unmet(
+        found, asked
+    )
 
 
 def test_promise_that_cannot_be_given_is_told_of():

@@ -130,6 +130,35 @@ def test_groups_without_rows_of_a_label_are_left_out_of_that_event():
     assert np.isfinite(list(found.errors.values())).all()
 
 
+def test_what_nothing_is_compared_for_is_not_kept():
+    held = random_rows(3000, n_labels=2)
+    asked = request((*PARITY, ("equal_opportunity", "favorable")), 0.05)
+    alone = replace(held, favored=held.favored & (held.groups == 0))
+    found = audit(alone, solve_request(alone, asked), asked)
+    assert found.gaps["demographic_parity"] <= 0.05
+    assert np.isnan(found.gaps["equal_opportunity"])
+    assert np.isnan(found.errors["equal_opportunity"])
+    assert not found.excess
+    assert not found.met
+    assert audit(held, solve_request(held, asked), asked).met
+
+
+@pytest.mark.parametrize("power", [-600, -40, 300])
+@pytest.mark.parametrize("slots", [PARITY, ODDS])
+def test_a_common_factor_of_the_weights_changes_nothing(slots, power):
+    held = random_rows(3000, n_labels=2)
+    weight = np.random.default_rng(0).integers(1, 4, 3000) * 1.0
+    held = HeldOut(held.eta, held.pi, held.groups, held.favored, weight)
+    scaled = replace(held, weight=np.ldexp(weight, power), label_weight=np.ldexp(weight, power))
+    asked = request(slots, 0.1, margin=0.1)
+    one, other = (solve_request(rows, asked) for rows in (held, scaled))
+    np.testing.assert_array_equal(one.rules, other.rules)
+    assert audit(held, one, asked) == audit(scaled, other, asked)
+    assert audit(held, one, asked).errors[slots[0][0]] < 0.1
+    for events in (["all"], ["favorable", "unfavorable"]):
+        np.testing.assert_array_equal(held.sizes(events), scaled.sizes(events))
+
+
 def test_tiny_groups_do_not_break_the_rule():
     held = random_rows(4000, n_groups=2, n_labels=2)
     tiny = np.zeros((4000, 1, 2))

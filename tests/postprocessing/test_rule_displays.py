@@ -46,6 +46,16 @@ def test_frontier_draws_the_table_of_one_fit_and_rivals(model):
     assert "95 %" in display.ax_.get_xlabel()
 
 
+def test_points_whose_gap_is_not_known_are_not_drawn():
+    table = pd.DataFrame(
+        {"bound": [0.1, 0.2], "difference": [np.nan, 0.2], "accuracy": [0.6, 0.7]}
+    )
+    display = FrontierDisplay({"one": table, "none": table[:1]}).plot()
+    drawn = [container.lines[0].get_xydata().tolist() for container in display.ax_.containers]
+    assert drawn == [[[0.2, 0.7]], []]
+    assert [text.get_text() for text in display.ax_.texts] == ["0.2"]
+
+
 @pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
 def test_sweep_fits_once_a_bound_and_measures_other_rows(capsys):
     base = FEAMOEClassifier("equalized_odds", max_iter=1, random_state=0)
