@@ -13,6 +13,7 @@ from skfeamoe._feedback import EXPLORE, Decisions, Exploration, Waiting, uniform
 from skfeamoe._labels import Labels, read_labels
 from skfeamoe._rows import Rows
 from skfeamoe._validation import drafted
+from skfeamoe.exceptions import FairnessWarning
 
 
 class DecidingMixin(ABC):
@@ -83,6 +84,8 @@ default=None
         -----
         UserWarning
             If more than `waiting_size` people wait, and the oldest had to go.
+        FairnessWarning
+            Of `BiasScoreClassifier`, what its `partial_fit` tells.
 
         References
         ----------
@@ -125,11 +128,11 @@ default=None
             draws = uniforms(draft._lottery_seed(), waiting.n_decided, len(labels))
             granted = draws < propensity
             labels = np.where(granted, draft._favorable_class(), labels)
-            ids, n_gone = waiting.count(len(labels)), 0
+            ids, n_gone, messages = waiting.count(len(labels)), 0, []
             if wait:
-                rows = draft._meet(X, sensitive_features, sample_weight).take(granted)
-                chances = propensity[granted]
-                n_gone = waiting.add(rows, ids[granted], chances, int(draft.waiting_size))
+                rows, messages = draft._meet(X, sensitive_features, sample_weight)
+                given = rows.take(granted), ids[granted], propensity[granted]
+                n_gone = waiting.add(*given, int(draft.waiting_size))
             draft._waiting = waiting
         if n_gone:
             warnings.warn(
@@ -139,6 +142,7 @@ default=None
                 UserWarning,
                 stacklevel=2,
             )
+        _warn(messages)
         return Decisions(labels, propensity, ids)
 
     def complete(self, ids, y):
@@ -163,6 +167,11 @@ default=None
         ValueError
             If a number is not of somebody who waits, or a label is not among the classes; the
             classifier is then as it was.
+
+        Warns
+        -----
+        FairnessWarning
+            Of `BiasScoreClassifier`, what its `partial_fit` tells.
         """
         check_is_fitted(self)
         ids = check_array(ids, ensure_2d=False, dtype=np.int64, ensure_min_samples=0).ravel()
@@ -171,12 +180,13 @@ default=None
         with drafted(self) as draft:
             waiting = Waiting() if draft._waiting is None else draft._waiting.copy()
             rows, propensity = waiting.take(ids)
-            labels = read_labels(y, len(ids), draft.unlabeled, draft.classes_)
+            labels, messages = read_labels(y, len(ids), draft.unlabeled, draft.classes_), []
             known = slice(None) if labels.known is None else labels.known
             if len(labels.values):
                 labels = Labels(labels.values, None)
-                draft._hear(rows.take(known), labels, propensity[known])
+                messages = draft._hear(rows.take(known), labels, propensity[known])
             draft._waiting = waiting
+        _warn(messages)
         return self
 
     @property
@@ -203,12 +213,18 @@ default=None
         """Seed of the lots."""
 
     @abstractmethod
-    def _meet(self, X, sensitive_features, sample_weight) -> Rows:
-        """Let rows count as people; the rows as they will be learned from."""
+    def _meet(self, X, sensitive_features, sample_weight) -> tuple[Rows, list[str]]:
+        """Let rows count as people; the rows as they will be learned from, and warnings."""
 
     @abstractmethod
-    def _hear(self, rows: Rows, labels: Labels, propensity: NDArray) -> None:
-        """Learn the labels of rows that have counted as people before."""
+    def _hear(self, rows: Rows, labels: Labels, propensity: NDArray) -> list[str]:
+        """Learn the labels of rows that have counted as people before; warnings."""
+
+
+def _warn(messages: list[str]) -> None:
+    """Tell of bounds, on behalf of the public method that calls."""
+    for message in messages:
+        warnings.warn(message, FairnessWarning, stacklevel=3)
 
 
 def check_exploration(exploration, explore: str) -> float:

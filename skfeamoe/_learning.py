@@ -243,7 +243,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         nobody = np.full(_num_samples(X), None)
         model, rows = self._continue(X, nobody, None, sensitive_features, sample_weight)
         self._publish(model, rows)
-        return rows
+        return rows, []
 
     def _hear(self, rows, labels, propensity):
         self._check_in_stream()
@@ -251,3 +251,4 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         codes, before = labels.codes(self.classes_), np.zeros(len(rows))
         told = Rows(rows.X, codes, rows.groups, before, label_weight)
         self._publish(self._model.copy(), told)
+        return []

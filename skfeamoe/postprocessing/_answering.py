@@ -33,6 +33,10 @@ class AnsweringRule:
         """The rule that decides."""
         return Rule(**self._rule)
 
+    def _as_coverage(self) -> CoverageRule | None:
+        """The rule of whom to decide on."""
+        return None if self._coverage is None else CoverageRule(**self._coverage)
+
     def _two_scores(self, X):
         """eta and pi of every row."""
         eta = favorable_proba(self.estimator_, X, self._favorable)

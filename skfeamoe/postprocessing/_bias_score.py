@@ -14,9 +14,10 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe._told import LAPSED_ROWS
 from skfeamoe._validation import HasMethods, Interval, StrOptions, drafted
 from skfeamoe.exceptions import FairnessWarning
-from skfeamoe.postprocessing import _fitting
+from skfeamoe.postprocessing import _buffer, _fitting, _messages
 from skfeamoe.postprocessing._answering import AnsweringRule
 from skfeamoe.postprocessing._bounding import BoundingRule
 from skfeamoe.postprocessing._deciding import DecidingRule
@@ -30,6 +31,9 @@ from skfeamoe.postprocessing._inputs import (
 from skfeamoe.postprocessing._promise import ONE_STANDARD_ERROR
 
 LARGEST_SEED = 2**31 - 1
+
+LAPSED = "lapsed"
+"""The kind of message that a stream gives where people of today are not known."""
 
 
 def _estimator_has(method):
@@ -136,15 +140,18 @@ these or None, default="demographic_parity"
         Names of all groups of a stream. None takes those of the first call of `partial_fit`.
 
     buffer_size : int, default=2000
-        Recent rows of a stream on which the rule is solved.
+        Recent people of a stream on whom the rule is solved, and as many outcomes that came
+        later. Half of it is kept for the last people of all groups, in equal parts; rows of
+        unknown group have what room is left.
 
     solve_interval : int, default=500
         Rows of a stream after which the rule is solved again.
 
     unlabeled : object, default=None
         A mark in `y` of rows without a label, besides None and NaN, -1 for instance. Such
-        rows count in rates of all people and teach `group_estimator`, and never `estimator`.
-        NaN says that there is no other mark.
+        rows never teach `estimator`. They count in rates of all people, and teach
+        `group_estimator` unless a constraint compares rows of one label. NaN says that there
+        is no other mark.
 
     max_propensity_weight : float, default=5.0
         Most that a label with a small `propensity` weighs in the loss. Rates among labels
@@ -182,7 +189,7 @@ these or None, default="demographic_parity"
 
     group_gaps_, group_gap_errors_ : dict of str to float
         Largest gap of every constraint on the rows the rule was solved on, and its standard
-        error. Empty if no groups are compared.
+        error; nan where fewer than two groups have such rows. Empty if no groups are compared.
 
     n_features_in_, feature_names_in_
         Those of `estimator_`, if it has them.
@@ -300,6 +307,9 @@ these or None, default="demographic_parity"
         self.n_jobs = n_jobs
         self.random_state = random_state
 
+    _buffer: dict | None  # recent rows of a stream
+    _episodes: tuple | list = ()  # kinds of messages that have been given and are not over
+
     # ------------------------------------------------------------------ learning
 
     @_fit_context(prefer_skip_nested_validation=False)
@@ -355,8 +365,8 @@ default=None
         Warns
         -----
         FairnessWarning
-            If no groups were given, a bound is not met on held-out rows, or a group has no
-            such rows.
+            If no groups were given, a bound is not met on held-out rows, a group has no such
+            rows, or, with `coverage`, another share of them is decided than was asked for.
         """
         with drafted(self) as draft:
             request = request_of(draft)
@@ -386,7 +396,10 @@ default=None
         """Learn from the next rows of a stream.
 
         The rows are scored by both models before these learn from them, and go into a buffer
-        of recent rows, on which the rule is solved again every `solve_interval` rows.
+        of recent rows, on which the rule is solved again every `solve_interval` rows; until
+        the first time the decisions are the estimator's own, without bounds. A bound does not
+        wear off: the last people of a group that stays away, and those who came before rows of
+        unknown group, stay in the buffer.
 
         Parameters
         ----------
@@ -395,7 +408,8 @@ default=None
 
         y : array-like of shape (n_samples,)
             Their labels; None, NaN or the mark `unlabeled` where there is none. Such rows
-            count in rates that need no label, and teach `group_estimator`.
+            count in rates that need no label, and teach `group_estimator` unless a constraint
+            compares rows of one label.
 
         classes : array-like of shape (2,), default=None
             All labels; needed in the first call if its rows do not show both.
@@ -422,6 +436,13 @@ default=None
         ValueError
             If an argument or parameter is invalid, or a group is new; the classifier is then
             as it was.
+
+        Warns
+        -----
+        FairnessWarning
+            If no groups were given, or a solve finds what `fit` would tell: each once, until
+            a solve finds it no more. Also if the rule stays as it was, as next to nobody came
+            of a group that it bounds, or if no group was known for 10,000 rows.
         """
         with drafted(self) as draft:
             request = request_of(draft)
@@ -435,15 +456,31 @@ default=None
             )
             if first:
                 draft._draw_seeds()
-            messages = draft._learn_next(data, request, first=first)
-        if first:
-            self._warn(messages)
+                draft._publish(_fitting.find_rules(draft, request, None))
+            messages = draft._learn_next(data, request)
+        self._warn(messages)
         return self
 
-    def _learn_next(self, data, request, *, first: bool = False) -> list[str]:
+    def _learn_next(self, data, request) -> list[str]:
         """Learn rows of a stream, and solve anew when it is time; what to warn of."""
         self._take(_fitting.next_models(self, data), data)
-        return self._solve(request) if first or self._is_due() else []
+        if self._buffer is None or self._buffer["n_since_solved"] < self.solve_interval:
+            return []
+        self._buffer = {**self._buffer, "n_since_solved": 0}
+        held = _buffer.recent(self._buffer)
+        found = _fitting.find_rules(self, request, held)
+        lost = _fitting.lost_people(self, request, held, found)
+        messages = found.messages
+        if lost:  # episodes last, as nothing is solved
+            messages = dict.fromkeys(self._episodes, "") | {LAPSED: _messages.lapsed(lost)}
+        else:
+            self._held = held.to_dict()
+            self._publish(found)
+        waited = _buffer.n_since_known(self._buffer)
+        if waited >= LAPSED_ROWS and not lost:
+            messages[LAPSED] = _messages.long_ago(waited)
+        told, self._episodes = self._episodes, list(messages)
+        return [text for kind, text in messages.items() if kind not in told]
 
     def _draw_seeds(self) -> None:
         """Numbers behind the folds and the draws; nobody waits any more."""
@@ -465,19 +502,20 @@ default=None
     def _solve(self, request, start=None) -> list[str]:
         """Find the rules of the present parameters; what users should be warned of."""
         found = _fitting.find_rules(self, request, self._held_out(), start)
+        self._publish(found)
+        self._episodes = list(found.messages)
+        return list(found.messages.values())
+
+    def _publish(self, found: _fitting.Rules) -> None:
+        """Make rules and what they do attributes."""
         self._rule = found.rule.to_dict()
         self._coverage = None if found.coverage is None else found.coverage.to_dict()
         self.group_gaps_ = {} if found.audit is None else found.audit.gaps
         self.group_gap_errors_ = {} if found.audit is None else found.audit.errors
-        return found.messages
 
     def _held_out(self) -> HeldOut | None:
         """The rows that the rule is solved on."""
         return None if self._held is None else HeldOut(**self._held)
-
-    def _is_due(self) -> bool:
-        """Whether the stream has brought enough rows for another solve."""
-        return self._buffer is not None and self._buffer["n_since_solved"] == 0
 
     def _warn(self, messages) -> None:
         """Tell of bounds that are not met."""

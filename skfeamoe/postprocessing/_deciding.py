@@ -69,8 +69,9 @@ class DecidingRule(DecidingMixin):
             )
         y = np.full(X.shape[0] if hasattr(X, "shape") else len(X), None)
         data = self._data_of(X, y, sensitive_features, sample_weight)
-        self._learn_next(data, request_of(self))
-        return Rows(self._as_array(X), np.full(len(y), -1), data.groups, data.weight)
+        messages = self._learn_next(data, request_of(self))
+        rows = Rows(self._as_array(X), np.full(len(y), -1), data.groups, data.weight)
+        return rows, messages
 
     def _hear(self, rows, labels, propensity):
         data = self._data_of(self._as_given(rows.X), labels.values, None, None, propensity)
@@ -86,7 +87,7 @@ class DecidingRule(DecidingMixin):
             params=params,
             late=True,
         )
-        self._learn_next(data, request_of(self))
+        return self._learn_next(data, request_of(self))
 
     def _data_of(self, X, y, sensitive_features, sample_weight, propensity=None):
         """Checked rows of a stream that has begun."""

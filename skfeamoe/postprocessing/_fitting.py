@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._fairness.cases import MIN_CELL_ROWS
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._validation import snapshot
 from skfeamoe.postprocessing import _buffer, _messages
@@ -47,7 +48,7 @@ class Rules:
     rule: Rule
     coverage: CoverageRule | None
     audit: Audit | None
-    messages: list[str]
+    messages: dict[str, str]  # by kind
 
 
 def fit_models(estimator, data: Data, seed: int) -> Models:
@@ -62,6 +63,11 @@ def fit_models(estimator, data: Data, seed: int) -> Models:
             first = fit_estimator(clone(first), data, np.arange(len(data.y)))
         return Models(first, None, None, None)
     folds = splits(data, estimator.cv, seed)
+    if not data.weight[np.concatenate([test for _, test in folds])].any():
+        raise ValueError(
+            "sample_weight must leave some weight in the rows that are held out to find the "
+            "rule on, got zeros only; leave rows of weight zero out"
+        )
     fitted = cross_fit(first, second, data, folds, estimator.prefit, estimator.n_jobs)
     return Models(fitted.estimator, fitted.group_estimator, _with_groups(fitted.held), None)
 
@@ -79,10 +85,7 @@ def next_models(estimator, data: Data) -> Models:
             if buffer is None:
                 buffer = _buffer.new_buffer(estimator.buffer_size, *scored.pi.shape[1:])
             buffer = _buffer.push(buffer, scored)
-            if buffer["n_since_solved"] >= estimator.solve_interval:
-                held = _buffer.recent(buffer)
-                buffer = {**buffer, "n_since_solved": 0}
-    if second is not None:
+    if second is not None and not (buffer and _buffer.is_one_away(buffer, held)):
         _learn_groups(second, data)
     _learn_labels(first, data)
     return Models(first, second, held, buffer)
@@ -145,25 +148,54 @@ def _with_groups(held: HeldOut) -> HeldOut:
 
 
 def find_rules(
-    estimator, request: Request, held: HeldOut | None, start: NDArray | None
+    estimator, request: Request, held: HeldOut | None, start: NDArray | None = None
 ) -> Rules:
     """Solve for the rules of the present parameters on held-out rows."""
     if held is None:
-        return Rules(no_rule(), None, None, [])
-    messages: list[str] = []
-    coverage, decided = None, held
+        return Rules(no_rule(), None, None, {})
+    labels = estimator._group_labels
+    coverage, decided, messages = None, held, {}
     if estimator.coverage is not None:
-        coverage = solve_coverage(
-            held, estimator.coverage, estimator.coverage_bound, estimator.no_harm
-        )
+        asked = estimator.coverage, estimator.coverage_bound
+        coverage = solve_coverage(held, *asked, estimator.no_harm)
         decided = held.rows(coverage.is_covered(held.eta, held.pi))
-    rule, found, labels = no_rule(), None, estimator._group_labels
+    rule, found = no_rule(), None
     if held.n_groups > 1 and request.slots:
         rule = solve_request(decided, request, start)
         found = audit(decided, rule, request)
-        messages.append(_messages.unmet(found, request))
-        messages.append(_messages.uncompared(decided, request, labels))
+        messages["unmet"] = _messages.unmet(found, request)
+        messages["uncompared"] = _messages.uncompared(decided, request, labels)
     if coverage is not None and estimator.no_harm and labels:
         harmed = harmed_groups(held, coverage, rule.expected(held.eta, held.pi))
-        messages.append(_messages.harmed([labels[a] for a in harmed]))
-    return Rules(rule, coverage, found, [m for m in messages if m])
+        messages["harmed"] = _messages.harmed([labels[a] for a in harmed])
+    return Rules(rule, coverage, found, {kind: m for kind, m in messages.items() if m})
+
+
+def lost_people(estimator, request: Request, held: HeldOut, found: Rules) -> list[str]:
+    """What the present rule bounds, and rules that were found on other rows would not.
+
+    A rate with next to nobody behind it has no bound, or one that is kept for them alone. If
+    the rows of the present rule had more of these people, it is the better one.
+    """
+    before = estimator._held_out()
+    if before is None:
+        return []
+    names, then = _behind(estimator, request, before, estimator._as_coverage())
+    _, now = _behind(estimator, request, held, found.coverage)
+    lost = now < np.minimum(MIN_CELL_ROWS, then / 2.0)
+    return [name for name, is_lost in zip(names, lost, strict=True) if is_lost]
+
+
+def _behind(estimator, request: Request, held: HeldOut, coverage: CoverageRule | None):
+    """What is bounded, by group and event, and how many rows are behind each."""
+    labels = estimator._group_labels or ["all"]
+    names, sizes = [], [np.zeros(0)]
+    if estimator.coverage is not None:
+        names += [f"{label} (coverage)" for label in labels]
+        sizes.append(held.sizes(["all"]))
+    if coverage is not None:
+        held = held.rows(coverage.is_covered(held.eta, held.pi))
+    if held.n_groups > 1 and request.slots:
+        names += [f"{label} ({event})" for event in request.events for label in labels]
+        sizes.append(held.sizes(request.events))
+    return names, np.concatenate(sizes)

@@ -54,6 +54,25 @@ def uncompared(held: HeldOut, request: Request, labels: list[str]) -> str:
     )
 
 
+def lapsed(missing: list[str]) -> str:
+    """Why a stream keeps the rule that it has."""
+    return (
+        "the rule stays as it was, since there are too few recent rows to keep its bounds on: "
+        + ", ".join(missing)
+        + "; whether they hold now is not known: pass sensitive_features, and labels if errors "
+        "are compared, for some of the rows"
+    )
+
+
+def long_ago(n_rows: int) -> str:
+    """That bounds rest on people of long ago."""
+    return (
+        f"no row of known group has come for {n_rows:,} rows: bounds are kept for the people "
+        "seen before, and whether they hold for others is not known; pass sensitive_features "
+        "for some of the rows"
+    )
+
+
 def harmed(labels: list[str]) -> str:
     """Groups that abstention harms; empty if there are none."""
     if not labels:

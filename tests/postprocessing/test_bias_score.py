@@ -152,6 +152,13 @@ def test_small_weights_are_weights():
     errors = [m.group_gap_errors_["demographic_parity"] for m in models]
     assert errors[0] == pytest.approx(errors[1]) != 0.5
     np.testing.assert_allclose(*[m.multipliers_ for m in models], rtol=1e-6)
+    held_back = np.where(half, 1.0, 0.0)
+    before = pickle.dumps(models[0])
+    with pytest.raises(ValueError, match="leave some weight in the rows that are held out"):
+        models[0].set_params(cv=[(np.arange(2000), np.arange(2000, 4000))]).fit(
+            X, Y, sensitive_features=GROUP, sample_weight=held_back
+        )
+    assert pickle.dumps(models[0].set_params(cv=None)) == before
 
 
 def test_several_groups_and_intersections():

@@ -137,6 +137,6 @@ def test_harm_that_remains_is_told_of():
     model._group_labels = ["left", "right"]
     found = find_rules(model, request_of(model), held, None)
     assert harmed_groups(held, found.coverage, held.eta > 0.5) == [0]
-    assert found.messages == [harmed(["left"])]
-    assert "in: left;" in found.messages[0]
+    assert found.messages == {"harmed": harmed(["left"])}
+    assert "in: left;" in found.messages["harmed"]
     assert harmed([]) == ""

@@ -53,7 +53,7 @@ def test_rule_is_solved_every_few_hundred_rows_on_a_bounded_buffer():
     for first in range(0, 3000, 100):
         run(model, first, first + 100)
         seen.append(model.multipliers_.tobytes())
-        assert len(model._buffer["eta"]) == 800 if model._buffer else first == 0
+        assert len(model._buffer["eta"]) == min(first, 800) if model._buffer else first == 0
     changed = [i for i in range(1, 30) if seen[i] != seen[i - 1]]
     assert changed == [3, 6, 9, 12, 15, 18, 21, 24, 27]
     assert len(pickle.dumps(model)) < 150_000

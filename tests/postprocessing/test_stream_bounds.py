@@ -1,0 +1,290 @@
+"""Bounds in a stream: kept while groups stay away or are unknown, and told of once."""
+
+import itertools
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from rule_models import make_world, random_rows
+from sklearn.linear_model import SGDClassifier
+from sklearn.naive_bayes import GaussianNB
+
+from skfeamoe import FairnessWarning
+from skfeamoe.postprocessing import BiasScoreClassifier, _buffer, _fitting
+from skfeamoe.postprocessing._held_out import HeldOut
+
+X, Y, GROUP = make_world(12_000, seed=3)
+X_NEW, _, GROUP_NEW = make_world(20_000, seed=4)
+UNKNOWN = np.full(len(Y), None)
+ALONE = np.flatnonzero(GROUP == "a")
+
+
+def online(**parameters):
+    base = SGDClassifier(loss="log_loss", alpha=0.01, random_state=0)
+    return BiasScoreClassifier(base, **{"random_state": 0} | parameters)
+
+
+def learn(model, rows, groups=GROUP, *, size=100):
+    """What is told while some rows stream through a model."""
+    told = []
+    for start in range(0, len(rows), size):
+        part = rows[start : start + size]
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            model.partial_fit(X[part], Y[part], classes=[0, 1], sensitive_features=groups[part])
+        told += [str(one.message) for one in found if one.category is FairnessWarning]
+    return told
+
+
+def gap(model):
+    decided = model.predict(X_NEW)
+    rates = [decided[name == GROUP_NEW].mean() for name in "ab"]
+    return abs(rates[0] - rates[1])
+
+
+# ------------------------------------------------------------------ who is kept
+
+
+def rows_of(groups, *, late=False):
+    """Rows of these groups, whose probability is their number."""
+    n = len(groups)
+    held = random_rows(n)
+    weight = np.zeros(n) if late else np.ones(n)
+    eta = np.arange(n) / n
+    return HeldOut(eta, held.pi, np.asarray(groups), held.favored, weight, np.ones(n))
+
+
+def kept(groups, size, *, step=None):
+    """Numbers of the rows that are kept after a stream."""
+    held = rows_of(groups)
+    buffer = _buffer.new_buffer(size, *held.pi.shape[1:])
+    for start in range(0, len(held), step or len(held)):
+        part = np.arange(start, min(start + (step or len(held)), len(held)))
+        buffer = _buffer.push(buffer, held.rows(part))
+    return buffer["arrival"]
+
+
+@pytest.mark.parametrize("size", [5, 100, 400])
+@pytest.mark.parametrize("unknown", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("share", [0.02, 0.5])
+def test_who_is_kept_does_not_depend_on_the_batches(size, unknown, share):
+    rng = np.random.default_rng(0)
+    groups = (rng.random(700) < share).astype(int)
+    groups[rng.random(700) < unknown] = -1
+    groups[300:500] = -1
+    whole = kept(groups, size)
+    assert len(whole) == size
+    for step in (1, 7, 100):
+        np.testing.assert_array_equal(kept(groups, size, step=step), whole)
+
+
+def test_where_groups_are_known_and_many_the_last_rows_are_kept():
+    groups = np.arange(1000) % 3 // 2  # a third is of the second group
+    np.testing.assert_array_equal(kept(groups, 300), np.arange(700, 1000))
+
+
+def test_a_group_that_stays_away_keeps_its_part():
+    found = kept(np.r_[np.ones(300, int), np.zeros(2000, int)], 200)
+    np.testing.assert_array_equal(found, np.r_[250:300, 2150:2300])
+
+
+def test_rows_of_unknown_group_have_the_room_that_is_left():
+    groups = np.r_[np.arange(150) % 2, np.full(1000, -1)]
+    np.testing.assert_array_equal(kept(groups, 200), np.r_[:150, 1100:1150])
+    groups = np.r_[np.full(1000, -1), np.arange(300) % 2]
+    np.testing.assert_array_equal(kept(groups, 200), np.arange(1100, 1300))
+
+
+def test_outcomes_displace_outcomes_and_who_weighs_nothing_nobody():
+    people, outcomes = rows_of([0, 1] * 100), rows_of([0, 1] * 500, late=True)
+    buffer = _buffer.push(_buffer.new_buffer(200, 2, 1), people)
+    buffer = _buffer.push(buffer, outcomes)
+    held = _buffer.recent(buffer)
+    assert held.weight.sum() == 200
+    assert held.label_weight.sum() == 400
+    nobody = HeldOut(*(getattr(people, name) for name in _buffer.FIELDS[:4]), np.zeros(200))
+    np.testing.assert_array_equal(_buffer.push(buffer, nobody)["eta"], buffer["eta"])
+
+
+def test_pushing_leaves_the_given_buffer_as_it_was():
+    buffer = _buffer.push(_buffer.new_buffer(50, 2, 1), rows_of([0, 1] * 40))
+    before = pickle.dumps(buffer)
+    _buffer.push(buffer, rows_of([1, 0] * 40))
+    assert pickle.dumps(buffer) == before
+
+
+# ------------------------------------------------------------------ bounds that last
+
+
+@pytest.mark.parametrize("constraint", ["demographic_parity", "equal_opportunity"])
+def test_bound_lasts_while_groups_are_unknown_after_a_fit(constraint):
+    model = online(constraints=constraint).fit(
+        X[:4000], Y[:4000], sensitive_features=GROUP[:4000]
+    )
+    multipliers, gaps = model.multipliers_, dict(model.group_gaps_)
+    told = learn(model, np.arange(4000, 7000), UNKNOWN)
+    assert len(told) == 1
+    assert "the rule stays as it was" in told[0]
+    np.testing.assert_array_equal(model.multipliers_, multipliers)
+    assert model.group_gaps_ == gaps
+    if constraint == "demographic_parity":
+        assert gap(model) < 0.12
+    assert learn(model, np.arange(7000, 8000)) == []
+    assert not np.array_equal(model.multipliers_, multipliers)
+    assert len(learn(model, np.arange(8000, 8600), UNKNOWN)) == 0, "those before are kept"
+
+
+def test_bound_lasts_while_groups_are_unknown_in_a_stream():
+    model = online(buffer_size=500)
+    learn(model, np.arange(3000))
+    assert learn(model, np.arange(3000, 6000), UNKNOWN) == []
+    assert np.bincount(model._held["groups"] + 1).tolist()[0] == 0
+    assert 0.0 < model.group_gaps_["demographic_parity"] <= 0.05
+    assert gap(model) < 0.12
+
+
+def test_bounds_that_rest_on_people_long_ago_are_told_of_once():
+    model = online(solve_interval=1000)
+    learn(model, np.arange(1500))
+    told = learn(model, np.arange(12_000), UNKNOWN, size=1000)
+    assert len(told) == 1
+    assert "no row of known group has come for 10" in told[0]
+    assert learn(model, np.arange(1000)) == []
+    assert model._episodes == []
+
+
+@pytest.mark.parametrize("begin", ["fit", "stream"])
+def test_bound_lasts_while_a_group_stays_away(begin):
+    model = online()
+    if begin == "fit":
+        model.fit(X[:3000], Y[:3000], sensitive_features=GROUP[:3000])
+    else:
+        learn(model, np.arange(3000))
+    before = model.group_estimator_.coef_
+    told = learn(model, ALONE[ALONE >= 3000])
+    assert len(told) == (begin == "fit")
+    assert all("the rule stays as it was" in text and "b (all)" in text for text in told)
+    assert 0.0 < model.group_gaps_["demographic_parity"] <= 0.05
+    assert gap(model) < 0.12
+    still = model.group_estimator_.coef_
+    assert np.abs(still - before).max() < 0.5, "it has not forgotten the group"
+    multipliers = model.multipliers_
+    learn(model, np.r_[np.flatnonzero(GROUP == "b")[:10], ALONE[:600]])
+    ten_decide = not np.array_equal(model.multipliers_, multipliers)
+    assert ten_decide == (begin == "stream"), "beside the others of the group, not alone"
+    learn(model, np.arange(1000))
+    assert not np.array_equal(model.group_estimator_.coef_, still)
+
+
+def test_a_group_is_away_where_its_people_would_have_come():
+    def buffer_of(groups):
+        held = rows_of(groups)
+        return _buffer.push(_buffer.new_buffer(200, 2, 1), held), held
+
+    both = [0, 1] * 50
+    assert not _buffer.is_one_away(buffer_of(both + [0] * 39)[0], None)
+    assert _buffer.is_one_away(buffer_of(both + [0] * 41)[0], None)
+    rare, _ = buffer_of([1] * 5 + [0] * 150)
+    assert not _buffer.is_one_away(rare, None), "five people have no pace"
+    alone, _ = buffer_of([0] * 50)
+    assert not _buffer.is_one_away(alone, None), "it may come yet"
+    assert _buffer.is_one_away(alone, rows_of(both))
+
+
+def test_late_outcomes_displace_nobody():
+    model = online(buffer_size=300, solve_interval=100, group_estimator=GaussianNB())
+    learn(model, np.arange(1000))
+    decided = model.decide(X[1000:2000], sensitive_features=GROUP[1000:2000], exploration=0.1)
+    granted = np.flatnonzero(decided.decisions == 1)
+    people = model._held_out().sums(np.ones(300), ["all"])
+    for part in np.array_split(granted, 10):
+        model.complete(decided.ids[part], Y[1000:2000][part])
+    held = model._held_out()
+    np.testing.assert_array_equal(held.sums(np.ones(len(held)), ["all"]), people)
+    assert held.weight.sum() == 300
+    assert np.isfinite(model.multipliers_).all()
+    assert 0.0 < model.group_gaps_["demographic_parity"] <= 0.05
+
+
+# ------------------------------------------------------------------ what is told
+
+
+def announced(monkeypatch, kinds_of_solves):
+    """Let the solves of a stream find these kinds of messages, with numbers that change."""
+    plain, solves, number = _fitting.find_rules, iter(kinds_of_solves), itertools.count()
+
+    def find_rules(estimator, request, held, start=None):
+        found = plain(estimator, request, held, start)
+        if held is not None:
+            kinds = next(solves)
+            found.messages.clear()
+            found.messages.update({k: f"{k} {next(number)}" for k in kinds})
+        return found
+
+    monkeypatch.setattr(_fitting, "find_rules", find_rules)
+
+
+def test_an_episode_is_told_once_by_its_kind(monkeypatch):
+    kinds = [[], ["unmet"], ["unmet"], ["unmet", "harmed"], ["harmed"], ["unmet", "harmed"]]
+    announced(monkeypatch, kinds)
+    model = online()
+    told = [
+        [text.split()[0] for text in learn(model, np.arange(start, start + 500))]
+        for start in range(100, 3100, 500)
+        if start > 100 or not learn(model, np.arange(100))
+    ]
+    assert told == [[], ["unmet"], [], ["harmed"], [], ["unmet"]]
+
+
+def test_episodes_are_saved_and_begin_with_what_fit_has_told(monkeypatch):
+    announced(monkeypatch, [["unmet"]] * 10 + [[]] + [["unmet"]])
+    model = online(solve_interval=100)
+    with pytest.warns(FairnessWarning, match="unmet"):
+        model.fit(X[:1000], Y[:1000], sensitive_features=GROUP[:1000])
+    assert learn(model, np.arange(1000, 1500)) == []
+    model = pickle.loads(pickle.dumps(model))
+    assert learn(model, np.arange(1500, 2000)) == []
+    assert len(learn(model, np.arange(2000, 2100))) == 1
+
+
+def test_deciding_and_completing_tell_too_after_their_work(monkeypatch):
+    model = online(solve_interval=200)
+    learn(model, np.arange(1000))
+    announced(monkeypatch, [["unmet"], [], ["harmed"]])
+    with pytest.warns(FairnessWarning, match="unmet"):
+        decided = model.decide(X[1000:1300], sensitive_features=GROUP[1000:1300])
+    assert model.n_waiting_ == (decided.decisions == 1).sum()
+    model.decide(X[1300:1600], sensitive_features=GROUP[1300:1600])
+    granted = decided.decisions == 1
+    later = np.resize(np.flatnonzero(granted), 300)
+    model.solve_interval = 10
+    with pytest.warns(FairnessWarning, match="harmed"):
+        model.complete(decided.ids[np.unique(later)], Y[1000:1300][np.unique(later)])
+    assert model._episodes == ["harmed"]
+
+
+def test_a_warning_that_is_an_error_leaves_what_was_learned(monkeypatch):
+    announced(monkeypatch, [["unmet"]])
+    model = online(solve_interval=200)
+    learn(model, np.arange(100))
+    coef = model.estimator_.coef_.copy()
+    with pytest.raises(FairnessWarning, match="unmet"):
+        model.partial_fit(X[100:400], Y[100:400], sensitive_features=GROUP[100:400])
+    assert not np.array_equal(model.estimator_.coef_, coef)
+    assert model._episodes == ["unmet"]
+
+
+def test_bounds_that_conflict_in_a_stream_are_told_of():
+    X4, y4, groups = make_world(6000, n_groups=4, seed=3)
+    model, beyond, told = online(constraints="equalized_odds"), [], []
+    for start in range(0, 6000, 100):
+        rows = slice(start, start + 100)
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            model.partial_fit(X4[rows], y4[rows], [0, 1], sensitive_features=groups[rows])
+        told.append(any("no single rule" in str(one.message) for one in found))
+        beyond.append(model.group_gaps_.get("equalized_odds", 0.0) > 0.05 + 1e-8)
+    begins = [now and not before for before, now in zip([False, *beyond], beyond, strict=False)]
+    assert sum(begins) > 1
+    assert told == begins
