@@ -25,6 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._fairness.cases import MIN_CELL_ROWS
 from skfeamoe.postprocessing._bounds import Bounds, pairwise_bounds
 from skfeamoe.postprocessing._dual import Rows, rule_margins
 from skfeamoe.postprocessing._held_out import SMALLEST, HeldOut
@@ -32,6 +33,9 @@ from skfeamoe.postprocessing._solve import TOLERANCE, solve_rule
 
 EVERYONE = ["all"]
 COVERAGE = "coverage"
+
+SLACK = 0.02
+"""Coverage may miss what was asked by so much: rows are whole, and some scores are equal."""
 
 
 def coverage_costs(eta: NDArray, pi: NDArray, shares: NDArray, accuracy: NDArray) -> NDArray:
@@ -74,6 +78,24 @@ def harmed_groups(held: HeldOut, coverage: CoverageRule, favored: NDArray) -> li
     return np.flatnonzero(present & (selective < of_all - TOLERANCE)).tolist()
 
 
+def bounded_groups(held: HeldOut) -> NDArray:
+    """Groups with people enough to be decided on alike and without harm, (n_groups,).
+
+    One person alone is decided on or is not, rightly or not: all other groups would have to be
+    decided on as a whole, or not at all.
+    """
+    if held.n_groups == 1:
+        return np.ones(1, dtype=bool)
+    return held.sizes(EVERYONE) >= MIN_CELL_ROWS
+
+
+def reached(held: HeldOut, covered: NDArray) -> tuple[float, float]:
+    """The share of rows that are decided, and its gap between groups that are bounded."""
+    by_group = held.rates(covered, EVERYONE)[bounded_groups(held)]
+    gap = float(np.ptp(by_group)) if len(by_group) > 1 else 0.0
+    return float(np.average(covered, weights=held.weight)), gap
+
+
 def solve_coverage(
     held: HeldOut, coverage: float, coverage_bound: float, no_harm: bool
 ) -> CoverageRule:
@@ -82,18 +104,19 @@ def solve_coverage(
     accuracy = held.rates(right, EVERYONE)
     shares = held.shares(EVERYONE)
     harm = np.where(held.groups >= 0, accuracy[held.groups] - right, 0.0)
-    sizes = np.maximum(held.by_group(np.ones(len(held))), SMALLEST)
     weight = held.weight / held.weight.sum()
 
     def measure(decided):
         covered = held.rates(decided, EVERYONE)
-        harmed = held.by_group(harm * decided) / sizes
+        harmed = held.rates(harm * decided, EVERYONE)
         return np.r_[weight @ decided, covered, harmed], float(weight @ (right * decided))
 
     rows = Rows(
         confidence(held.eta), coverage_costs(held.eta, held.pi, shares, accuracy), weight
     )
+    bounded = bounded_groups(held)
     bounds = _bounds(held.n_groups, coverage, coverage_bound, no_harm)
+    bounds = bounds.comparing(np.r_[True, bounded, bounded])
     solution, _ = solve_rule(rows, bounds, measure)
     return CoverageRule(solution.rules[0], shares, accuracy)
 

@@ -158,10 +158,14 @@ def find_rules(
     if estimator.coverage is not None:
         asked = estimator.coverage, estimator.coverage_bound
         coverage = solve_coverage(held, *asked, estimator.no_harm)
-        decided = held.rows(coverage.is_covered(held.eta, held.pi))
+        covered = coverage.is_covered(held.eta, held.pi)
+        decided = held.rows(covered)
+        messages["missed"] = _messages.missed(held, covered, *asked)
+        messages["too small"] = _messages.too_small(held, labels)
     rule, found = no_rule(), None
     if held.n_groups > 1 and request.slots:
-        rule = solve_request(decided, request, start)
+        if decided.weight.any():
+            rule = solve_request(decided, request, start)
         found = audit(decided, rule, request)
         messages["unmet"] = _messages.unmet(found, request)
         messages["uncompared"] = _messages.uncompared(decided, request, labels)

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from skfeamoe._fairness.cases import MIN_CELL_ROWS
+from skfeamoe.postprocessing._coverage import SLACK, bounded_groups, reached
 from skfeamoe.postprocessing._held_out import HeldOut
 from skfeamoe.postprocessing._rule import Audit, Request
+from skfeamoe.postprocessing._solve import TOLERANCE
 
 BURDEN_REASON = (
     "burden is a distance to the boundary of the refused, not a rate of decisions, so that "
@@ -51,6 +55,35 @@ def uncompared(held: HeldOut, request: Request, labels: list[str]) -> str:
         "groups without held-out rows, whose rates are not bounded: "
         + ", ".join(missing)
         + "; merge small groups or pass more rows"
+    )
+
+
+def too_small(held: HeldOut, labels: list[str]) -> str:
+    """Groups whose coverage is not bounded; empty if there are none."""
+    missing = np.flatnonzero(~bounded_groups(held))
+    if not len(missing):
+        return ""
+    return (
+        f"groups with fewer than {MIN_CELL_ROWS} held-out rows, for which coverage_bound and "
+        "no_harm do nothing: "
+        + ", ".join(labels[a] for a in missing)
+        + "; merge small groups or pass more rows"
+    )
+
+
+def missed(held: HeldOut, covered: NDArray, coverage: float, coverage_bound: float) -> str:
+    """What is decided on held-out rows, if it is not as asked; empty if it is."""
+    total, gap = reached(held, covered)
+    found = []
+    if abs(total - coverage) > SLACK:
+        found.append(f"{total:.3f} of the rows are decided for coverage={coverage:g}")
+    if gap > coverage_bound + 10 * TOLERANCE:
+        found.append(f"coverage differs by {gap:.3f} for coverage_bound={coverage_bound:g}")
+    if not found:
+        return ""
+    return (
+        f"on held-out rows {' and '.join(found)}: scores are tied, or bounds conflict; take an "
+        "estimator with finer probabilities, loosen coverage_bound, or set no_harm=False"
     )
 
 

@@ -9,15 +9,18 @@ from sklearn.linear_model import LogisticRegression
 
 from skfeamoe import FairnessWarning
 from skfeamoe.metrics import coverage, coverage_difference, selective_accuracy
-from skfeamoe.postprocessing import BiasScoreClassifier
+from skfeamoe.postprocessing import BiasScoreClassifier, _fitting
 from skfeamoe.postprocessing._coverage import (
+    CoverageRule,
+    bounded_groups,
     confidence,
     harmed_groups,
+    reached,
     solve_coverage,
 )
 from skfeamoe.postprocessing._fitting import find_rules
 from skfeamoe.postprocessing._inputs import request_of
-from skfeamoe.postprocessing._messages import harmed
+from skfeamoe.postprocessing._messages import harmed, missed
 
 X, Y, GROUP = make_world(6000)
 X_NEW, Y_NEW, GROUP_NEW = make_world(20_000, seed=1)
@@ -140,3 +143,59 @@ def test_harm_that_remains_is_told_of():
     assert found.messages == {"harmed": harmed(["left"])}
     assert "in: left;" in found.messages["harmed"]
     assert harmed([]) == ""
+
+
+@pytest.mark.parametrize("n_rare", [1, 3, 12])
+@pytest.mark.parametrize("cv", [0.3, None])
+def test_a_group_of_next_to_nobody_does_not_decide_for_all_others(n_rare, cv):
+    groups = GROUP.astype(object)
+    groups[:n_rare] = "rare"
+    model = BiasScoreClassifier(
+        LogisticRegression(), constraints=None, coverage=0.8, cv=cv, random_state=0
+    )
+    with pytest.warns(FairnessWarning, match="coverage_bound and no_harm do nothing: rare"):
+        model.fit(X, Y, sensitive_features=groups)
+    assert model.is_decided(X_NEW).mean() == pytest.approx(0.8, abs=0.03)
+    held = model._held_out()
+    assert bounded_groups(held).tolist() == [True, True, False]
+    covered = CoverageRule(**model._coverage).is_covered(held.eta, held.pi)
+    assert np.ptp(held.rates(covered, ["all"])[:2]) <= 0.05 + 1e-9
+
+
+def test_people_without_groups_are_one_group_however_few():
+    assert bounded_groups(random_rows(5, n_groups=1)).tolist() == [True]
+
+
+def test_coverage_that_tied_scores_do_not_reach_is_told_of():
+    held = unlike_sharpness(2000)
+    tied = replace(held, eta=np.where(held.eta > 0.5, 0.75, 0.25))
+    model = BiasScoreClassifier(LogisticRegression(), coverage=0.8)
+    model._group_labels = ["left", "right"]
+    found = find_rules(model, request_of(model), tied)
+    covered = found.coverage.is_covered(tied.eta, tied.pi)
+    assert covered.mean() < 0.7
+    told = missed(tied, covered, 0.8, 0.05)
+    assert found.messages["missed"] == told
+    assert f"{covered.mean():.3f} of the rows are decided for coverage=0.8" in told
+
+
+def test_coverage_bound_that_is_passed_is_told_of():
+    held = random_rows(1000)
+    covered = (held.groups == 0) | (np.arange(1000) % 10 < 7)
+    total, gap = reached(held, covered)
+    assert gap == pytest.approx(1.0 - covered[held.groups == 1].mean())
+    told = missed(held, covered, total, 0.05)
+    assert told.startswith(f"on held-out rows coverage differs by {gap:.3f} for coverage_bound")
+    assert missed(held, covered, total + 0.015, gap) == ""
+
+
+def test_nobody_who_is_decided_is_no_error(monkeypatch):
+    nobody = CoverageRule(np.r_[np.zeros(5), 2.0], np.full(2, 0.5), np.full(2, 0.5))
+    monkeypatch.setattr(_fitting, "solve_coverage", lambda *_: nobody)
+    model = BiasScoreClassifier(LogisticRegression(), coverage=0.8)
+    model._group_labels = ["left", "right"]
+    found = find_rules(model, request_of(model), random_rows(500))
+    assert np.isnan(found.audit.accuracy)
+    assert np.isnan(found.audit.gaps["demographic_parity"])
+    assert set(found.messages) == {"missed", "uncompared"}
+    assert "0.000 of the rows" in found.messages["missed"]
