@@ -141,8 +141,8 @@ these or None, default="demographic_parity"
 
     buffer_size : int, default=2000
         Recent people of a stream on whom the rule is solved, and as many outcomes that came
-        later. Half of it is kept for the last people of all groups, in equal parts; rows of
-        unknown group have what room is left.
+        later. A quarter of it is kept for the last people of all groups, in equal parts; rows
+        of unknown group have what room is left.
 
     solve_interval : int, default=500
         Rows of a stream after which the rule is solved again.

@@ -3,8 +3,9 @@
 There is room for so many people, and as much again for outcomes that came after their people
 (`weight` 0), so that no outcome displaces a person. Who is too many is the oldest, except that
 
-- a group keeps half of an equal part of the room: one that stays away for long is still there
-  when the rule is solved, and one that comes in larger numbers is as the stream has it;
+- a group keeps a quarter of an equal part of the room: one that stays away for long is still
+  there when the rule is solved, and one that comes in larger numbers is as the stream has it,
+  so that accuracy is weighed as in the world;
 - rows of unknown group have what the others leave: they are in no rate.
 """
 
@@ -92,7 +93,7 @@ def _stay(groups: NDArray, n_groups: int, size: int) -> NDArray:
         others = np.flatnonzero(~kept)
     else:
         known, kept = kept, np.zeros(len(groups), dtype=bool)
-        least = max(size // (2 * n_groups), 1)
+        least = max(size // (4 * n_groups), 1)
         for group in range(n_groups):
             kept[np.flatnonzero(groups == group)[-least:]] = True
         others = np.flatnonzero(known & ~kept)

@@ -86,7 +86,7 @@ def test_where_groups_are_known_and_many_the_last_rows_are_kept():
 
 def test_a_group_that_stays_away_keeps_its_part():
     found = kept(np.r_[np.ones(300, int), np.zeros(2000, int)], 200)
-    np.testing.assert_array_equal(found, np.r_[250:300, 2150:2300])
+    np.testing.assert_array_equal(found, np.r_[275:300, 2125:2300])
 
 
 def test_rows_of_unknown_group_have_the_room_that_is_left():
