@@ -242,7 +242,8 @@ def _gap(chosen, truth, group, names, constraint: str):
     known = group >= 0
     np.add.at(cells, (group[known], truth[known], chosen[known]), 1.0)
     none = np.zeros(len(names))
-    view = View(len(truth), {}, cells, cells, none, none, np.zeros((len(names) + 1, 0, 3)))
+    bins = np.zeros((len(names) + 1, 0, 3))
+    view = View(len(truth), {}, cells, cells, cells, none, none, bins)  # every row weighs 1
     texts = [" & ".join(name) for name in names]
     return gap_of_view(view, gap_of(constraint), texts, min_group_size=MIN_GROUP_SIZE).interval
 

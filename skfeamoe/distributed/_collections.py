@@ -382,7 +382,7 @@ def _measures(counts: dict[tuple, float], favorable_label) -> dict[str, Any]:
         confusion[classes.index(true), classes.index(made)] += count
         if name is not None:
             cell = groups.index(name), int(classes.index(true) == favorable)
-            for kept in ("cells", "counts"):
+            for kept in ("cells", "counts", "squares"):  # every row weighs 1
                 tally[kept][(*cell, int(classes.index(made) == favorable))] += count
     gaps = _tally.group_gaps(tally, 1)
     rates = _tally.group_rates(tally)

@@ -293,7 +293,7 @@ class FairnessDriftDisplay:
 
 def rate_intervals(table, rate: str) -> np.ndarray:
     """95 % intervals (Wilson) of the rates in lines of a group table, (n_lines, 2)."""
-    n_rows = table["n_rows"].to_numpy(float)
+    n_rows = table["n_effective"].to_numpy(float)
     of_event = {
         "selection_rate": np.ones(len(table)),
         "true_positive_rate": table["base_rate"].to_numpy(float),

@@ -43,6 +43,7 @@ from ._river import RiverModel, is_river
 MAX_GROUPS = 1000
 MAX_POINTS = 400  # evaluation points kept with evaluate_every="auto"
 FIRST_INTERVAL = 500
+TALLIES = {"cumulative", "faded", *VIEWS}
 
 
 class PrequentialEvaluator:
@@ -80,7 +81,7 @@ class PrequentialEvaluator:
     pretrain_rows : int, default=0
         First rows, which only train.
     min_group_size : int, default=30
-        Rows that a group needs to count in a gap.
+        Rows that a group needs to count in a gap; see :func:`prequential`.
     detector : str, default=None
         Change detector that raises alarms; None watches nothing.
     detector_params : mapping, default=None
@@ -330,6 +331,13 @@ class PrequentialEvaluator:
         """Names of the groups that have appeared so far."""
         return [group_name(values) for values in self._groups]
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What was pickled, by this version or an earlier one."""
+        vars(self).update(state)
+        for model in self._models.values():
+            for view in TALLIES & set(model):
+                model[view] = _tally.with_squares(model[view], "the evaluator")
+
     def _rates_of_people(self) -> dict[str, dict[str, list[float]]]:
         """Rates by person of each model; none if nobody said whose rows they are."""
         people, n_groups = self._people, len(self._groups)
@@ -492,7 +500,8 @@ class PrequentialEvaluator:
                 _tally.add_rows(model[view], part, self._favorable, bins=bins)
         if item["person"] is not None:
             granted, n_people = rows["predicted"] == self._favorable, len(self._people.number)
-            model["people"] = add_decisions(model["people"], item["person"], granted, n_people)
+            person = np.where(rows["weight"] > 0, item["person"], -1)
+            model["people"] = add_decisions(model["people"], person, granted, n_people)
         if self.window is not None:
             _tally.push_rows(model["ring"], rows)
         if "gate" in predicted:

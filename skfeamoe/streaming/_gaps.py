@@ -2,7 +2,9 @@
 
 Windows and totals compare the same groups: those with enough rows of the event in all and in
 at least half of the full windows. Where a measure compares several rates (equalized odds)
-each gets its share of the error probability, and the worst one counts.
+each gets its share of the error probability, and the worst one counts. Rows of unequal weights
+are as many as they tell (`_tally.effective_rows`): that is exact for the variance of a group's
+rate, given the weights, and close for the ends of intervals, also of those at any time.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from skfeamoe.metrics import (
 )
 
 from ._points import View
-from ._tally import event_rates, events_of, large_groups
+from ._tally import EventRate, event_rates, events_of, large_groups
 
 LEVEL = 0.95
 UNKNOWN = Interval(np.nan, np.nan, np.nan)
@@ -39,7 +41,7 @@ class GroupRate:
     rate, low, high : float
         Its rate and the ends of its 95 % interval (Wilson's; nan for burden).
     n_rows : int
-        Rows that the rate was taken from.
+        Rows that the rate was taken from; those of weight 0 are none.
 
     Examples
     --------
@@ -99,13 +101,13 @@ def gap_of(
     rates = event_rates(vars(view))
     found = []
     for event in events:
-        rate, n = rates[event]
+        rate, _, n = rates[event]
         known = large_groups(n, min_group_size) & ~np.isnan(rate)
         if groups is not None:
             known &= groups[: len(known)]
         if event == "burden":
             interval = mean_gap_interval(
-                rate[known], _burden_errors(view)[known], confidence_level=level
+                rate[known], _burden_errors(view, n)[known], confidence_level=level
             )
         elif anytime:
             interval = gap_confidence_sequence(
@@ -123,28 +125,35 @@ def gap_of(
         pick(part[0].low for part in found),
         pick(part[0].high for part in found),
     )
-    rate, n = rates[event]
     places = np.flatnonzero(known)
-    ordered = places[np.argsort(rate[places], kind="stable")]
-    low, high = (_group_rate(names, rate, n, g, event) for g in ordered[[0, -1]])
+    ordered = places[np.argsort(rates[event].rate[places], kind="stable")]
+    low, high = (_group_rate(names, rates[event], g, event) for g in ordered[[0, -1]])
     return Gap(ends, event, high, low)
 
 
 def compared_groups(result: Any, model: str, measure: str) -> NDArray:
     """Mark the groups that windows and totals both can compare."""
-    point = result.points[-1].models[model]
-    mask = np.ones(len(result.groups), dtype=bool)
+    mask = large_in_all(result, model, measure)
     windows = [w.view for w in full_windows(result, model)]
-    for event in events_of(measure):
-        _, n = event_rates(vars(point.views["cumulative"]))[event]
-        mask &= large_groups(n, result.min_group_size)
-        if windows:
-            enough = np.zeros(len(mask))
-            for view in windows:
-                _, n = event_rates(vars(view))[event]
-                enough[: len(n)] += large_groups(n, result.min_group_size)
-            mask &= enough >= len(windows) / 2
+    if windows:
+        for event in events_of(measure):
+            large = [_large(result, view, event) for view in windows]
+            mask &= np.sum(large, axis=0) >= len(windows) / 2
     return mask
+
+
+def large_in_all(result: Any, model: str, measure: str) -> NDArray:
+    """Mark the groups with enough rows of a measure's events in the whole stream."""
+    view = result.points[-1].models[model].views["cumulative"]
+    return np.all([_large(result, view, event) for event in events_of(measure)], axis=0)
+
+
+def _large(result: Any, view: View, event: str) -> NDArray:
+    """Mark the groups of a result with enough rows in a view; it may not know the last ones."""
+    n = event_rates(vars(view))[event].n_effective
+    large = np.zeros(len(result.groups), dtype=bool)
+    large[: len(n)] = large_groups(n, result.min_group_size)
+    return large
 
 
 @dataclass(frozen=True)
@@ -178,16 +187,17 @@ def disjoint(windows: list[Window], size: int) -> list[Window]:
     return kept[::-1]
 
 
-def _burden_errors(view: View) -> NDArray:
-    """Standard errors of the groups' mean distances."""
-    weight, n = view.cells[:, :, 0].sum(axis=1), view.counts[:, :, 0].sum(axis=1)
+def _burden_errors(view: View, n: NDArray) -> NDArray:
+    """Standard errors of the groups' mean distances, of so many refused rows."""
+    weight = view.cells[:, :, 0].sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = view.distance / weight
         variance = np.maximum(view.distance_squares / weight - mean**2, 0.0)
         return np.sqrt(variance / (n - 1))
 
 
-def _group_rate(names: list[str], rate, n, g: int, event: str) -> GroupRate:
+def _group_rate(names: list[str], of_event: EventRate, g: int, event: str) -> GroupRate:
     """A group's rate with its interval."""
-    low, high = (np.nan, np.nan) if event == "burden" else wilson_interval(rate[[g]], n[[g]])[0]
-    return GroupRate(names[g], float(rate[g]), float(low), float(high), round(float(n[g])))
+    rate, n_rows, n = (float(part[g]) for part in of_event)
+    low, high = (np.nan, np.nan) if event == "burden" else wilson_interval([rate], [n])[0]
+    return GroupRate(names[g], rate, float(low), float(high), round(n_rows))

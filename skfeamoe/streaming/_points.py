@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ._tally import with_squares
+
 
 @dataclass(frozen=True)
 class View:
@@ -25,7 +27,9 @@ class View:
     cells : ndarray of shape (n_groups, 2, 2)
         Weight of the rows of a group by favorable truth and favorable decision.
     counts : ndarray of shape (n_groups, 2, 2)
-        Their number.
+        Number of those among them that weigh anything.
+    squares : ndarray of shape (n_groups, 2, 2)
+        Sum of the squares of their weights.
     distance : ndarray of shape (n_groups,)
         Weighted sum of the distances to the boundary of refused rows.
     distance_squares : ndarray of shape (n_groups,)
@@ -39,7 +43,8 @@ class View:
     >>> import numpy as np
     >>> from skfeamoe.streaming import View
     >>> cells, none = np.zeros((0, 2, 2)), np.zeros(0)
-    >>> view = View(10, {"accuracy": 0.9}, cells, cells, none, none, np.zeros((1, 10, 3)))
+    >>> bins = np.zeros((1, 10, 3))
+    >>> view = View(10, {"accuracy": 0.9}, cells, cells, cells, none, none, bins)
     >>> view["accuracy"]
     0.9
     """
@@ -48,6 +53,7 @@ class View:
     measures: dict[str, float]
     cells: np.ndarray = field(repr=False)
     counts: np.ndarray = field(repr=False)
+    squares: np.ndarray = field(repr=False)
     distance: np.ndarray = field(repr=False)
     distance_squares: np.ndarray = field(repr=False)
     reliability: np.ndarray = field(repr=False)
@@ -55,6 +61,10 @@ class View:
     def __getitem__(self, name: str) -> float:
         """Return a measure by name."""
         return self.measures[name]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """What was pickled, by this version or an earlier one."""
+        vars(self).update(with_squares(state, "the result"))
 
 
 @dataclass(frozen=True)

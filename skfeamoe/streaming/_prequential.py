@@ -106,7 +106,8 @@ def prequential(
         all of them.
     min_group_size : int, default=30
         Rows that a group needs, in the event that a gap is about (say, favorable truths),
-        to count in it. Small groups make noisy gaps, above all in windows.
+        to count in it. Small groups make noisy gaps, above all in windows. Rows of unequal
+        weights are as many as tell as much: (sum of weights)^2 / sum of their squares.
     detector : {"adwin", "page_hinkley", "kswin"} or None, default=None
         Change detector of river that watches the accuracy and every gap in `metrics` but
         the burden gap; its alarms are ``result.alarms``, see :func:`monitor`. None watches

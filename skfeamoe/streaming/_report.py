@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from . import _report_parts as parts
+from ._cautions import cautions_of
 from ._files import write_csv, write_text
 from ._result_parts import bound_of, chosen_gap, chosen_model
-from ._verdict import Verdict, cautions_of
+from ._verdict import Verdict
 from ._words import GAP_MEANING, GAP_WORDS, facts_of_settings
 
 MOST_EXPLAINED = 300

@@ -183,14 +183,15 @@ def group_lines(result, model: str) -> tuple[list[dict[str, Any]], int]:
     calibration = calibration_errors(view.reliability[1:])
     n = rates["n_rows"]
     order = np.argsort(-n, kind="stable")
-    of_event = {"base_rate": n} | {name: events[name][1] for name in RATES[1:]}
+    of_event = {name: events[name].n_effective for name in RATES[1:]}
+    of_event["base_rate"] = rates["n_effective"]
     lines, people = [], result.people.get(model)
     for g in order[:MOST_LINES]:
         line: dict[str, Any] = {
             "group": result.group_names[g],
             "rows": count(n[g]),
             "share": percent(n[g] / n.sum() if n.sum() else np.nan),
-            "small": n[g] < result.min_group_size,
+            "small": _why_small(n[g], rates["n_effective"][g], result.min_group_size),
             "calibration": decimal(calibration[g]),
             "people": "",
         }
@@ -205,6 +206,14 @@ def group_lines(result, model: str) -> tuple[list[dict[str, Any]], int]:
             line[f"{name}_ends"] = between(ends)
         lines.append(line)
     return lines, max(len(order) - MOST_LINES, 0)
+
+
+def _why_small(n_rows: float, n_effective: float, least: int) -> str:
+    """Why a group is in no gap; nothing if it is large enough."""
+    if n_effective >= least:
+        return ""
+    weighed = "weights that make it worth " if n_rows >= least else ""
+    return f"{weighed}fewer than {count(least)} rows, in no gap"
 
 
 def calibration_frame(result, model: str):

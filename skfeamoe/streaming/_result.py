@@ -153,10 +153,10 @@ class PrequentialResult:
     def group_table(self) -> pd.DataFrame:
         """One row per model, evaluation point, view and group.
 
-        Columns: ``model``, ``view``, ``rows_seen``, ``time``, ``group``, ``n_rows``,
-        ``base_rate``, ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``,
-        ``burden``, ``calibration_error``. A value is nan where the group has no row to take
-        it from.
+        Columns: ``model``, ``view``, ``rows_seen``, ``time``, ``group``, ``n_rows`` (that weigh
+        anything), ``n_effective`` (rows of equal weight that tell as much), ``base_rate``,
+        ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``, ``burden``,
+        ``calibration_error``. A value is nan where the group has no row to take it from.
         """
         import pandas as pd
 

@@ -5,7 +5,8 @@ c the class codes and f = 1 for the favorable class:
 
 - ``confusion[c, c']``: weight of rows of class c predicted as c', shape (K, K);
 - ``cells[a, f, f']``: weight of rows of group a, favorable truth f, favorable prediction
-  f', shape (G, 2, 2); ``counts`` holds their number of rows;
+  f', shape (G, 2, 2); ``counts`` holds the number of those that weigh anything, ``squares``
+  the sum of the squares of their weights;
 - ``distance[a]``, ``distance_squares[a]``: weighted sums of distances to the boundary of
   refused rows and of their squares, shape (G,);
 - ``scores[f, b]``: weight of rows by truth and bin of the score, shape (2, N_BINS);
@@ -17,14 +18,18 @@ c the class codes and f = 1 for the favorable class:
 Event e of a gap selects cells: all rows, favorable truth, unfavorable truth, or refused
 rows; mu_{e,a} is the mean of the prediction (or the distance) over the event in group a,
 the gap is max_a mu_{e,a} - min_a mu_{e,a} and the ratio min_a mu_{e,a} / max_a mu_{e,a}, as
-fairlearn's ``difference()`` and ``ratio()`` take them. The calibration error is the mean over
+fairlearn's ``difference()`` and ``ratio()`` take them. Rows of weights w_i tell as much about a
+rate as n = (sum_i w_i)^2 / sum_i w_i^2 rows of equal weight (Kish 1965, "Survey sampling"): the
+variance of a weighted mean of independent outcomes of one variance is that over n. This n, the
+number of rows where all weigh the same, is what intervals and least sizes of groups take. The
+calibration error is the mean over
 bins of |share of favorable truths - mean probability|, weighted by the bins' weights; the KS
 statistic the largest distance between the distributions of the scores of the two truths.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit, logit
@@ -47,7 +52,7 @@ _SCORE_SPAN = 22.0  # arcsinh of the largest score over the unit
 _EPS = float(np.finfo(np.float64).eps)
 
 GAPS = tuple(constraint.metric for constraint in CONSTRAINTS.values())
-GROUP_COUNTS = ("cells", "counts", "distance", "distance_squares", "reliability")
+GROUP_COUNTS = ("cells", "counts", "squares", "distance", "distance_squares", "reliability")
 """Parts of a tally that have a line for each group."""
 
 RATIOS = tuple(map(ratio_of, gaps_of_rates()))
@@ -69,6 +74,7 @@ def new_tally(n_classes: int, n_groups: int = 0) -> Tally:
         "confusion": np.zeros((n_classes, n_classes)),
         "cells": np.zeros((n_groups, 2, 2)),
         "counts": np.zeros((n_groups, 2, 2)),
+        "squares": np.zeros((n_groups, 2, 2)),
         "distance": np.zeros(n_groups),
         "distance_squares": np.zeros(n_groups),
         "scores": np.zeros((2, N_BINS)),
@@ -117,10 +123,10 @@ def add_rows(
     cell = (group * 4 + good * 2 + (predicted == favorable))[known]
     if len(cell):
         size = 4 * n
-        cells = np.bincount(cell, weights=weight[known], minlength=size)
-        tally["cells"] += cells.reshape(n, 2, 2)
-        counts = np.bincount(cell, weights=age[known], minlength=size)
-        tally["counts"] += counts.reshape(n, 2, 2)
+        parts = {"cells": weight, "counts": age * (rows["weight"] > 0)}
+        for name, part in {**parts, "squares": weight * rows["weight"]}.items():
+            sums = np.bincount(cell, weights=part[known], minlength=size)
+            tally[name] += sums.reshape(n, 2, 2)
         refused = known & (predicted != favorable)
         for name, power in (("distance", 1), ("distance_squares", 2)):
             values = (weight * rows["distance"] ** power)[refused]
@@ -214,6 +220,28 @@ def overall_measures(tally: Tally, scores: np.ndarray) -> dict[str, float]:
     return dict(zip(OVERALL, map(float, values), strict=True))
 
 
+def with_squares(tally: dict[str, Any], what: str) -> dict[str, Any]:
+    """A tally as one of today; those of before had no ``squares``.
+
+    Where every row weighs 1 they are the weights themselves, elsewhere they cannot be known.
+    """
+    if "squares" in tally:
+        return tally
+    if not np.array_equal(tally["cells"], tally["counts"]):
+        raise ValueError(
+            f"{what} was saved by an earlier version with sample_weight, without the squares "
+            "of the weights that intervals need; run the stream anew"
+        )
+    return {**tally, "squares": tally["cells"].copy()}
+
+
+def effective_rows(weight: np.ndarray, squares: np.ndarray) -> np.ndarray:
+    """Kish's number of rows from sums of weights and of their squares; 0 without any."""
+    # in this order, so that rows of weight 1 make exactly their number
+    share = np.divide(weight, squares, out=np.zeros_like(weight), where=squares > 0)
+    return weight * share
+
+
 def group_rates(tally: Tally) -> dict[str, np.ndarray]:
     """Rates of each group, shape (n_groups,); nan where an event has no rows."""
     cells = tally["cells"]
@@ -221,6 +249,7 @@ def group_rates(tally: Tally) -> dict[str, np.ndarray]:
     everyone = cells.sum(axis=(1, 2))
     return {
         "n_rows": tally["counts"].sum(axis=(1, 2)),
+        "n_effective": effective_rows(everyone, tally["squares"].sum(axis=(1, 2))),
         "base_rate": _ratio(cells[:, 1].sum(axis=1), everyone),
         "selection_rate": _ratio(selected.sum(axis=1), everyone),
         "true_positive_rate": _ratio(selected[:, 1], cells[:, 1].sum(axis=1)),
@@ -229,14 +258,29 @@ def group_rates(tally: Tally) -> dict[str, np.ndarray]:
     }
 
 
-def event_rates(tally: Tally) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Rate and number of rows of each group in the events that measures compare."""
-    rates, counts = group_rates(tally), tally["counts"]
+class EventRate(NamedTuple):
+    """A rate of each group, the rows it is taken from, and how many they tell as much as."""
+
+    rate: np.ndarray  # (n_groups,), as the others
+    n_rows: np.ndarray
+    n_effective: np.ndarray
+
+
+def event_rates(tally: Tally) -> dict[str, EventRate]:
+    """Rates of each group in the events that measures compare."""
+    rates = group_rates(tally)
+
+    def of(name: str, rows: tuple) -> EventRate:
+        parts = (tally[key][rows] for key in ("counts", "cells", "squares"))
+        n_rows, *sums = (part.sum(axis=tuple(range(1, part.ndim))) for part in parts)
+        return EventRate(rates[name], n_rows, effective_rows(*sums))
+
+    everybody = slice(None)
     return {
-        "selection_rate": (rates["selection_rate"], rates["n_rows"]),
-        "true_positive_rate": (rates["true_positive_rate"], counts[:, 1].sum(axis=1)),
-        "false_positive_rate": (rates["false_positive_rate"], counts[:, 0].sum(axis=1)),
-        "burden": (rates["burden"], counts[:, :, 0].sum(axis=1)),
+        "selection_rate": of("selection_rate", (everybody,)),
+        "true_positive_rate": of("true_positive_rate", (everybody, 1)),
+        "false_positive_rate": of("false_positive_rate", (everybody, 0)),
+        "burden": of("burden", (everybody, everybody, 0)),
     }
 
 
@@ -250,6 +294,7 @@ def group_gaps(
 ) -> dict[str, float]:
     """Gaps and ratios between groups that have at least `min_group_size` rows in the event.
 
+    Rows count by what they tell, `effective_rows`.
     `groups` is a mask of those to compare; all by default. A value is nan if any of its rates
     has fewer than two groups to compare.
     """
@@ -257,7 +302,7 @@ def group_gaps(
     values = {}
     for name in (*GAPS, *RATIOS):
         of_events = [
-            _spread(*rates[event], min_group_size, groups, name.endswith("_ratio"))
+            _spread(rates[event], min_group_size, groups, name.endswith("_ratio"))
             for event in events_of(name)
         ]
         values[name] = float(min(of_events) if name.endswith("_ratio") else max(of_events))
@@ -271,10 +316,10 @@ def large_groups(count: np.ndarray, min_group_size: int) -> np.ndarray:
     return count >= max(min_group_size, 1) - 1e-9
 
 
-def _spread(rate, count, min_group_size: int, groups, ratio: bool) -> float:
+def _spread(of_event: EventRate, min_group_size: int, groups, ratio: bool) -> float:
     """Largest minus smallest rate, or smallest over largest; nan with fewer than two."""
-    known = large_groups(count, min_group_size) & ~np.isnan(rate)
-    rate = rate[known if groups is None else known & groups]
+    known = large_groups(of_event.n_effective, min_group_size) & ~np.isnan(of_event.rate)
+    rate = of_event.rate[known if groups is None else known & groups]
     if len(rate) < 2:
         return float("nan")
     low, high = float(rate.min()), float(rate.max())

@@ -9,6 +9,7 @@
 
 What noise explains: with the groups' rates of the whole stream, and as many rows of each
 group as a window has, the share of windows whose measured gap exceeds the bound by chance.
+Rows of unequal weights are as many as they tell (`_tally.effective_rows`).
 """
 
 from __future__ import annotations
@@ -21,16 +22,22 @@ from scipy.stats import binom
 
 from skfeamoe.metrics import Interval
 
-from ._gaps import Gap, Window, compared_groups, disjoint, full_windows, gap_of
+from ._cautions import cautions_of, same_answer
+from ._gaps import (
+    Gap,
+    Window,
+    compared_groups,
+    disjoint,
+    full_windows,
+    gap_of,
+    large_in_all,
+)
 from ._points import View
 from ._tally import event_rates, events_of, large_groups
 from ._words import GAP_WORDS, apart, count, decimal, percent, when
 
 KEPT, NOT_SHOWN, NOT_KEPT = "kept", "not shown", "not kept"
 ALPHA = 0.05
-NEARLY_ALL = 0.95
-"""Share of people with the same answer that is called nearly everybody."""
-
 NOISE_DRAWS = 400
 
 
@@ -94,15 +101,17 @@ class Verdict:
     whole : Gap
         The gap over all scored rows, between the groups that windows can compare too.
     windows : WindowCheck or None
-        What the windows say; None without a full window.
+        What the windows say; None without a full window that has enough rows of two groups.
     others : Gap or None
         The gap over all rows with the groups besides that are too small for windows.
     left_out : list of tuple of (str, int)
-        Groups that are not compared, with their rows.
+        Groups that `whole` does not compare, with their rows.
     cautions : list of str
         What the answer must not be read without.
     reasons : list of str
         Why the answer is not "kept".
+    full_windows : int
+        Full windows at the evaluation points, whether or not they compare two groups.
 
     Examples
     --------
@@ -125,6 +134,7 @@ class Verdict:
     left_out: list[tuple[str, int]]
     cautions: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    full_windows: int = 0
 
     @property
     def within(self) -> bool:
@@ -163,14 +173,18 @@ class Verdict:
             found.append(ends_sentence(self.whole))
         if np.isnan(self.whole.interval.value):
             pass
-        elif self.windows is None:
-            found.append("No window was full, so nothing is said about single periods.")
-        else:
+        elif self.windows is not None:
             found.append(self._windows_sentence(self.windows))
+        else:
+            what = "No window was full"
+            if self.full_windows:
+                what = "No full window had enough rows of two of the compared groups"
+            found.append(f"{what}, so nothing is said about single periods.")
         if self.left_out:
             named = ", ".join(f"{name} ({count(n)})" for name, n in self.left_out[:6])
             more = f" and {len(self.left_out) - 6} more" if len(self.left_out) > 6 else ""
-            found.append(f"Not compared for want of rows in windows: {named}{more}.")
+            where = "" if self.windows is None else " in windows"
+            found.append(f"Not compared for want of rows{where}: {named}{more}.")
             if self.others is not None:
                 ends = self.others.interval
                 found.append(
@@ -210,20 +224,22 @@ def judge(
     whole = gap_of(view, measure, names, mask, **options)
     everyone = gap_of(view, measure, names, **options)
     others = None if everyone == whole else everyone
-    if np.isnan(whole.interval.value) and others is not None:
-        whole, others = others, None
     windows = _window_check(result, model, measure, bound, mask, view)
+    if np.isnan(whole.interval.value) and others is not None:
+        # the windows have fewer than two groups to compare, the whole stream has
+        whole, others, mask = others, None, large_in_all(result, model, measure)
     answer, reasons = _answer(whole, others, windows, measure, bound)
     cautions = cautions_of(view, result.favorable_label, model)
-    if answer == KEPT and _same_answer(view) is not None:
+    if answer == KEPT and same_answer(view) is not None:
         answer = NOT_SHOWN
         reasons = ["nearly everybody gets the same answer, which makes every gap small"]
     if np.isnan(whole.interval.value):
         answer, reasons = NOT_SHOWN, []
     rows = view.counts.sum(axis=(1, 2))
     left = [(names[g], round(float(rows[g]))) for g in np.flatnonzero(~mask) if g < len(rows)]
+    n_full = len(full_windows(result, model))
     return Verdict(
-        model, measure, bound, answer, whole, windows, others, left, cautions, reasons
+        model, measure, bound, answer, whole, windows, others, left, cautions, reasons, n_full
     )
 
 
@@ -314,12 +330,13 @@ def _noise(
         of_window = event_rates(vars(window.view))
         worst = np.full(NOISE_DRAWS, np.inf if ratio else -np.inf)
         for event in events_of(measure):
-            n = np.rint(of_window[event][1]).astype(int)
-            known = large_groups(n, min_group_size) & mask[: len(n)]
+            size = of_window[event].n_effective
+            known = large_groups(size, min_group_size) & mask[: len(size)]
             if known.sum() < 2:
                 continue
-            rate = np.clip(np.nan_to_num(steady[event][0][: len(n)][known]), 0.0, 1.0)
-            draws = rng.binomial(n[known], rate, size=(NOISE_DRAWS, len(rate))) / n[known]
+            n = np.rint(size[known]).astype(int)
+            rate = np.clip(np.nan_to_num(steady[event].rate[: len(size)][known]), 0.0, 1.0)
+            draws = rng.binomial(n, rate, size=(NOISE_DRAWS, len(rate))) / n
             low, high = draws.min(axis=1), draws.max(axis=1)
             with np.errstate(divide="ignore", invalid="ignore"):
                 worst = (
@@ -329,36 +346,6 @@ def _noise(
                 )
         outside.append(np.mean(worst < bound if ratio else worst > bound))
     return float(np.mean(outside))
-
-
-def _same_answer(view: View) -> float | None:
-    """Share of favorable decisions, if nearly everybody gets the same one."""
-    total = view.cells.sum()
-    if total <= 0:
-        return None
-    share = float(view.cells[:, :, 1].sum() / total)
-    return share if max(share, 1.0 - share) >= NEARLY_ALL else None
-
-
-def cautions_of(view: View, favorable: Any, model: str) -> list[str]:
-    """Say when a model is no better than none, and when it decides alike for all."""
-    cautions = []
-    accuracy = view.measures.get("accuracy", np.nan)
-    majority = view.measures.get("majority_accuracy", np.nan)
-    if accuracy <= majority:
-        cautions.append(
-            f"Caution: the accuracy of {model}, {apart(accuracy, majority)}, does not exceed "
-            f"that of always saying the most frequent label, {apart(majority, accuracy)}."
-        )
-    share = _same_answer(view)
-    if share is not None:
-        base = view.cells[:, 1].sum() / view.cells.sum()
-        cautions.append(
-            f"Caution: {percent(share)} of the decisions are {favorable!s} (in truth "
-            f"{percent(base)}); where nearly everybody gets the same answer, every gap is "
-            "small."
-        )
-    return cautions
 
 
 def ends_sentence(gap: Gap) -> str:
