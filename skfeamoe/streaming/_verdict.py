@@ -101,7 +101,7 @@ class Verdict:
     whole : Gap
         The gap over all scored rows, between the groups that windows can compare too.
     windows : WindowCheck or None
-        What the windows say; None without a full window that has enough rows of two groups.
+        What the windows say; None where too few are full, or have enough rows of two groups.
     others : Gap or None
         The gap over all rows with the groups besides that are too small for windows.
     left_out : list of tuple of (str, int)
@@ -178,7 +178,7 @@ class Verdict:
         else:
             what = "No window was full"
             if self.full_windows:
-                what = "No full window had enough rows of two of the compared groups"
+                what = "Too few of the full windows have enough rows of two groups"
             found.append(f"{what}, so nothing is said about single periods.")
         if self.left_out:
             named = ", ".join(f"{name} ({count(n)})" for name, n in self.left_out[:6])

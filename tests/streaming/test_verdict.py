@@ -146,6 +146,39 @@ def test_without_a_full_window_the_verdict_says_so():
     assert "No window was full" in " ".join(verdict.sentences)
 
 
+def test_of_full_windows_without_two_groups_nothing_false_is_told():
+    """Women come in the last quarter: an end of the gap, too few in most of the windows."""
+    y, chosen, sex = decisions((0.5, 0.5))
+    sex[:15_000] = "m"
+    sex[::400] = "x"  # 50 rows in all, 5 in a window
+    verdict = judged(y, chosen, sex)
+    assert {verdict.whole.highest.name, verdict.whole.lowest.name} <= {"f", "m", "x"}
+    assert verdict.windows is None
+    assert verdict.full_windows > 10
+    assert verdict.left_out == []
+    text = " ".join(verdict.sentences)
+    assert "Too few of the full windows have enough rows of two groups" in text
+    assert "No window was full" not in text
+    assert "Not compared" not in text
+
+
+def test_who_is_too_few_in_all_is_left_out_where_windows_compare_nobody():
+    y, chosen, sex = decisions((0.5, 0.5))
+    sex[:15_000] = "m"
+    sex[:20] = "x"
+    verdict = judged(y, chosen, sex)
+    assert {verdict.whole.highest.name, verdict.whole.lowest.name} == {"f", "m"}
+    assert verdict.left_out == [("x", 20)]
+    assert "Not compared for want of rows: x (20)." in verdict.sentences
+
+
+def test_groups_that_take_turns_are_compared_in_no_window():
+    y, chosen, _ = decisions((0.5, 0.5))
+    verdict = judged(y, chosen, np.where(np.arange(20_000) < 11_000, "a", "b"))
+    assert verdict.windows is None
+    assert any(said.startswith("Too few of the full windows") for said in verdict.sentences)
+
+
 def test_ratios_are_judged_from_below():
     y, chosen, sex = decisions((0.5, 0.7))
     result = monitor(y, chosen, sensitive_features=sex, window=2_000)
