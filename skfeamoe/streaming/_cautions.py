@@ -47,12 +47,12 @@ def cautions_of(view: View, favorable: Any, model: str) -> list[str]:
 
 def _of_weights(view: View) -> list[str]:
     """Say what the rows tell where their weights differ."""
-    n_rows = float(view.counts.sum())
-    n_effective = float(effective_rows(view.cells.sum(), view.squares.sum()))
-    if round(n_effective) >= round(n_rows):
+    n_rows = view.counts.sum()
+    n_effective = effective_rows(n_rows, view.cells.sum(), view.squares.sum())
+    if np.rint(n_effective) >= np.rint(n_rows):
         return []
     return [
-        f"Caution: rows have weights, by which {count(n_rows)} rows tell as much as "
-        f"{count(n_effective)} of equal weight; intervals and the least size of groups rest on "
-        "these."
+        f"Caution: rows have weights, by which {count(float(n_rows))} rows tell as much as "
+        f"{count(float(n_effective))} of equal weight; intervals and the least size of groups "
+        "rest on these."
     ]

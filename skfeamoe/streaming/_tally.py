@@ -235,21 +235,22 @@ def with_squares(tally: dict[str, Any], what: str) -> dict[str, Any]:
     return {**tally, "squares": tally["cells"].copy()}
 
 
-def effective_rows(weight: np.ndarray, squares: np.ndarray) -> np.ndarray:
+def effective_rows(n_rows, weight, squares) -> np.ndarray:
     """Kish's number of rows from sums of weights and of their squares; 0 without any."""
-    # in this order, so that rows of weight 1 make exactly their number
     share = np.divide(weight, squares, out=np.zeros_like(weight), where=squares > 0)
-    return weight * share
+    # weight * share, so that rows of weight 1 make exactly their number; fading rows of unequal
+    # weights could tell less than one row does
+    return np.maximum(weight * share, np.minimum(n_rows, 1.0))
 
 
 def group_rates(tally: Tally) -> dict[str, np.ndarray]:
     """Rates of each group, shape (n_groups,); nan where an event has no rows."""
     cells = tally["cells"]
     selected, rejected = cells[:, :, 1], cells[:, :, 0]
-    everyone = cells.sum(axis=(1, 2))
+    n_rows, everyone = tally["counts"].sum(axis=(1, 2)), cells.sum(axis=(1, 2))
     return {
-        "n_rows": tally["counts"].sum(axis=(1, 2)),
-        "n_effective": effective_rows(everyone, tally["squares"].sum(axis=(1, 2))),
+        "n_rows": n_rows,
+        "n_effective": effective_rows(n_rows, everyone, tally["squares"].sum(axis=(1, 2))),
         "base_rate": _ratio(cells[:, 1].sum(axis=1), everyone),
         "selection_rate": _ratio(selected.sum(axis=1), everyone),
         "true_positive_rate": _ratio(selected[:, 1], cells[:, 1].sum(axis=1)),
@@ -273,7 +274,7 @@ def event_rates(tally: Tally) -> dict[str, EventRate]:
     def of(name: str, rows: tuple) -> EventRate:
         parts = (tally[key][rows] for key in ("counts", "cells", "squares"))
         n_rows, *sums = (part.sum(axis=tuple(range(1, part.ndim))) for part in parts)
-        return EventRate(rates[name], n_rows, effective_rows(*sums))
+        return EventRate(rates[name], n_rows, effective_rows(n_rows, *sums))
 
     everybody = slice(None)
     return {

@@ -100,8 +100,9 @@ def test_rows_of_weight_zero_count_for_nobody():
 
 def test_without_weights_the_effective_number_is_the_number_of_rows_exactly():
     weight = np.cumsum(0.999 ** np.arange(10_000.0))  # sums of a view that fades
-    assert (effective_rows(weight, weight) == weight).all()
-    assert effective_rows(np.zeros(2), np.zeros(2)).tolist() == [0.0, 0.0]
+    assert (effective_rows(weight, weight, weight) == weight).all()
+    assert effective_rows(*np.zeros((3, 2))).tolist() == [0.0, 0.0]
+    assert effective_rows(np.array([1.2]), np.array([0.9]), np.array([1.4])) == 1.0
 
 
 def test_the_burden_has_the_error_of_its_effective_rows():
