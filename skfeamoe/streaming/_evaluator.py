@@ -31,6 +31,7 @@ from ._parameters import (
     check_labels,
     check_lengths,
     check_numbers,
+    check_time,
     check_train_names,
     named_models,
     new_model,
@@ -233,8 +234,8 @@ class PrequentialEvaluator:
         Raises
         ------
         ValueError
-            For labels outside the classes, misaligned arrays, or more than 1000 groups; the
-            evaluator is unchanged then.
+            For labels outside the classes, misaligned arrays, people or times that are none,
+            or more than 1000 groups; the evaluator is unchanged then.
         """
         if not isinstance(batch, StreamBatch):
             batch = StreamBatch(*batch)
@@ -243,16 +244,24 @@ class PrequentialEvaluator:
         if not len(batch):
             return None
         check_lengths(batch)
-        if self.classes_ is None:
-            self._settle_classes(batch.y)
-        true = _calls.label_codes(batch.y, self.classes_, "y")
-        item = self._predicted(batch, self._transformed(batch.X), true)
-        item["group"] = self._group_codes(batch.sensitive_features, len(batch))
-        item["person"] = self._people.of_rows(batch.person, item["group"])
-        self._waiting.append(item)
+        if self.delay_unit == "time":
+            check_time(batch.time, self.label_delay)
+        classes, favorable = self._labels_of(batch.y)
+        true = _calls.label_codes(batch.y, classes, "y")
+        names, groups, group = self._groups_of(batch.sensitive_features, len(batch))
+        person, newcomers = self._people.read(batch.person, group)
+        preprocessor, X = self._transformed(batch.X)
+        item = self._predicted(batch, X, true, classes, favorable)
         if self.inputs_ is not None:
             now = None if batch.time is None else np.asarray(batch.time)[-1]
-            self.inputs_.update(self._watched(batch), item["group"], now)
+            self.inputs_.update(self._watched(batch), group, now)
+        # what a batch can be refused for is behind us, so that from here on it is kept
+        if self.classes_ is None:
+            self._begin(classes, favorable)
+        self._sensitive_names, self._groups = names, groups
+        self._people.add(newcomers)
+        self.preprocessor_, self._preprocessor_ready = preprocessor, True
+        self._waiting.append({**item, "group": group, "person": person})
         self.rows_arrived_ += len(batch)
         self.next_row_ = self.rows_arrived_ if batch.next_row is None else batch.next_row
         point = None
@@ -352,8 +361,10 @@ class PrequentialEvaluator:
         if self.classes_ is None:
             raise ValueError("the stream has no rows; update the evaluator with a batch first")
 
-    def _settle_classes(self, y) -> None:
-        """Fix the labels and the favorable one before the first prediction."""
+    def _labels_of(self, y) -> tuple[np.ndarray, int]:
+        """The labels and the place of the favorable one; the first batch may tell them."""
+        if self.classes_ is not None:
+            return self.classes_, self._favorable
         classes: Any = self.classes
         if classes is None:
             fitted = [e for e in self._callers.values() if hasattr(e, "classes_")]
@@ -371,8 +382,11 @@ class PrequentialEvaluator:
                 f"favorable_label must be one of the classes {classes.tolist()}, got "
                 f"{self.favorable_label!r}"
             )
-        self._favorable = int(place[0])
-        self.classes_ = classes
+        return classes, int(place[0])
+
+    def _begin(self, classes: np.ndarray, favorable: int) -> None:
+        """Fix the labels, and make what counts them."""
+        self.classes_, self._favorable = classes, favorable
         for model in self._models.values():
             model["cumulative"] = _tally.new_tally(len(classes))
             if self.fading_factor is not None:
@@ -382,10 +396,12 @@ class PrequentialEvaluator:
             if self.window is not None:
                 model["ring"] = _tally.new_ring(self.window)
 
-    def _group_codes(self, sensitive_features, n_rows: int) -> np.ndarray:
-        """Codes of the groups of a batch, -1 where unknown; new groups get new codes."""
+    def _groups_of(
+        self, sensitive_features, n_rows: int
+    ) -> tuple[list[str], dict[tuple[str, ...], int], np.ndarray]:
+        """Names of the columns, all groups with a batch's, and its codes, -1 where unknown."""
         if sensitive_features is None:
-            return np.full(n_rows, -1, dtype=np.intp)
+            return self._sensitive_names, self._groups, np.full(n_rows, -1, dtype=np.intp)
         names, columns = sensitive_columns(sensitive_features)
         labels = group_labels(columns)
         fresh = sorted({row for row in labels if row is not None} - set(self._groups))
@@ -394,22 +410,24 @@ class PrequentialEvaluator:
                 f"sensitive_features {names} have more than {MAX_GROUPS} groups; leave out "
                 "or bin columns with many values"
             )
-        self._sensitive_names = names
+        groups = {**self._groups}
         for label in fresh:
-            self._groups[label] = len(self._groups)
-        codes: dict[Any, int] = {None: -1, **self._groups}
-        return np.array([codes[row] for row in labels], dtype=np.intp)
+            groups[label] = len(groups)
+        codes: dict[Any, int] = {None: -1, **groups}
+        return names, groups, np.array([codes[row] for row in labels], dtype=np.intp)
 
-    def _transformed(self, X) -> Any:
-        """Features as the models see them."""
-        if self.preprocessor_ is None:
-            return X
+    def _transformed(self, X) -> tuple[Any, Any]:
+        """The fitted preprocessor, and features as the models see them."""
+        preprocessor = self.preprocessor_
+        if preprocessor is None:
+            return None, X
         if not self._preprocessor_ready:
-            self.preprocessor_ = clone(self.preprocessor_).fit(X)
-            self._preprocessor_ready = True
-        return self.preprocessor_.transform(X)
+            preprocessor = clone(preprocessor).fit(X)
+        return preprocessor, preprocessor.transform(X)
 
-    def _predicted(self, batch: StreamBatch, X, true) -> dict[str, Any]:
+    def _predicted(
+        self, batch: StreamBatch, X, true, classes: np.ndarray, favorable: int
+    ) -> dict[str, Any]:
         """Predict a batch with every model that has learned something."""
         needs, predictions = self.measures.needs, {}
         for name, model in self._models.items():
@@ -417,12 +435,12 @@ class PrequentialEvaluator:
                 continue
             begin = clock.perf_counter()
             predictions[name] = _calls.predict_rows(
-                self._callers[name], X, true, self.classes_, self._favorable, needs
+                self._callers[name], X, true, classes, favorable, needs
             )
             model["seconds"]["predict"] += clock.perf_counter() - begin
             if self._lottery is not None and self.rows_arrived_ >= self.pretrain_rows:
                 predicted = predictions[name]["predicted"]
-                chances = self._lottery.chances(predicted, self._favorable)
+                chances = self._lottery.chances(predicted, favorable)
                 predictions[name]["chances"] = chances
                 predictions[name]["shown"] = self._lottery.seen(chances, self.rows_arrived_)
         weight = batch.sample_weight
@@ -448,12 +466,7 @@ class PrequentialEvaluator:
             return len(self._waiting) > self.label_delay
         if self.delay_unit == "rows":
             return self.rows_arrived_ - item["arrived"] >= self.label_delay
-        newest = self._waiting[-1]["times"]
-        if item["times"] is None or newest is None:
-            raise ValueError(
-                'delay_unit="time" needs the time of every batch; give StreamBatch.time'
-            )
-        return newest[-1] - item["times"][-1] >= self.label_delay
+        return self._waiting[-1]["times"][-1] - item["times"][-1] >= self.label_delay
 
     def _label_arrives(self) -> EvaluationPoint | None:
         """Count the oldest waiting batch, train on it, and take stock when it is time."""

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from skfeamoe._frames import refuse_lazy
+from skfeamoe._groups import is_missing
 
 from . import _calls
 from ._batches import StreamBatch
 from ._river import is_river
 
 DELAY_UNITS = ("batches", "rows", "time")
+SPANS = "; a year is 1 for a column of years, np.timedelta64(365, 'D') for dates"
 
 
 def named_models(estimator) -> dict[str, Any]:
@@ -107,13 +109,44 @@ def check_delay(label_delay: Any, delay_unit: str) -> None:
             fine = one and bool(label_delay >= label_delay * 0)
         except TypeError:
             fine = False
-        example = "; a year is 1 for a column of years, np.timedelta64(365, 'D') for dates"
+        example = SPANS
     else:
         fine = isinstance(label_delay, (int, np.integer)) and bool(label_delay >= 0)
         example = ""
     if not fine:
         what = "span of time" if delay_unit == "time" else f"number of {delay_unit}"
         raise ValueError(f"label_delay must be a {what} from 0, got {label_delay!r}{example}")
+
+
+def check_time(time: Any, label_delay: Any) -> None:
+    """Whether the time of a batch tells if labels are due: that of its last row decides."""
+    if time is None:
+        raise ValueError(
+            'delay_unit="time" needs the time of every batch; give StreamBatch.time'
+        )
+    last = np.asarray(time)[-1]
+    if is_missing(last):
+        raise ValueError(
+            'delay_unit="time" needs the time of the last row of every batch, got none; leave '
+            'rows without a time out, or take delay_unit="rows"'
+        )
+    try:
+        span = last - last
+        bool(span >= label_delay)
+        # numpy takes a number for so many microseconds, and days for so many of anything
+        fine = _is_number(span) == _is_number(label_delay) or label_delay == 0
+    except TypeError:
+        fine = False
+    if not fine:
+        raise ValueError(
+            f"label_delay must be a span of the batches' times, got {label_delay!r} for times "
+            f"such as {last!r}{SPANS}"
+        )
+
+
+def _is_number(span: Any) -> bool:
+    """Whether a span of time is a plain number."""
+    return np.asarray(span).dtype.kind in "iuf"
 
 
 def check_labels(labels: Any, exploration: Any, random_state: Any) -> None:

@@ -31,24 +31,40 @@ class PeopleCodes:
 
     def of_rows(self, person: Any, group: np.ndarray) -> np.ndarray | None:
         """The number of each row's person; -1 where person or group is not known."""
+        numbers, newcomers = self.read(person, group)
+        self.add(newcomers)
+        return numbers
+
+    def read(
+        self, person: Any, group: np.ndarray
+    ) -> tuple[np.ndarray | None, dict[tuple[Any, int], int] | None]:
+        """The numbers of `of_rows`, and those of people who have not appeared before."""
         if person is None:
-            return None
-        self.told = True
+            return None, None
         listed = person.tolist() if hasattr(person, "tolist") else list(person)
-        number = self.number
-        try:
-            return np.array(
-                [
-                    -1 if g < 0 or is_missing(p) else number.setdefault((p, g), len(number))
-                    for p, g in zip(listed, group.tolist(), strict=True)
-                ],
-                dtype=np.intp,
-            )
-        except TypeError:
-            raise ValueError(
-                "person must hold a number or a text per row, got "
-                f"{type(next(p for p in listed if not is_missing(p))).__name__}"
-            ) from None
+        known = self.number
+        fresh: dict[tuple[Any, int], int] = {}
+        numbers = np.full(len(listed), -1, dtype=np.intp)
+        for row, (p, g) in enumerate(zip(listed, group.tolist(), strict=True)):
+            if g < 0 or is_missing(p):
+                continue
+            try:
+                number = known.get((p, g))
+            except TypeError:
+                raise ValueError(
+                    "person must hold a number or a text per row, got "
+                    f"{type(p).__name__} in row {row}"
+                ) from None
+            if number is None:
+                number = fresh.setdefault((p, g), len(known) + len(fresh))
+            numbers[row] = number
+        return numbers, fresh
+
+    def add(self, newcomers: dict[tuple[Any, int], int] | None) -> None:
+        """Keep the people whom `read` has found."""
+        if newcomers is not None:
+            self.told = True
+            self.number.update(newcomers)
 
     @property
     def groups(self) -> np.ndarray:

@@ -1,5 +1,8 @@
 """Measures, metrics of one's own, river's models, delays in rows and time, odd group names."""
 
+import datetime
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,7 +20,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, f1_score, roc_auc_score
 from sklearn.naive_bayes import GaussianNB
 
-from skfeamoe.streaming import StreamBatch, StreamMonitor, monitor, prequential
+from skfeamoe.streaming import (
+    PrequentialEvaluator,
+    StreamBatch,
+    StreamMonitor,
+    monitor,
+    prequential,
+)
 from skfeamoe.streaming._river import RiverModel
 
 river = pytest.importorskip("river", reason="needs river, of the extra `drift`")
@@ -201,6 +210,35 @@ def test_delays_in_days():
     for delay, unit in ((-1, "batches"), (1.5, "rows"), ("soon", "time"), (1, "weeks")):
         with pytest.raises(ValueError, match="delay"):
             prequential(GaussianNB(), dated, label_delay=delay, delay_unit=unit)
+
+
+@pytest.mark.parametrize(
+    ("time", "delay", "said"),
+    [
+        (np.array(["2020-01-01", "2020-01-02"], "datetime64[us]"), 60, "got 60 for times"),
+        (np.array([2020, 2021]), np.timedelta64(365, "D"), r"got np.timedelta64\(365,'D'\)"),
+        (np.array([2020, 2021]), datetime.timedelta(365), "label_delay must be a span"),
+        (np.array(["2020", "2021"]), 1, "label_delay must be a span of the batches' times"),
+        (np.array([2020.0, np.nan]), 1, "the time of the last row of every batch, got none"),
+        (None, 1, "needs the time of every batch"),
+    ],
+)
+def test_times_that_do_not_fit_the_delay_are_refused_before_anything_is_kept(time, delay, said):
+    """Of dates 60 were microseconds, of years 365 days were 365 years, in silence."""
+    evaluator = PrequentialEvaluator(
+        GaussianNB(), label_delay=delay, delay_unit="time", classes=[0, 1]
+    )
+    before = pickle.dumps(evaluator)
+    with pytest.raises(ValueError, match=said):
+        evaluator.update(StreamBatch(np.ones((2, 1)), [0, 1], ["f", "m"], time=time))
+    assert pickle.dumps(evaluator) == before
+
+
+def test_no_delay_fits_every_time():
+    days = np.array(["2020-01-01", "2020-01-02"], "datetime64[us]")
+    evaluator = PrequentialEvaluator(GaussianNB(), delay_unit="time")
+    evaluator.update(StreamBatch(np.ones((2, 1)), [0, 1], ["f", "m"], time=days))
+    assert evaluator.rows_labeled_ == 2
 
 
 def test_group_values_that_hold_the_separator_stay_apart():

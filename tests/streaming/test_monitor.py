@@ -205,6 +205,13 @@ SCORED = {"classes": [0, 1], "scored": True}
         ({"input_window": 50}, {"X": np.ones((9, 1))}, "X has 9 rows, but y_pred has 200"),
         ({}, {"y_pred": DECIDED[:-1]}, "y_pred has 199 rows, but y_true has 200; give the"),
         ({}, {"sample_weight": -np.ones(200)}, "sample_weight must not be negative, got -1.0"),
+        (
+            {},
+            {"person": pd.Series([1, *[[2]] * 199])},
+            "person must hold .* per row, got list in row 1",
+        ),
+        ({}, {"y_true": np.full(200, 2)}, "y holds the label 2, not in classes"),
+        ({}, {"sensitive_features": np.arange(200), "y_pred": Y + 5}, "prediction holds the"),
     ],
 )
 def test_what_does_not_fit_the_monitor_is_refused_and_leaves_it_as_it_was(made, given, said):
@@ -214,6 +221,7 @@ def test_what_does_not_fit_the_monitor_is_refused_and_leaves_it_as_it_was(made, 
     with pytest.raises(ValueError, match=said):
         watch.update(**call)
     assert pickle.dumps(watch) == before
+    assert watch._evaluator.group_names_ == []
 
 
 def test_scores_are_for_two_labels():

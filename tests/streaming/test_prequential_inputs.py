@@ -1,6 +1,7 @@
 """What prequential takes: labels, groups and scores of any kind, and clear errors."""
 
 import math
+import pickle
 import sys
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skfeamoe.streaming import PrequentialEvaluator, prequential
+from skfeamoe.streaming import PrequentialEvaluator, StreamBatch, prequential
 from skfeamoe.streaming._measures import NAMES as METRICS
 
 
@@ -228,6 +229,33 @@ def test_metric_frame_names_what_is_there():
 def test_a_delay_in_time_is_a_span_from_0(delay):
     with pytest.raises(ValueError, match="label_delay must be a span of time from 0"):
         PrequentialEvaluator(GaussianNB(), label_delay=delay, delay_unit="time")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"person": pd.Series([["a"]] * 40)}, "person must hold"),
+        ({"y": np.array(["yes", "no"] * 20)}, "y holds the label"),
+        ({"sensitive_features": pd.Series([["a"]] * 40)}, "must hold plain values"),
+        ({"X": np.ones((40, 1)), "sensitive_features": ["new"] * 40}, "1 features"),
+        ({"sample_weight": np.full(40, np.nan)}, "sample_weight must be finite"),
+    ],
+)
+@pytest.mark.parametrize("n_before", [0, 2])
+def test_a_refused_batch_leaves_the_evaluator_as_it_was(wrong, said, n_before):
+    """Of the first batch labels and preprocessor stayed, of others groups and people."""
+    first, *batches = [vars(batch) for batch in make_stream(n_rows=200)["batches"]]
+    evaluator = PrequentialEvaluator(
+        GaussianNB().fit(first["X"], first["y"]),
+        classes=[0, 1] if "y" in wrong else None,
+        preprocessor=StandardScaler(),
+    )
+    for batch in batches[:n_before]:
+        evaluator.update(StreamBatch(**batch))
+    before = pickle.dumps(evaluator)
+    with pytest.raises(ValueError, match=said):
+        evaluator.update(StreamBatch(**batches[3] | {"person": [1] * 40} | wrong))
+    assert pickle.dumps(evaluator) == before
 
 
 class Margins:
