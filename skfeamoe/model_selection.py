@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,8 @@ def gap_scorer(constraint: str = "demographic_parity", *, favorable_label: Any =
 default="demographic_parity"
         Which gap.
     favorable_label : label, default=None
-        The label that is good for the person; default: the last in sorted order.
+        The label that is good for the person; default: the last of the estimator's
+        ``classes_``, or of the labels and predictions that are scored where it has none.
 
     Returns
     -------
@@ -56,21 +58,60 @@ default="demographic_parity"
     """
     if constraint not in GAPS:
         raise ValueError(f"constraint must be one of {list(GAPS)}, got {constraint!r}")
-    metric = GAPS[constraint]
+    return _GapScorer(constraint, favorable_label).set_score_request(sensitive_features=True)
 
-    def gap(y_true, y_pred, *, sensitive_features, sample_weight=None):
-        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-        label = np.unique(y_true)[-1] if favorable_label is None else favorable_label
-        options = {} if sample_weight is None else {"sample_weight": sample_weight}
-        return metric(
-            (y_true == label).astype(int),
-            (y_pred == label).astype(int),
-            sensitive_features=sensitive_features,
-            **options,
-        )
 
-    scorer = make_scorer(gap, greater_is_better=False)
-    return scorer.set_score_request(sensitive_features=True)
+class _GapScorer:
+    """A scorer that asks the estimator for the favorable label: a fold may be without it."""
+
+    def __init__(self, constraint: str, favorable_label: Any) -> None:
+        self.constraint = constraint
+        self.favorable_label = favorable_label
+        self._scorer = make_scorer(partial(_gap, GAPS[constraint]), greater_is_better=False)
+
+    def __call__(self, estimator, X, y_true, **given) -> float:
+        """Minus the gap of the estimator's decisions."""
+        label = self.favorable_label
+        if label is None and hasattr(estimator, "classes_"):
+            label = estimator.classes_[-1]
+        return self._scorer(estimator, X, y_true, favorable_label=label, **given)
+
+    def __repr__(self) -> str:
+        return f"gap_scorer({self.constraint!r}, favorable_label={self.favorable_label!r})"
+
+    def set_score_request(self, **requests) -> _GapScorer:
+        """What a search hands on, as scikit-learn's scorers are told."""
+        self._scorer.set_score_request(**requests)
+        return self
+
+    def get_metadata_routing(self):
+        """What the scorer asks for."""
+        return self._scorer.get_metadata_routing()
+
+    def _accept_sample_weight(self) -> bool:
+        """Asked by searches without metadata routing."""
+        return self._scorer._accept_sample_weight()
+
+
+def _gap(
+    metric: Callable,
+    y_true,
+    y_pred,
+    *,
+    sensitive_features,
+    sample_weight=None,
+    favorable_label=None,
+) -> float:
+    """A gap of fairlearn's, of the favorable label."""
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    label = np.union1d(y_true, y_pred)[-1] if favorable_label is None else favorable_label
+    options = {} if sample_weight is None else {"sample_weight": sample_weight}
+    return metric(
+        (y_true == label).astype(int),
+        (y_pred == label).astype(int),
+        sensitive_features=sensitive_features,
+        **options,
+    )
 
 
 def best_within(
@@ -99,7 +140,8 @@ def best_within(
     refit : callable
         Takes ``cv_results_`` and returns the index of the chosen candidate. If none is
         within the bound it warns (:class:`~skfeamoe.FairnessWarning`) and takes the one
-        with the smallest gap.
+        with the smallest gap. Candidates whose score or gap is nan (a fit that failed, say)
+        are never taken; if all are, `refit` raises a ValueError.
 
     Raises
     ------
@@ -136,13 +178,21 @@ def best_within(
         folds = sum(key.startswith("split") and key.endswith(f"test_{gap}") for key in results)
         error = np.asarray(results[f"std_test_{gap}"], dtype=float) / np.sqrt(max(folds - 1, 1))
         scores = np.asarray(results[f"mean_test_{score}"], dtype=float)
+        gaps[np.isnan(scores)] = np.nan
+        if np.isnan(gaps).all():
+            raise ValueError(
+                f"every candidate has nan for {score!r} or {gap!r}, so that none can be taken; "
+                "error_score='raise' of the search shows why"
+            )
         within = gaps + n_standard_errors * error <= bound
         if within.any():
             return int(np.flatnonzero(within)[np.argmax(scores[within])])
         smallest = int(np.nanargmin(gaps))
+        which = " that could be scored" if np.isnan(gaps).any() else ""
         warnings.warn(
-            f"no candidate has a gap within {bound:g}; the smallest, {gaps[smallest]:.3f} of "
-            f"{results['params'][smallest]}, is taken. Try smaller bounds or more rows.",
+            f"no candidate{which} has a gap within {bound:g}; the smallest, "
+            f"{gaps[smallest]:.3f} of {results['params'][smallest]}, is taken. "
+            "Try smaller bounds or more rows.",
             FairnessWarning,
             stacklevel=2,
         )

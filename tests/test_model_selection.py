@@ -5,11 +5,12 @@ import pytest
 import sklearn
 from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
 from lending import make_lending
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 
 from skfeamoe import FairnessWarning, FEAMOEClassifier
-from skfeamoe.model_selection import best_within, gap_scorer
+from skfeamoe.model_selection import GAPS, best_within, gap_scorer
 
 
 def results(accuracy, gap, std=0.0):
@@ -37,6 +38,16 @@ def test_standard_errors_count_if_asked():
     assert best_within(0.055, n_standard_errors=1.0)(found) == 0
 
 
+def test_a_candidate_that_could_not_be_scored_is_never_taken():
+    nan = float("nan")
+    assert best_within(0.05)(results([0.7, nan, 0.8], [0.01, 0.02, 0.03])) == 2
+    assert best_within(0.05)(results([0.7, 0.9], [0.01, nan])) == 0
+    with pytest.warns(FairnessWarning, match="no candidate that could be scored has a gap"):
+        assert best_within(0.05)(results([nan, 0.7], [0.01, 0.2])) == 1
+    with pytest.raises(ValueError, match="every candidate has nan for 'accuracy' or 'gap'"):
+        best_within(0.05)(results([nan, 0.7], [0.01, nan]))
+
+
 def test_it_says_when_no_candidate_qualifies():
     with pytest.warns(FairnessWarning, match=r"no candidate has a gap within 0.01.*0.040"):
         assert best_within(0.01)(results([0.9, 0.8], [0.2, 0.04])) == 1
@@ -61,6 +72,51 @@ def test_scorer_is_minus_the_gap_of_fairlearn(name, metric, labels):
     coded = [(part == labels[1]).astype(int) for part in (y, model.predict(X))]
     assert got == -metric(*coded, sensitive_features=groups)
     assert other == pytest.approx(-metric(*(1 - c for c in coded), sensitive_features=groups))
+
+
+class Refuser(ClassifierMixin, BaseEstimator):
+    """Refuses all of group "b" and grants every second of the others."""
+
+    classes_ = np.array([0, 1])
+
+    def fit(self, X, y):
+        return self
+
+    def predict(self, X):
+        return (np.arange(len(X)) % 4 == 0).astype(int)
+
+
+@pytest.mark.parametrize("name", ["demographic_parity", "equalized_odds"])
+def test_a_fold_of_one_label_is_scored_by_the_estimators_favorable_one(name):
+    """Of refused people alone: 0 was taken for the favorable label."""
+    X, groups = np.zeros((40, 1)), np.array(["a", "b"] * 20)
+    with sklearn.config_context(enable_metadata_routing=True):
+        found = gap_scorer(name)(Refuser(), X, np.zeros(40, int), sensitive_features=groups)
+        model = Refuser()
+        model.classes_ = np.array([0, 1, 2])
+        of_nobody = gap_scorer(name)(model, X, np.zeros(40, int), sensitive_features=groups)
+    metric = GAPS[name]
+    true, made = np.zeros(40, int), Refuser().predict(X)
+    assert found == -metric(true, made, sensitive_features=groups)
+    assert found == -0.5
+    assert of_nobody == 0.0
+
+
+def test_without_classes_labels_and_predictions_tell_the_favorable_one():
+    class Plain(BaseEstimator):
+        predict = Refuser.predict
+
+        def fit(self, X, y):
+            return self
+
+    X, groups = np.zeros((40, 1)), np.array(["a", "b"] * 20)
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer = gap_scorer().set_score_request(sample_weight=True)
+        found = scorer(
+            Plain(), X, np.zeros(40, int), sensitive_features=groups, sample_weight=np.ones(40)
+        )
+    assert found == -0.5
+    assert repr(scorer) == "gap_scorer('demographic_parity', favorable_label=None)"
 
 
 @pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
