@@ -497,6 +497,58 @@ def test_group_metrics_are_those_of_fairlearn(fitted, n_blocks):
         assert rate == pytest.approx(selection_rate(y[of_group], decided[of_group]))
 
 
+def measured(y, decided, group, size=3, **options):
+    """`group_metrics` of arrays in partitions of three rows."""
+    parts = [da.from_array(np.asarray(part), size) for part in (y, decided, group)]
+    return sd.group_metrics(*parts, **options).compute(**sync)
+
+
+@pytest.mark.parametrize("name", ["y_true", "y_pred"])
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_missing_labels_are_refused_where_they_were_classes_of_their_own(name, missing):
+    rows = {"y_true": [0, 1, 1, 0], "y_pred": [0, 1, 0, 0]}
+    rows[name] = np.array([0, 1, 1, missing], dtype=object if missing is None else float)
+    with pytest.raises(ValueError, match=rf"{name} \(of partition 1\) must have a label in e"):
+        measured(rows["y_true"], rows["y_pred"], list("ffmm"))
+
+
+def test_of_one_label_alone_the_favorable_one_must_be_told():
+    """0 counted as favorable where nobody was granted and nobody repaid."""
+    y, decided, group = [0, 0, 0, 0], [0, 0, 0, 0], list("ffmm")
+    with pytest.raises(ValueError, match=r"at least two labels, got \[0\] from the rows; pass"):
+        measured(y, decided, group)
+    for told in ({"classes": [0, 1]}, {"favorable_label": 1}):
+        found = measured(y, decided, group, **told)
+        assert found["groups"]["selection_rate"].tolist() == [0.0, 0.0]
+        assert found["demographic_parity_difference"] == 0.0
+        assert found["accuracy"] == 1.0
+    with pytest.raises(ValueError, match=r"must be one of the classes \[0\], got 'yes'"):
+        measured(y, decided, group, favorable_label="yes")
+    refused = measured(y, [0, 1, 0, 0], group, favorable_label=0, classes=(0, 1, 2))
+    assert refused["groups"]["selection_rate"].tolist() == [0.5, 1.0]
+
+
+def test_labels_and_classes_that_do_not_agree_are_refused():
+    y, group = [0, 1, 1, 0], list("ffmm")
+    with pytest.raises(ValueError, match=r"hold the labels \[1\], not in classes=\[0, 2\]"):
+        measured(y, y, group, classes=[0, 2])
+    with pytest.raises(ValueError, match=r"one of the classes \[0, 1\], got 'yes'"):
+        measured(y, y, group, favorable_label="yes")
+    with pytest.raises(ValueError, match="y_true has no rows in any partition"):
+        measured(y[:0], y[:0], group[:0])
+
+
+def test_an_empty_shard_is_named(client):
+    frame = dd.from_pandas(pd.DataFrame({"u": np.arange(8.0), "y": [0, 1] * 4}), npartitions=4)
+    few = frame[(frame["u"] < 4) | (frame["u"] > 5)]
+    model = FEAMOEClassifier(None, max_iter=1, random_state=0)
+    for classes in (None, [0, 1]):
+        with pytest.raises(ValueError, match=r"shard 2 of X \(counted from 0\) has no rows"):
+            sd.fit(model, few[["u"]], few["y"], classes=classes, client=client)
+    left = few.partitions[[0, 1, 3]]
+    assert sd.fit(model, left[["u"]], left["y"], client=client).n_features_in_ == 1
+
+
 @pytest.mark.parametrize("n_blocks", [1, 4, 20])
 def test_what_drives_the_gap_is_the_same_in_partitions(fitted, n_blocks):
     model, frame, _, group = fitted

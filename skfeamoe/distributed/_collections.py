@@ -17,6 +17,7 @@ import pandas as pd
 from skfeamoe._fairness.constraints import gaps_of_rates
 from skfeamoe._groups import encode_groups
 from skfeamoe._optional import optional
+from skfeamoe.metrics._checks import as_labels
 from skfeamoe.streaming import StreamMonitor, _tally
 
 PURPOSE = "skfeamoe.distributed"
@@ -158,19 +159,23 @@ def explain(model, X, **options):
     return X.map_partitions(table, sent(model), meta=meta)
 
 
-def group_metrics(y_true, y_pred, sensitive_features, *, favorable_label=None):
+def group_metrics(y_true, y_pred, sensitive_features, *, favorable_label=None, classes=None):
     """Accuracy, gaps and group rates of decisions in Dask collections, by tree reduction.
 
     Parameters
     ----------
     y_true, y_pred : Dask Series or Array of shape (n_samples,)
-        Labels and decisions, in the same partitions.
+        Labels and decisions, in the same partitions; none of them missing.
 
     sensitive_features : Dask Series, DataFrame or Array
-        Groups, in the same partitions.
+        Groups, in the same partitions. Rows whose value is missing count in accuracy only.
 
     favorable_label : label, default=None
         The label that is good for the person; None is the last in sorted order.
+
+    classes : sequence, default=None
+        All labels; None takes those that occur, of which there must be two or the favorable
+        one must be named.
 
     Returns
     -------
@@ -184,7 +189,8 @@ def group_metrics(y_true, y_pred, sensitive_features, *, favorable_label=None):
     ImportError
         If dask is not installed: ``pip install "skfeamoe[distributed]"``.
     ValueError
-        If the parts are no Dask collections, or differ in their partitions.
+        If the parts are no Dask collections, or differ in their partitions. When it is
+        computed, if labels are missing or not among the classes, or there are no rows.
 
     Examples
     --------
@@ -200,13 +206,13 @@ def group_metrics(y_true, y_pred, sensitive_features, *, favorable_label=None):
     rows = partitions_of(
         {"y_true": y_true, "y_pred": y_pred, "sensitive_features": sensitive_features}
     )
-    counted = [dask.delayed(_counted)(*row) for row in rows]
+    counted = [dask.delayed(_counted)(*row, number=k) for k, row in enumerate(rows)]
     while len(counted) > 1:
         counted = [
             dask.delayed(_added)(counted[start : start + 8])
             for start in range(0, len(counted), 8)
         ]
-    return dask.delayed(_measures)(counted[0], favorable_label)
+    return dask.delayed(_measures)(counted[0], favorable_label, classes)
 
 
 def monitor(y_true, y_pred, sensitive_features, *, classes, **options):
@@ -352,9 +358,12 @@ def _blocks(part, name: str) -> list:
     return list(np.ravel(np.asarray(part.to_delayed(), dtype=object)))
 
 
-def _counted(y_true, y_pred, sensitive_features) -> dict[tuple, float]:
+def _counted(y_true, y_pred, sensitive_features, *, number: int) -> dict[tuple, float]:
     """Rows of one partition by group, label and decision."""
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    y_true, y_pred = (
+        as_labels(f"{name} (of partition {number})", labels)
+        for name, labels in (("y_true", y_true), ("y_pred", y_pred))
+    )
     codes, labels = encode_groups(sensitive_features, len(y_true), [])
     names = np.array([*labels, None], dtype=object)[codes]
     counts: dict[tuple, float] = {}
@@ -371,9 +380,42 @@ def _added(parts: list[dict[tuple, float]]) -> dict[tuple, float]:
     return total
 
 
-def _measures(counts: dict[tuple, float], favorable_label) -> dict[str, Any]:
+def _classes(found: set, favorable_label, classes) -> list:
+    """All labels, sorted."""
+    told = set() if classes is None else set(np.asarray(classes).tolist())
+    if classes is None and len(found) == 1 and _alike(favorable_label, *found):
+        found = found | {favorable_label}
+    if told and found - told:
+        raise ValueError(
+            f"y_true and y_pred hold the labels {sorted(found - told, key=str)}, not in "
+            f"classes={sorted(told)}; pass all labels as classes"
+        )
+    known = sorted(told or found)
+    if favorable_label is None and len(known) < 2:
+        raise ValueError(
+            f"classes must hold at least two labels, got {known} from the rows; pass all "
+            "labels as classes, or the favorable_label"
+        )
+    if favorable_label is not None and favorable_label not in known:
+        raise ValueError(
+            f"favorable_label must be one of the classes {known}, got {favorable_label!r}; "
+            "pass all labels as classes if it does not occur"
+        )
+    return known
+
+
+def _alike(label, other) -> bool:
+    """Whether two labels are both text or both numbers."""
+    return label is not None and isinstance(label, str) == isinstance(other, str)
+
+
+def _measures(counts: dict[tuple, float], favorable_label, classes) -> dict[str, Any]:
     """What the counts tell."""
-    classes = sorted({label for _, *pair in counts for label in pair})
+    if not counts:
+        raise ValueError("y_true has no rows in any partition")
+    classes = _classes(
+        {label for _, *pair in counts for label in pair}, favorable_label, classes
+    )
     groups = sorted({name for name, *_ in counts if name is not None})
     favorable = len(classes) - 1 if favorable_label is None else classes.index(favorable_label)
     tally = _tally.new_tally(len(classes), len(groups))

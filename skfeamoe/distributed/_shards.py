@@ -63,7 +63,19 @@ def delayed_shards(X, y, sensitive_features, sample_weight, propensity) -> list[
     if not n_shards:
         raise ValueError("X must have at least one shard, got none")
     shards = [dict(zip(pieces, row, strict=True)) for row in zip(*pieces.values(), strict=True)]
-    return [dask.delayed(dict)(shard) for shard in shards]
+    return [dask.delayed(_with_rows)(shard, k) for k, shard in enumerate(shards)]
+
+
+def _with_rows(shard: dict[str, Any], number: int) -> dict[str, Any]:
+    """A shard as it is; refuse one that a filter has left empty."""
+    X = shard["X"]
+    if (X.shape[0] if hasattr(X, "shape") else len(X)) == 0:
+        raise ValueError(
+            f"shard {number} of X (counted from 0) has no rows; merge partitions, "
+            "table.repartition(npartitions=...), or leave it out, table.partitions[[...]], "
+            "before X, y and the others are taken from the table"
+        )
+    return shard
 
 
 def _split_columns(X, parts: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
