@@ -299,6 +299,39 @@ def test_looking_every_day_with_the_usual_interval_raises_false_alarms():
     assert anytime / runs <= 0.05
 
 
+def error_by_people(person, chosen, weight):
+    """Mean of rows, and its standard error where people are independent (linearized)."""
+    mean = np.average(chosen, weights=weight)
+    left = np.bincount(person, weight * (chosen - mean))
+    return mean, np.sqrt((left**2).sum()) / weight.sum()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_an_interval_by_people_is_that_of_the_formula_for_clusters(weighted):
+    rng = np.random.default_rng(0)
+    sex = rng.integers(2, size=400)
+    luck = np.clip(0.45 + 0.1 * sex + rng.choice([-0.25, 0.25], 400), 0, 1)
+    person = rng.permutation(np.repeat(np.arange(400), 1 + rng.poisson(4, 400)))
+    chosen = (rng.random(len(person)) < luck[person]).astype(int)
+    weight = np.exp(rng.normal(size=len(person))) if weighted else np.ones(len(person))
+    found = metric_interval(
+        demographic_parity_difference, chosen, chosen, sensitive_features=sex[person],
+        sample_weight=weight, people=person, n_resamples=4_000, random_state=0,
+    )  # fmt: skip
+    parts = [
+        error_by_people(person[mine], chosen[mine], weight[mine])
+        for mine in (sex[person] == 0, sex[person] == 1)
+    ]
+    np.testing.assert_allclose(found, mean_gap_interval(*zip(*parts, strict=True)), atol=0.003)
+
+
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_rows_of_unknown_people_are_not_those_of_one_person(missing):
+    people = pd.Series([1, 1, missing, missing], dtype=object if missing is None else float)
+    with pytest.raises(ValueError, match="must say of every row whose it is, got none in"):
+        metric_interval(accuracy_score, [0, 1, 0, 1], [0, 1, 1, 1], people=people)
+
+
 def people_data(rng, n_people, same):
     """Two rows a person; with `same` both are decided alike."""
     person = np.repeat(np.arange(n_people), 2)

@@ -332,8 +332,8 @@ def metric_interval(
     *arrays : array-like of shape (n_samples, ...)
         Its positional arguments, such as ``y_true, y_pred``.
     people : array-like of shape (n_samples,), default=None
-        Whose row it is. Rows of one person are drawn together, as they are not independent.
-        None takes every row for a person.
+        Whose row it is, of no row unknown. Rows of one person are drawn together, as they are
+        not independent. None takes every row for a person.
     confidence_level : float, default=0.95
         Chance with which the interval holds the true value.
     n_resamples : int, default=1000
@@ -352,7 +352,7 @@ def metric_interval(
     Raises
     ------
     ValueError
-        If arrays differ in length, or parameters are out of range.
+        If arrays differ in length, people are missing, or parameters are out of range.
 
     Notes
     -----
@@ -396,11 +396,7 @@ def metric_interval(
         params["sensitive_features"] = pd.DataFrame(told)
     by_row = {k: v for k, v in params.items() if _is_per_row(v, n)}
     fixed = {k: v for k, v in params.items() if k not in by_row}
-    codes = (
-        np.arange(n)
-        if people is None
-        else np.unique(np.asarray(people), return_inverse=True)[1]
-    )
+    codes = np.arange(n) if people is None else _people_codes(people)
     rng = check_random_state(random_state)
     value = float(metric(*arrays, **by_row, **fixed))
     if metric in GAP_RATES and fixed.get("method", "between_groups") == "between_groups":
@@ -509,6 +505,17 @@ def _rates(sums: NDArray, n_rates: int, n_groups: int) -> NDArray:
     table = sums.reshape(len(sums), n_rates, 2, n_groups)
     out = np.full((len(sums), n_rates, n_groups), np.nan)
     return np.divide(table[:, :, 0], table[:, :, 1], out=out, where=table[:, :, 1] > 0)
+
+
+def _people_codes(people) -> NDArray:
+    """A number for each person; rows of unknown people would be drawn as those of one."""
+    missing = np.flatnonzero(pd.isna(np.asarray(people)))
+    if len(missing):
+        raise ValueError(
+            f"people must say of every row whose it is, got none in row {missing[0]}; leave "
+            "such rows out, or give each a number of its own"
+        )
+    return np.unique(np.asarray(people), return_inverse=True)[1]
 
 
 def _group_codes(sensitive_features) -> NDArray:
