@@ -79,14 +79,17 @@ def test_it_is_told_again_when_a_stream_has_lost_them_again():
     assert len(told) == 1
 
 
-def test_one_group_alone_is_told_in_one_way_only():
+@pytest.mark.parametrize(
+    ("n_of_b", "reason"), [(0, "only the group"), (12, "a gap needs two groups of 20 people")]
+)
+def test_groups_without_people_are_told_in_one_way_only(n_of_b, reason):
     X, y, groups = make_lending(5000)
-    groups[groups == "b"] = "a"
+    groups[np.flatnonzero(groups == "b")[n_of_b:]] = "a"
     model = FEAMOEClassifier("equal_opportunity", random_state=0)
     with pytest.warns(FairnessWarning) as told:
         model.fit(X, y, sensitive_features=groups)
     (text,) = (str(warning.message) for warning in told)
-    assert text.startswith("constraints=['equal_opportunity'] are inactive: only the group")
+    assert text.startswith(f"constraints=['equal_opportunity'] are inactive: {reason}")
 
 
 def test_nothing_is_told_before_anything_was_measured():
