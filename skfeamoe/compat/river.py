@@ -61,7 +61,7 @@ class RiverClassifier(base.MiniBatchClassifier):
 
     Notes
     -----
-    A call for thirty rows costs less than twice as much as one for one row; ``learn_many`` is
+    A call for thirty rows costs about twice as much as one for one row; ``learn_many`` is
     the faster way where rows come in batches.
 
     References
