@@ -2,6 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -142,7 +143,7 @@ default=None
                 UserWarning,
                 stacklevel=2,
             )
-        _warn(messages)
+        warn_of(messages)
         return Decisions(labels, propensity, ids)
 
     def complete(self, ids, y):
@@ -186,7 +187,7 @@ default=None
                 labels = Labels(labels.values, None)
                 messages = draft._hear(rows.take(known), labels, propensity[known])
             draft._waiting = waiting
-        _warn(messages)
+        warn_of(messages)
         return self
 
     @property
@@ -221,7 +222,7 @@ default=None
         """Learn the labels of rows that have counted as people before; warnings."""
 
 
-def _warn(messages: list[str]) -> None:
+def warn_of(messages: Iterable[str]) -> None:
     """Tell of bounds, on behalf of the public method that calls."""
     for message in messages:
         warnings.warn(message, FairnessWarning, stacklevel=3)

@@ -282,15 +282,20 @@ def warn_in_stream(
         found = {name: ". ".join(reasons) for name, reasons in told_of.items() if reasons}
     waited = monitor.people.n_seen - monitor.known_at
     if waited >= LAPSED_ROWS and monitor.measured.is_comparable():
-        found["lapsed"] = (
-            f"no row of known group has come for {waited:,} rows: difference_bound is kept "
-            "for the people seen before, and whether it holds for others is not known; pass "
-            "sensitive_features for some of the rows"
-        )
+        found["lapsed"] = long_ago(waited)
     for name, text in found.items():
         if name not in episodes:
             told.add(text)
     return list(found)
+
+
+def long_ago(n_rows: int) -> str:
+    """That bounds rest on people of long ago."""
+    return (
+        f"no row of known group has come for {n_rows:,} rows: bounds are kept for the people "
+        "seen before, and whether they hold for others is not known; pass sensitive_features "
+        "for some of the rows"
+    )
 
 
 def warn_if_shuffled(told: Told, estimator) -> None:

@@ -141,19 +141,19 @@ def test_a_worker_that_dies_in_mid_round_changes_nothing(client, credit):
     assert broken.group_gaps_ == unbroken.group_gaps_
 
 
+def fit_in_shards(client, model, rows, *parts):
+    """The model after a fit on shards of so many rows of X, y and the groups."""
+    X, y, group = ([part[own] for own in rows] for part in parts)
+    return sd.fit(model, X, y, sensitive_features=group, client=client)
+
+
 def test_reported_gaps_are_those_of_all_people(thread_client):
     X, y, group = make_lending(3000, n_groups=3)
     rows = np.array_split(np.argsort(group, kind="stable"), 5)
     model = FEAMOEClassifier(
         ["demographic_parity", "equalized_odds"], difference_bound=0.2, random_state=0
     )
-    sd.fit(
-        model,
-        [X[r] for r in rows],
-        [y[r] for r in rows],
-        sensitive_features=[group[r] for r in rows],
-        client=thread_client,
-    )
+    fit_in_shards(thread_client, model, rows, X, y, group)
     decided = model.predict(X)
     expected = {
         "demographic_parity": demographic_parity_difference(
@@ -375,13 +375,7 @@ def test_a_cluster_may_keep_no_background(thread_client):
     X, y, group = make_lending(1200)
     rows = np.array_split(np.arange(1200), 4)
     model = FEAMOEClassifier(background_size=0, random_state=0, difference_bound=0.2)
-    sd.fit(
-        model,
-        [X[r] for r in rows],
-        [y[r] for r in rows],
-        sensitive_features=[group[r] for r in rows],
-        client=thread_client,
-    )
+    fit_in_shards(thread_client, model, rows, X, y, group)
     assert len(model.background_) == 0
     assert model.score(X, y) > 0.6
 

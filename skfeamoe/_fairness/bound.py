@@ -99,6 +99,12 @@ def newcomers(rows: Rows) -> NDArray:
     return rows.groups if rows.is_plain else np.where(rows.weight > 0.0, rows.groups, -1)
 
 
+def _margin(scored: Scored, offset: NDArray, local: LocalOffset) -> NDArray:
+    """Margins with an offset, (n_samples,)."""
+    margin = scored.margin + scored.Z @ offset[:-1] + offset[-1]
+    return margin + local.values(scored.Z, scored.values) if local.columns else margin
+
+
 class BoundMonitor:
     """Directions, people, and the offset that is solved on them."""
 
@@ -316,7 +322,7 @@ class BoundMonitor:
     ) -> list[Change]:
         """Solve for the offset on rows and measure; changes that have widened a gap."""
         cases = Cases(self.shares, asked, rows)
-        margin = self._margin(scored)
+        margin = _margin(scored, self.offset, self.local)
         measured = cases.measure(scored, margin)
         changes = self._widened(asked, measured, changed)
         if not measured.is_comparable():
@@ -324,10 +330,9 @@ class BoundMonitor:
             return changes
 
         def at(coef: NDArray, offset: NDArray, local: LocalOffset) -> Place:
-            self.coef, self.offset, self.local = coef, offset, local
             # nothing of a score but distances depends on the offset
             now = score(rows.X, offset, local) if asked.slots.uses_distance else scored
-            margin = self._margin(now)
+            margin = _margin(now, offset, local)
             return Place(coef, offset, local, now, margin, cases.measure(now, margin))
 
         def solve(place: Place) -> tuple[Place, Solution]:
@@ -342,7 +347,7 @@ class BoundMonitor:
         place, solved = kept_place(here, solve, at, asked)
         self.coef, self.offset, self.local = place.coef, place.offset, place.local
         self.measured = replace(place.measured, solved=solved)
-        self._measure_parts(cases, place.scored)
+        self._measure_parts(cases, place)
         return changes
 
     def _meet_parts(self, asked: Fairness, scored: Scored) -> None:
@@ -356,14 +361,15 @@ class BoundMonitor:
         """The part of every row, by column with local bounds."""
         return self.local.parts(scored.values) if self.local.columns else []
 
-    def _measure_parts(self, cases: Cases, scored: Scored) -> None:
+    def _measure_parts(self, cases: Cases, place: Place) -> None:
         """Measure the gaps within parts, and what is known of them."""
         self.local_measured = []
         if not self.local.columns:
             return
-        margin, free = self._margin(scored), cases.measure(scored, scored.margin)
+        scored = place.scored
+        free = cases.measure(scored, scored.margin)
         for column in self._parts(scored):
-            parts = cases.measure_parts(scored, margin, column)
+            parts = cases.measure_parts(scored, place.margin, column)
             without = cases.measure_parts(scored, scored.margin, column)
             known = []
             for s in range(self.n_slots):
@@ -396,13 +402,6 @@ class BoundMonitor:
                 span = measured.span(s) or ()
                 changes += [Change(s, group) for group in changed if group in span]
         return changes
-
-    def _margin(self, scored: Scored) -> NDArray:
-        """Margins with the offset."""
-        margin = scored.margin + scored.Z @ self.offset[:-1] + self.offset[-1]
-        if self.local.columns:
-            margin = margin + self.local.values(scored.Z, scored.values)
-        return margin
 
     def _axes(self, cases: Cases, scored: Scored, margin: NDArray) -> NDArray:
         """The linear functions that the offset is made of, (n_directions, n_terms)."""

@@ -58,17 +58,16 @@ At = Callable[[NDArray, NDArray, LocalOffset], Place]
 
 def kept_place(start: Place, solve: Solve, at: At, asked: Fairness) -> tuple[Place, bool]:
     """The place at which bounds are kept best, and whether they all are."""
-    here, best = start, None
+    here, best = start, start
     for n_round in range(1, MOST_ROUNDS + 1):
         far, solution = solve(here)
         if _foresaw(asked, solution, far.measured):
             return far, bool(solution.excess.max(initial=0.0) <= 0.0)
         here = _nearer(here, far, at, asked)
-        if best is None or here.merit(asked) < best.merit(asked):
+        if n_round == 1 or here.merit(asked) < best.merit(asked):
             best = here
         if n_round >= ENOUGH_ROUNDS and best.merit(asked)[0] <= 0.0:
             break
-    assert best is not None
     return best, best.merit(asked)[0] <= 0.0
 
 

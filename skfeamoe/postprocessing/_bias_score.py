@@ -5,7 +5,6 @@ Over 400 lines, because more than half of the lines document parameters, attribu
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context
@@ -13,10 +12,10 @@ from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 
+from skfeamoe._deciding import warn_of
 from skfeamoe._fairness.constraints import CONSTRAINTS
-from skfeamoe._told import LAPSED_ROWS
+from skfeamoe._told import LAPSED_ROWS, long_ago
 from skfeamoe._validation import HasMethods, Interval, StrOptions, drafted
-from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.postprocessing import _buffer, _fitting, _messages
 from skfeamoe.postprocessing._answering import AnsweringRule
 from skfeamoe.postprocessing._bounding import BoundingRule
@@ -377,7 +376,7 @@ default=None
             draft._draw_seeds()
             draft._take(_fitting.fit_models(draft, data, draft._fold_seed), data)
             messages = draft._solve(request)
-        self._warn(messages)
+        warn_of(messages)
         return self
 
     @available_if(_estimator_has("partial_fit"))
@@ -458,7 +457,7 @@ default=None
                 draft._draw_seeds()
                 draft._publish(_fitting.find_rules(draft, request, None))
             messages = draft._learn_next(data, request)
-        self._warn(messages)
+        warn_of(messages)
         return self
 
     def _learn_next(self, data, request) -> list[str]:
@@ -478,7 +477,7 @@ default=None
             self._publish(found)
         waited = _buffer.n_since_known(self._buffer)
         if waited >= LAPSED_ROWS and not lost:
-            messages[LAPSED] = _messages.long_ago(waited)
+            messages[LAPSED] = long_ago(waited)
         told, self._episodes = self._episodes, list(messages)
         return [text for kind, text in messages.items() if kind not in told]
 
@@ -516,11 +515,6 @@ default=None
     def _held_out(self) -> HeldOut | None:
         """The rows that the rule is solved on."""
         return None if self._held is None else HeldOut(**self._held)
-
-    def _warn(self, messages) -> None:
-        """Tell of bounds that are not met."""
-        for message in messages:
-            warnings.warn(message, FairnessWarning, stacklevel=3)
 
     # ------------------------------------------------------------------ what it is
 

@@ -97,15 +97,6 @@ def lapsed(missing: list[str]) -> str:
     )
 
 
-def long_ago(n_rows: int) -> str:
-    """That bounds rest on people of long ago."""
-    return (
-        f"no row of known group has come for {n_rows:,} rows: bounds are kept for the people "
-        "seen before, and whether they hold for others is not known; pass sensitive_features "
-        "for some of the rows"
-    )
-
-
 def harmed(labels: list[str]) -> str:
     """Groups that abstention harms; empty if there are none."""
     if not labels:
