@@ -2,7 +2,6 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
@@ -13,8 +12,8 @@ from sklearn.utils.validation import check_array, check_is_fitted
 from skfeamoe._feedback import EXPLORE, Decisions, Exploration, Waiting, uniforms
 from skfeamoe._labels import Labels, read_labels
 from skfeamoe._rows import Rows
+from skfeamoe._told import Told
 from skfeamoe._validation import drafted
-from skfeamoe.exceptions import FairnessWarning
 
 
 class DecidingMixin(ABC):
@@ -85,8 +84,8 @@ default=None
         -----
         UserWarning
             If more than `waiting_size` people wait, and the oldest had to go.
-        FairnessWarning
-            Of `BiasScoreClassifier`, what its `partial_fit` tells.
+        FairnessWarning, UserWarning
+            What `partial_fit` tells.
 
         References
         ----------
@@ -129,9 +128,9 @@ default=None
             draws = uniforms(draft._lottery_seed(), waiting.n_decided, len(labels))
             granted = draws < propensity
             labels = np.where(granted, draft._favorable_class(), labels)
-            ids, n_gone, messages = waiting.count(len(labels)), 0, []
+            ids, n_gone, told = waiting.count(len(labels)), 0, Told()
             if wait:
-                rows, messages = draft._meet(X, sensitive_features, sample_weight)
+                rows, told = draft._meet(X, sensitive_features, sample_weight)
                 given = rows.take(granted), ids[granted], propensity[granted]
                 n_gone = waiting.add(*given, int(draft.waiting_size))
             draft._waiting = waiting
@@ -143,7 +142,7 @@ default=None
                 UserWarning,
                 stacklevel=2,
             )
-        warn_of(messages)
+        told.give()
         return Decisions(labels, propensity, ids)
 
     def complete(self, ids, y):
@@ -171,8 +170,8 @@ default=None
 
         Warns
         -----
-        FairnessWarning
-            Of `BiasScoreClassifier`, what its `partial_fit` tells.
+        FairnessWarning, UserWarning
+            What `partial_fit` tells.
         """
         check_is_fitted(self)
         ids = check_array(ids, ensure_2d=False, dtype=np.int64, ensure_min_samples=0).ravel()
@@ -181,13 +180,13 @@ default=None
         with drafted(self) as draft:
             waiting = Waiting() if draft._waiting is None else draft._waiting.copy()
             rows, propensity = waiting.take(ids)
-            labels, messages = read_labels(y, len(ids), draft.unlabeled, draft.classes_), []
+            labels, told = read_labels(y, len(ids), draft.unlabeled, draft.classes_), Told()
             known = slice(None) if labels.known is None else labels.known
             if len(labels.values):
                 labels = Labels(labels.values, None)
-                messages = draft._hear(rows.take(known), labels, propensity[known])
+                told = draft._hear(rows.take(known), labels, propensity[known])
             draft._waiting = waiting
-        warn_of(messages)
+        told.give()
         return self
 
     @property
@@ -214,18 +213,12 @@ default=None
         """Seed of the lots."""
 
     @abstractmethod
-    def _meet(self, X, sensitive_features, sample_weight) -> tuple[Rows, list[str]]:
+    def _meet(self, X, sensitive_features, sample_weight) -> tuple[Rows, Told]:
         """Let rows count as people; the rows as they will be learned from, and warnings."""
 
     @abstractmethod
-    def _hear(self, rows: Rows, labels: Labels, propensity: NDArray) -> list[str]:
+    def _hear(self, rows: Rows, labels: Labels, propensity: NDArray) -> Told:
         """Learn the labels of rows that have counted as people before; warnings."""
-
-
-def warn_of(messages: Iterable[str]) -> None:
-    """Tell of bounds, on behalf of the public method that calls."""
-    for message in messages:
-        warnings.warn(message, FairnessWarning, stacklevel=3)
 
 
 def check_exploration(exploration, explore: str) -> float:

@@ -29,8 +29,6 @@ from skfeamoe._told import (
     warn_if_inactive,
     warn_if_shuffled,
     warn_if_unmet,
-    warn_in_stream,
-    warn_of_far_values,
 )
 from skfeamoe._training.drift.detector import DETECTORS
 from skfeamoe._training.model import Model
@@ -47,9 +45,6 @@ from skfeamoe._validation import (
     drafted,
     validate_parameters,
 )
-
-PATIENCE_ROWS = 1000
-"""Rows of a stream after which a constraint that compares no groups is reported."""
 
 
 class FEAMOEClassifier(CallbackSupportMixin, ExplainingMixin, LearningClassifier):
@@ -664,19 +659,19 @@ default=None
         Warns
         -----
         FairnessWarning
-            Once, if constraints were asked for and no groups are there to compare. With
-            ``control="bound"`` also each time that one of these begins: a constraint compares
-            nobody for want of people; a bound is not met on the people seen last by more than
-            two standard errors, or met only in a way that `fit` warns of; no row of known
-            group has come for 10,000 rows. The first two are told after 4,000 rows.
+            Each time that one of these begins: no groups are there to compare. With
+            ``control="bound"`` also: a constraint, or a local bound, compares nobody for want
+            of people; a bound is not met on the people seen last by more than two standard
+            errors, or met only in a way that `fit` warns of; nobody of known group has come
+            for 10,000 rows. The second and third are told after 4,000 rows, with or without
+            labels.
 
         UserWarning
             Once for every feature with values far beyond those that the model has seen.
         """
-        told, given = Told(), (sensitive_features, sample_weight, propensity)
+        given = sensitive_features, sample_weight, propensity
         with drafted(self) as draft:
-            before = vars(draft).get("_model")
-            if before is None:
+            if "_model" not in vars(draft):
                 validate_parameters(draft)
                 if classes is None:
                     raise ValueError(
@@ -687,20 +682,9 @@ default=None
                 draft.n_iter_ = 1
             else:
                 model, rows = draft._continue(X, y, classes, *given)
-            draft._publish(model, rows)
-            draft._tell_in_stream(told, before, knows_groups=sensitive_features is not None)
+            told = draft._publish(model, rows, knows_groups=sensitive_features is not None)
         told.give()
         return self
-
-    def _tell_in_stream(self, told: Told, before: Model | None, *, knows_groups: bool) -> None:
-        """What a stream is to be told of after a batch, each thing once."""
-        model = self._model
-        self._told_far = warn_of_far_values(told, self, model, self._told_far)
-        knows_groups = knows_groups or self.sensitive_columns is not None
-        patient = knows_groups and model.clock.n_samples_seen < PATIENCE_ROWS
-        if not (self._warned_inactive or patient):
-            self._warned_inactive = warn_if_inactive(told, self, model)
-        self._episodes = warn_in_stream(told, self, model, self._episodes, before)
 
     def __getstate__(self):
         """Parameters and plain data; what is made of parameters is left out."""

@@ -29,6 +29,7 @@ from skfeamoe._parameters import (
 )
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._rows import Rows
+from skfeamoe._told import Told, warn_if_inactive, warn_in_stream, warn_of_far_values
 from skfeamoe._training.model import Model
 from skfeamoe._training.settings import STREAM_DEFAULTS, Settings
 from skfeamoe._training.trainer import train_stream
@@ -40,6 +41,9 @@ from skfeamoe._validation import (
     sensitive_names,
     validate_parameters,
 )
+
+PATIENCE_ROWS = 1000
+"""Rows of a stream after which a constraint that compares no groups is reported."""
 
 
 class LearningClassifier(DecidingMixin, MixtureClassifier):
@@ -164,10 +168,21 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             model.add_groups(names, cells=bool(self._design["constraints"]))
         return groups
 
-    def _publish(self, model: Model, rows: Rows) -> None:
-        """Train a model on rows of a stream; it takes the place of the one before."""
+    def _publish(self, model: Model, rows: Rows, *, knows_groups: bool) -> Told:
+        """Train a model on rows of a stream; it takes the place of the one before.
+
+        Returns what is to be told of it, each thing once.
+        """
+        before, told = vars(self).get("_model"), Told()
         train_stream(model, self._stream_settings(model), rows)
         self._model = model
+        self._told_far = warn_of_far_values(told, self, model, self._told_far)
+        knows_groups = knows_groups or self.sensitive_columns is not None
+        if not (knows_groups and model.n_people < PATIENCE_ROWS):
+            is_told = self._warned_inactive
+            self._warned_inactive = warn_if_inactive(told, self, model, is_told=is_told)
+        self._episodes = warn_in_stream(told, self, model, self._episodes, before)
+        return told
 
     def _stream_settings(self, model: Model) -> Settings:
         """Settings of `partial_fit`, made anew only when something they rest on changes."""
@@ -242,13 +257,11 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
     def _meet(self, X, sensitive_features, sample_weight):
         nobody = np.full(_num_samples(X), None)
         model, rows = self._continue(X, nobody, None, sensitive_features, sample_weight)
-        self._publish(model, rows)
-        return rows, []
+        return rows, self._publish(model, rows, knows_groups=sensitive_features is not None)
 
     def _hear(self, rows, labels, propensity):
         self._check_in_stream()
         label_weight = labels.weights(rows.weight, propensity)
         codes, before = labels.codes(self.classes_), np.zeros(len(rows))
-        told = Rows(rows.X, codes, rows.groups, before, label_weight)
-        self._publish(self._model.copy(), told)
-        return []
+        labeled = Rows(rows.X, codes, rows.groups, before, label_weight)
+        return self._publish(self._model.copy(), labeled, knows_groups=bool(self._model.groups))

@@ -1,7 +1,7 @@
 """What a classifier tells while it learns: callbacks of its passes, and warnings."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -27,10 +27,15 @@ kept by a constant decision."""
 
 
 class Told:
-    """Warnings that are gathered while a call learns, and given when its work is published."""
+    """Warnings that are gathered while a call learns, and given when its work is published.
 
-    def __init__(self) -> None:
+    ``texts`` are warnings of bounds.
+    """
+
+    def __init__(self, texts: Iterable[str] = ()) -> None:
         self.texts: list[tuple[str, type[Warning]]] = []
+        for text in texts:
+            self.add(text)
 
     def add(self, text: str, category: type[Warning] = FairnessWarning) -> None:
         """Keep a warning for later."""
@@ -71,11 +76,14 @@ class PassCallbacks:
         self.whole.call_on_fit_task_end(**self.given, reconstruction_attributes=snapshot)
 
 
-def warn_if_inactive(told: Told, estimator, model: Model) -> bool:
-    """Say that constraints were asked for and cannot act; whether there was need to."""
+def warn_if_inactive(told: Told, estimator, model: Model, *, is_told: bool = False) -> bool:
+    """Say that constraints were asked for and cannot act; whether it is so.
+
+    ``is_told`` says that it has been said already.
+    """
     names = constraint_names(estimator)
     reason = _why_inactive(estimator, model) if names else ""
-    if reason:
+    if reason and not is_told:
         told.add(f"constraints={list(names)} are inactive: {reason}, or set constraints=None")
     return bool(reason)
 
@@ -132,9 +140,21 @@ def _not_compared(estimator, model: Model, where: str) -> list[str]:
         for s in range(len(slots))
         if measured.span(s) is None
     ]
-    if not missing:
+    if missing:
+        return [*missing, "Learn from more people, merge groups, or leave the constraint out"]
+    return _no_part_compared(monitor, where)
+
+
+def _no_part_compared(monitor: BoundMonitor, where: str) -> list[str]:
+    """The same of local bounds, where not one part has two groups of enough people."""
+    parts = [part for column in monitor.local_measured for part in column.parts]
+    if not parts or any(part.is_comparable() for part in parts):
         return []
-    return [*missing, "Learn from more people, merge groups, or leave the constraint out"]
+    return [
+        f"local_bound is inactive {where}: a gap needs two groups of {MIN_CELL_ROWS} people, "
+        f"and none of {len(parts)} parts of local_columns has them",
+        "Learn from more people, or name other columns",
+    ]
 
 
 def warn_of_far_values(told: Told, estimator, model: Model, known: list[int]) -> list[int]:
@@ -201,7 +221,7 @@ def _unmet(estimator, model: Model, where: str, n_errors: float) -> list[str]:
         return [f"local_bound is not kept {where}: {far}", "relax it, or name other columns"]
     if is_constant:
         return [
-            f"difference_bound is kept {where} by giving {alike} of accuracy; relax it, or set "
+            f"{_form(details)} is kept {where} by giving {alike} of accuracy; relax it, or set "
             "accuracy_floor"
         ]
     bent = [
@@ -270,19 +290,17 @@ def warn_in_stream(
         return []
     former = None if before is None else before.monitor
     same = isinstance(former, BoundMonitor) and monitor.measured is former.measured
-    waiting = monitor.people.n_seen > monitor.known_at
-    if same and not waiting:
+    if same and not monitor.n_unknown:
         return [name for name in episodes if name != "lapsed"]
     found, where = {}, "on the people seen last"
-    if model.clock.n_samples_seen >= SETTLED_ROWS:
+    if model.n_people >= SETTLED_ROWS:
         told_of = {
             "uncompared": _not_compared(estimator, model, where),
             "unmet": _unmet(estimator, model, where, 2.0),
         }
         found = {name: ". ".join(reasons) for name, reasons in told_of.items() if reasons}
-    waited = monitor.people.n_seen - monitor.known_at
-    if waited >= LAPSED_ROWS and monitor.measured.is_comparable():
-        found["lapsed"] = long_ago(waited)
+    if monitor.n_unknown >= LAPSED_ROWS and monitor.measured.is_comparable():
+        found["lapsed"] = long_ago(monitor.n_unknown)
     for name, text in found.items():
         if name not in episodes:
             told.add(text)

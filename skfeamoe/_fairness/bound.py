@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.cases import (
     CELLS,
+    MIN_CELL_ROWS,
     Cases,
     LocalMeasured,
     Measured,
@@ -84,7 +85,10 @@ LOOK_ROWS = 64
 """Rows between two looks for other people."""
 
 LEAST_ROWS = 256
-"""Fewest rows between two solutions."""
+"""Fewest rows between two solutions, unless groups or bounds are new."""
+
+FEW_OF_GROUP = 256
+"""A group with fewer people is young: bounds are settled again whenever it has doubled."""
 
 
 class Change(NamedTuple):
@@ -97,6 +101,11 @@ class Change(NamedTuple):
 def newcomers(rows: Rows) -> NDArray:
     """Group codes, -1 for people who had come before their label did."""
     return rows.groups if rows.is_plain else np.where(rows.weight > 0.0, rows.groups, -1)
+
+
+def counted_groups(rows: Rows, n_groups: int) -> NDArray:
+    """Newcomers of every group, (n_groups,)."""
+    return np.bincount(newcomers(rows) + 1, minlength=n_groups + 1)[1:].astype(np.float64)
 
 
 def _margin(scored: Scored, offset: NDArray, local: LocalOffset) -> NDArray:
@@ -124,6 +133,9 @@ class BoundMonitor:
         self.axis_of = self._axes_of(slots)  # of every slot
         self.shares = np.zeros(0)  # (n_groups,), rows of each group, faded
         self.taught = np.zeros(0)  # (n_groups,), people by whom directions were taught
+        self.held = np.zeros(0)  # (n_groups,), people of each when bounds were settled last
+        self.came = np.zeros(0)  # (n_groups,), who have come since
+        self.n_unknown = 0  # people of unknown group since the last one whose group was known
         self.coef = np.zeros(0)  # (n_directions,), of the offset
         self.offset = np.zeros(n_terms + 1)  # the linear function that predicts
         self.local = LocalOffset()  # what it has besides for parts of the people
@@ -189,6 +201,8 @@ class BoundMonitor:
         self.directions = self.directions.with_groups(n_groups)
         self.shares = np.pad(self.shares, (0, missing))
         self.taught = np.pad(self.taught, (0, missing))
+        self.held = np.pad(self.held, (0, missing))
+        self.came = np.pad(self.came, (0, missing))
         grown = Measured.nothing(self.n_slots, n_groups)
         for name in CELLS:
             getattr(grown, name)[:, : n_groups - missing] = getattr(self.measured, name)
@@ -222,29 +236,51 @@ class BoundMonitor:
         known = rows.groups >= 0
         n_known = int(np.count_nonzero(known))
         self.people.update(rows)
+        self.n_unknown += int(np.count_nonzero(rows.weight[~known] > 0.0))
         if n_known:
             groups = rows.groups[known]
             if counted is None:
                 counted = np.bincount(groups, rows.weight[known], self.n_groups)
             counts = rows.weight[known] > 0.0
-            self.taught = self.taught + np.bincount(groups, counts, self.n_groups)
+            n_came = np.bincount(groups, counts, self.n_groups)
+            self.taught, self.came = self.taught + n_came, self.came + n_came
             self.shares = self.shares * 0.5 ** (n_known / asked.half_life) + counted
-            self.known_at = self.people.n_seen
+            self.known_at, self.n_unknown = self.people.n_seen, 0
 
     @property
     def n_waiting(self) -> int:
         """Rows since the bounds were settled."""
         return self.people.n_seen - self.solved_at
 
-    def is_due(self) -> bool:
-        """Whether so many, or such other, people have come that it is time to `settle`."""
+    def is_due(self, asked: Fairness) -> bool:
+        """Whether so many, or such other, people have come that it is time to `settle`.
+
+        It is, too, when other bounds are asked for than were settled last.
+        """
         n_new = self.n_waiting
         if n_new >= max(len(self.people) / RESCORES, LEAST_ROWS):
+            return True
+        if self.solved_at and self._asks_for_others(asked):
             return True
         if self.people.n_seen - self.looked_at < LOOK_ROWS:
             return False
         self.looked_at = self.people.n_seen
-        return len(self.arrivals.changed()) > 0
+        return self._has_young_group() or len(self.arrivals.changed()) > 0
+
+    def _asks_for_others(self, asked: Fairness) -> bool:
+        """Whether bounds differ from those that were settled last."""
+        same = np.array_equal(self.bounds, asked.limits)
+        same = same and np.array_equal(self.is_ratio, asked.is_ratio)
+        return not (same and np.array_equal(self.local_bounds, asked.local_limits, True))
+
+    def _has_young_group(self) -> bool:
+        """Whether a group that had few people, or none, can be compared or has doubled.
+
+        Before the first solution all groups are young, and wait for `LEAST_ROWS`.
+        """
+        n_now = self.held + self.came
+        young = (self.held < FEW_OF_GROUP) & (self.came >= self.held)
+        return self.solved_at > 0 and bool((young & (n_now >= MIN_CELL_ROWS)).any())
 
     def settle(
         self,
@@ -263,6 +299,7 @@ class BoundMonitor:
         """
         part = SUSPECTED if suspected else 1.0
         self.solved_at = self.looked_at = self.people.n_seen
+        self.came = np.zeros(self.n_groups)
         self.bounds, self.is_ratio = asked.limits, asked.is_ratio
         self.local_bounds = asked.local_limits
         of_stream = rows is None
@@ -280,6 +317,7 @@ class BoundMonitor:
             kept = self.people.gather(self.n_groups)
             if kept is not None:
                 rows, scored = kept.rows, score(kept.rows.X, self.offset, self.local)
+        self.held = counted_groups(rows, self.n_groups)
         self.arrivals.start_over(scored.Z, newcomers(rows), self.n_groups)
         if not of_stream or self.people.n_seen >= LEAST_BAND_ROWS:
             self._meet_parts(asked, scored)
@@ -543,6 +581,7 @@ class BoundMonitor:
         """A copy with the same offset and nobody to measure it on; they come anew."""
         other = self.copy()
         other.people, other.arrivals = self.people.emptied(), Arrivals()
+        other.held = other.came = np.zeros(self.n_groups)
         return other
 
     def merge(self, other: Self, codes: NDArray) -> None:
@@ -566,6 +605,8 @@ class BoundMonitor:
         )
         self.people.merge(other.people, codes)
         self.known_at = self.people.n_seen - since
+        self.n_unknown = min(self.n_unknown, other.n_unknown)
+        self.held = self.came = np.zeros(self.n_groups)
         self.offset = (1.0 - part) * self.offset + part * other.offset
         self.coef = np.zeros(self.n_axes * self.n_groups)
         if other.local.columns or self.local.columns:  # solved anew on the merged people
@@ -597,6 +638,9 @@ class BoundMonitor:
             made.is_ratio, made.local_bounds = np.zeros(n_slots, bool), np.full(n_slots, np.nan)
             data = {**data, "local": LocalOffset().to_dict(), "local_measured": []}
         made.changed_at = data.get("changed_at", 0)  # 0: of a model from before it was kept
+        if "held" not in data:  # nor was who had come since
+            made.held = made.came = np.zeros(len(made.shares))
+            made.n_unknown = data["people"]["n_seen"] - made.known_at
         made.axis_of = data.get("axis_of", data["direction_of"])  # distances had no own
         made.directions = Directions.from_dict(data["directions"])
         made.people = People.from_dict(data["people"])

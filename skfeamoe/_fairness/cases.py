@@ -236,8 +236,21 @@ class Cases:
             spread = np.bincount(code, (weight * (value - mean[code])) ** 2, n)
             measured.mean[s] = mean
             measured.variance[s] = _ratio(spread, total * total)
+            if not self._is_distance(s):
+                squares = np.bincount(code, weight * weight, n)
+                least = _least_variance(_ratio(total * total, squares))
+                measured.variance[s] = np.maximum(measured.variance[s], least)
             measured.n_rows[s] = count
             measured.unweighted[s] = _ratio(np.bincount(code, value, n), count)
+
+
+def _least_variance(n_people: NDArray) -> NDArray:
+    """Squared standard error of a rate of so many people at least, (n_cells,).
+
+    That of one person in all who is decided on otherwise: where everybody, or nobody, is
+    granted the rate of others is not certain. With weights it is Kish's number of people.
+    """
+    return np.where(n_people > 0.0, 1.0 / (n_people + 2.0) ** 2, 0.0)
 
 
 def _inverse_norm(scored: Scored, margin: NDArray) -> NDArray:

@@ -74,8 +74,8 @@ RELAXATIONS = 8
 """Halvings by which bounds are relaxed when they cost more than is allowed."""
 
 FEW = (0.25, 0.1, 0.05)
-"""Parts of the people granted without an offset: with so few distances are searched again
-where nothing is found that is cheaper than to refuse or to grant everybody."""
+"""Parts of the people granted without an offset: from so few is searched again where nothing
+is found that is cheaper than to refuse or to grant everybody."""
 
 SMALLEST_UNIT = 1e-9
 """Margins and directions that vary less than this are constant."""
@@ -171,13 +171,15 @@ def solve_offset(problem: Problem, start: Solution | None = None) -> Solution:
             break
     else:
         best = min(best, *scaled.constants(best.numbers), key=lambda point: point.merit)
-    if any(slot.is_distance for slot in problem.slots):
-        for part in FEW:
-            if best.merit <= min(0.0, float(problem.cost.sum())):
-                break
-            found = scaled.insist(scaled.granting(part))
-            best = min(best, found, key=lambda point: point.merit)
-    return scaled.solution(best)
+    constant = min(0.0, float(problem.cost.sum()))  # of granting nobody, or everybody
+    for part in FEW:
+        if best.merit <= constant:
+            return scaled.solution(best)
+        found = scaled.insist(scaled.granting(part))
+        best = min(best, found, key=lambda point: point.merit)
+    return scaled.solution(
+        min(best, *scaled.constants(best.numbers), key=lambda point: point.merit)
+    )
 
 
 def affordable_offset(problem: Problem, most: float) -> Solution:

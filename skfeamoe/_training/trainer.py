@@ -72,7 +72,7 @@ def _advance(model: Model, settings: Settings, rows: Rows, *, is_last: bool) -> 
         monitor.learn(asked, batch.X, rows)
         is_bulk = len(rows) > settings.learning.batch_size and not settings.growth.watches
         waits = is_bulk and not is_last and monitor.n_waiting < WAITING_ROWS
-        if not waits and monitor.is_due():
+        if not waits and monitor.is_due(asked):
             changes = settle(model, asked)
             settings.growth.people_changed(model, asked, changes)
     if model.history.is_due(model.clock.n_samples_seen):

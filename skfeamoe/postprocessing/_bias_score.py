@@ -12,9 +12,8 @@ from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 
-from skfeamoe._deciding import warn_of
 from skfeamoe._fairness.constraints import CONSTRAINTS
-from skfeamoe._told import LAPSED_ROWS, long_ago
+from skfeamoe._told import LAPSED_ROWS, Told, long_ago
 from skfeamoe._validation import HasMethods, Interval, StrOptions, drafted
 from skfeamoe.postprocessing import _buffer, _fitting, _messages
 from skfeamoe.postprocessing._answering import AnsweringRule
@@ -376,7 +375,7 @@ default=None
             draft._draw_seeds()
             draft._take(_fitting.fit_models(draft, data, draft._fold_seed), data)
             messages = draft._solve(request)
-        warn_of(messages)
+        Told(messages).give()
         return self
 
     @available_if(_estimator_has("partial_fit"))
@@ -457,7 +456,7 @@ default=None
                 draft._draw_seeds()
                 draft._publish(_fitting.find_rules(draft, request, None))
             messages = draft._learn_next(data, request)
-        warn_of(messages)
+        Told(messages).give()
         return self
 
     def _learn_next(self, data, request) -> list[str]:

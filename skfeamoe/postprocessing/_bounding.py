@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from skfeamoe._deciding import warn_of
+from skfeamoe._told import Told
 from skfeamoe.postprocessing import _fitting
 from skfeamoe.postprocessing._coverage import CoverageRule
 from skfeamoe.postprocessing._frontier import BOUNDS, frontier_row
@@ -55,7 +55,7 @@ class BoundingRule:
             If a bound is not met on the rows the rule was solved on.
         """
         other, messages = self._again(difference_bound=difference_bound)
-        warn_of(messages)
+        Told(messages).give()
         return other
 
     def with_coverage(self, coverage):
@@ -78,7 +78,7 @@ class BoundingRule:
             harms a group, on held-out rows.
         """
         other, messages = self._again(coverage=coverage)
-        warn_of(messages)
+        Told(messages).give()
         return other
 
     def _again(self, start=None, **parameters):

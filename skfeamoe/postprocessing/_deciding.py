@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 from skfeamoe._deciding import DecidingMixin
 from skfeamoe._feedback import Exploration
 from skfeamoe._rows import Rows
+from skfeamoe._told import Told
 from skfeamoe.postprocessing._inputs import check_stream_data, request_of, routed_params
 
 
@@ -71,7 +72,7 @@ class DecidingRule(DecidingMixin):
         data = self._data_of(X, y, sensitive_features, sample_weight)
         messages = self._learn_next(data, request_of(self))
         rows = Rows(self._as_array(X), np.full(len(y), -1), data.groups, data.weight)
-        return rows, messages
+        return rows, Told(messages)
 
     def _hear(self, rows, labels, propensity):
         data = self._data_of(self._as_given(rows.X), labels.values, None, None, propensity)
@@ -87,7 +88,7 @@ class DecidingRule(DecidingMixin):
             params=params,
             late=True,
         )
-        return self._learn_next(data, request_of(self))
+        return Told(self._learn_next(data, request_of(self)))
 
     def _data_of(self, X, y, sensitive_features, sample_weight, propensity=None):
         """Checked rows of a stream that has begun."""

@@ -64,7 +64,7 @@ def run(asked, rows, model=None, made=None, batch=100):
     made = made or monitor(asked, max(2, rows.groups.max() + 1))
     for part in rows.slices(batch):
         made.learn(asked, part.X, part)
-        if made.is_due():
+        if made.is_due(asked):
             made.settle(asked, model.score)
     return made
 

@@ -62,13 +62,13 @@ def test_kept_people_are_decided_on_anew_while_a_third_as_many_come():
     made = monitor(asked)
     kept = rows.take(slice(0, 3000))
     made.learn(asked, kept.X, kept)
-    assert made.is_due()
+    assert made.is_due(asked)
     made.settle(asked, scored)
     due = []
     for start in range(3000, 5000, 50):
         part = rows.take(slice(start, start + 50))
         made.learn(asked, part.X, part)
-        due.append(made.is_due())
+        due.append(made.is_due(asked))
     first = 3050 + 50 * due.index(True)
     assert first - 3000 == pytest.approx(first / module.RESCORES, abs=50)
     present = made.people.gather(2).rows

@@ -185,7 +185,7 @@ def test_what_was_solved_is_told(floor, kept):
 
 
 @pytest.mark.parametrize("is_distance", [True, False])
-def test_distances_are_searched_for_among_few_if_nothing_is_cheaper_than_a_constant(
+def test_all_is_searched_for_among_few_if_nothing_is_cheaper_than_a_constant(
     is_distance, monkeypatch
 ):
     rows = people(400)
@@ -200,7 +200,7 @@ def test_distances_are_searched_for_among_few_if_nothing_is_cheaper_than_a_const
     monkeypatch.setattr(offset._Scaled, "insist", insist)
     found = offset.solve_offset(Problem(margin, cost, rows.X, [slot], np.array([0.001])))
     without = (margin > 0.0).mean()
-    tried = [1.0, *offset.FEW[:2]] if is_distance else [1.0]
+    tried = [1.0, *offset.FEW[:2]]
     np.testing.assert_allclose(granted, without * np.array(tried), atol=1.0 / 400)
     assert found.cost == pytest.approx(granted[-1])
 
