@@ -55,7 +55,7 @@ from skfeamoe._fairness.offset import (
     solve_offset,
 )
 from skfeamoe._fairness.optimism import lost_part
-from skfeamoe._fairness.people import People
+from skfeamoe._fairness.people import LEAST_OF_GROUP, People
 from skfeamoe._fairness.rounds import Place, kept_place
 from skfeamoe._fairness.shrinkage import (
     effects,
@@ -86,9 +86,6 @@ LOOK_ROWS = 64
 
 LEAST_ROWS = 256
 """Fewest rows between two solutions, unless groups or bounds are new."""
-
-FEW_OF_GROUP = 256
-"""A group with fewer people is young: bounds are settled again whenever it has doubled."""
 
 
 class Change(NamedTuple):
@@ -279,7 +276,7 @@ class BoundMonitor:
         Before the first solution all groups are young, and wait for `LEAST_ROWS`.
         """
         n_now = self.held + self.came
-        young = (self.held < FEW_OF_GROUP) & (self.came >= self.held)
+        young = (self.held < LEAST_OF_GROUP) & (self.came >= self.held)
         return self.solved_at > 0 and bool((young & (n_now >= MIN_CELL_ROWS)).any())
 
     def settle(
