@@ -74,6 +74,8 @@ def encoded_margin(
     base, columns = parts
 
     def margin(rows, values):
+        if not len(rows):  # models refuse tables without rows
+            return np.empty(0)
         Z = base[rows]
         for j, column in enumerate(columns):
             then = values[:, j]

@@ -8,7 +8,7 @@ from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, PolynomialFeatures
+from sklearn.preprocessing import Normalizer, PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skfeamoe import FEAMOEClassifier
@@ -297,6 +297,13 @@ def test_columns_that_are_mixed_are_not_put_together(linear, step):
     result = recourse(model, refused, actionable=NAMES, reference=X)
     assert result.found.all()
     assert (model.predict(result.changed.to_numpy()) == 1).all()
+
+
+def test_few_people_who_can_change_nothing_are_told_so(linear):
+    _, X = linear
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0)
+    lowest = X[[X[:, 0].argmin()]]
+    assert not recourse(model, lowest, actionable={"x0": "decrease"}, reference=X).found.any()
 
 
 def test_an_answer_that_predict_refuses_is_searched_again_with_the_whole_model(
