@@ -145,8 +145,9 @@ def recourse(
     actionable : sequence of str, or mapping of str to {"increase", "decrease", "any"}
         Columns that people can act on, and in which direction. A list allows both.
     ranges : mapping of str to (low, high) or to a list of categories, default=None
-        Where a column may end. By default numbers stay within those of ``reference``, and
-        categories are those that occur in it.
+        Where a column may end if it is changed; who stands outside moves into it, or keeps
+        the value. By default numbers stay within those of ``reference``, and categories are
+        those that occur in it.
     steps : mapping of str to float, default=None
         Changes come in multiples of it: 1 by default for columns of integers, 0 (any
         change) for others.

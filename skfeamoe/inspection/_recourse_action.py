@@ -36,19 +36,45 @@ class Action:
             others[np.isnan(now)] = np.nan
             return np.column_stack([now, others])
         ways = [now[:, None]]
-        for allowed, end in ((self.up, self.high), (self.down, self.low)):
+        for allowed, sign in ((self.up, 1.0), (self.down, -1.0)):
             if allowed:
-                room = self.room(now, end)
-                ways.append(now[:, None] + self.rounded(room[:, None] * FRACTIONS))
-        values = np.concatenate(ways, axis=1)
-        return np.where(np.isnan(values), now[:, None], values)
+                least, most = self.room(now, sign)
+                change = least[:, None] + self.rounded((most - least)[:, None] * FRACTIONS)
+                ways.append(self.moved(now[:, None], sign * change))
+                if least.any():  # of who stands outside, the first value inside
+                    ways.append(self.moved(now[:, None], sign * least[:, None]))
+        return np.concatenate(ways, axis=1)
 
-    def room(self, now: NDArray, end: float) -> NDArray:
-        """Signed way to an end of the range in whole steps; 0 for who stands beyond it."""
-        room = np.maximum(end - now, 0.0) if end == self.high else np.minimum(end - now, 0.0)
-        if not self.step:
-            return room
-        return np.trunc(room / self.step + 1e-9 * np.sign(room)) * self.step
+    def room(self, now: NDArray, sign: float) -> tuple[NDArray, NDArray]:
+        """Least and most change of a direction that ends in the range; 0 where none does."""
+        end = self.high if sign > 0 else self.low
+        least, most = self.least(now, sign), np.maximum(sign * (end - now), 0.0)
+        if self.step:
+            most = np.trunc(most / self.step + 1e-9) * self.step
+        ends = least <= most
+        return np.where(ends, least, 0.0), np.where(ends, most, 0.0)
+
+    def least(self, now: NDArray, sign) -> NDArray:
+        """Change that takes who stands outside into the range, in whole steps; else 0."""
+        way = np.where(np.asarray(sign) > 0, self.low - now, now - self.high)
+        return self.rounded(np.maximum(way, 0.0))
+
+    def moved(self, now: NDArray, change: NDArray) -> NDArray:
+        """Values after a change, which end in the range whatever rounding does."""
+        then = np.clip(now + change, self.low, self.high)
+        return np.where((change == 0) | np.isnan(then), now, then)
+
+    def part_of_the_way(self, now: NDArray, far: NDArray, parts: NDArray) -> NDArray:
+        """Values between now and far, of shape (n_rows, n_parts), that the column may have.
+
+        They are in whole steps and in the range, or unchanged; a category changes or does not.
+        """
+        now, far = now[:, None], far[:, None]
+        if self.levels:
+            return np.where(parts > 0, far, now)
+        sign = np.sign(far - now)
+        change = np.maximum(self.rounded(parts * np.abs(far - now)), self.least(now, sign))
+        return self.moved(now, np.where(parts > 0, sign * change, 0.0))
 
     def rounded(self, change: NDArray) -> NDArray:
         """The change in whole steps, away from zero."""

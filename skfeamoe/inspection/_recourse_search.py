@@ -222,14 +222,10 @@ def _crossing(margin, rows, then, columns, values):
 
 
 def _part_of_the_way(actions, columns, now, far, parts):
-    """Values between now and far, in whole steps; a category changes or does not."""
+    """Values between now and far that the columns may have."""
     values = np.empty_like(parts)
     for column, action in enumerate(actions):
         who = columns == column
-        if action.levels:
-            values[who] = np.where(parts[who] > 0, far[who, None], now[who, None])
-        else:
-            change = action.rounded(parts[who] * (far - now)[who, None])
-            values[who] = now[who, None] + change
+        values[who] = action.part_of_the_way(now[who], far[who], parts[who])
     values[:, -1] = np.where(parts[:, -1] == 1.0, far, values[:, -1])
     return values
