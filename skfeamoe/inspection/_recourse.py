@@ -147,10 +147,10 @@ def recourse(
     ranges : mapping of str to (low, high) or to a list of categories, default=None
         Where a column may end if it is changed; who stands outside moves into it, or keeps
         the value. By default numbers stay within those of ``reference``, and categories are
-        those that occur in it.
+        those that occur in it; an end that is infinite is that of ``reference``.
     steps : mapping of str to float, default=None
-        Changes come in multiples of it: 1 by default for columns of integers, 0 (any
-        change) for others.
+        Changes come in multiples of it. Columns of integers stay whole: their steps are
+        whole, 1 by default. For others the default is 0, any change.
     costs : mapping of str to float, default=None
         Cost of one unit of a number, or of another category. By default 1 divided by the
         median absolute deviation in ``reference`` (the standard deviation where that is 0),

@@ -14,6 +14,12 @@ DIRECTIONS = {"increase": (True, False), "decrease": (False, True), "any": (True
 FRACTIONS = 2.0 ** -np.arange(12.0)
 """Parts of the way to the end of a range at which a number is tried."""
 
+FULL, SHORT = np.dtype(float), (np.dtype("float32"), np.dtype("float16"))
+"""Types of numbers; in the short ones values are rounded before they are tried."""
+
+EXACT = 2.0**53
+"""So far whole numbers have no gaps."""
+
 
 @dataclass(frozen=True)
 class Action:
@@ -28,6 +34,7 @@ class Action:
     down: bool = True
     levels: tuple = ()
     allowed: tuple[int, ...] = ()
+    kind: np.dtype = FULL
 
     def candidates(self, now: NDArray) -> NDArray:
         """Values to try for every row, of shape (n_rows, n_values); first, to stay."""
@@ -62,6 +69,8 @@ class Action:
     def moved(self, now: NDArray, change: NDArray) -> NDArray:
         """Values after a change, which end in the range whatever rounding does."""
         then = np.clip(now + change, self.low, self.high)
+        if self.kind in SHORT:
+            then = then.astype(self.kind).astype(float)
         return np.where((change == 0) | np.isnan(then), now, then)
 
     def part_of_the_way(self, now: NDArray, far: NDArray, parts: NDArray) -> NDArray:
@@ -147,16 +156,53 @@ def _action(name, population, now, way, allowed, step, cost):
         cost = 1.0 if cost is None else float(cost)
         return Action(name, cost, levels=tuple(levels), allowed=codes)
     values = population.to_numpy(dtype=float, na_value=np.nan)
-    low, high = (np.nanmin(values), np.nanmax(values)) if allowed is None else allowed
-    if not low <= high:
-        raise ValueError(f"ranges[{name!r}] must be (low, high), got {allowed!r}")
-    if step is None:
-        step = 1.0 if pd.api.types.is_integer_dtype(population) else 0.0
-    if not step >= 0:
-        raise ValueError(f"steps[{name!r}] must be at least 0, got {step!r}")
+    low, high = _ends(name, values, allowed, _kind(now.dtype))
+    step = _step(name, step, _kind(population.dtype), _kind(now.dtype))
     up, down = DIRECTIONS[way]
     cost = 1.0 / _spread(values) if cost is None else float(cost)
-    return Action(name, cost, float(low), float(high), float(step), up, down)
+    return Action(name, cost, low, high, step, up, down, kind=_kind(now.dtype))
+
+
+def _kind(dtype) -> np.dtype:
+    """Type of a column's numbers, whatever holds them."""
+    return np.dtype(getattr(dtype, "numpy_dtype", dtype).type)
+
+
+def _ends(name, values, allowed, kind):
+    """Range of a number: as far as values go where it is open, with ends of the type."""
+    low, high = map(float, (-np.inf, np.inf) if allowed is None else allowed)
+    low = float(np.nanmin(values, initial=high)) if low == -np.inf else low
+    high = float(np.nanmax(values, initial=low)) if high == np.inf else high
+    if not -np.inf < low <= high < np.inf:
+        raise ValueError(f"ranges[{name!r}] must be (low, high), got {allowed!r}")
+    low, high = _within(low, high, kind)
+    if allowed is not None and low > high:
+        raise ValueError(f"ranges[{name!r}] has no number of type {kind}, got {allowed!r}")
+    return low, high
+
+
+def _within(low, high, kind):
+    """A range in the numbers of a type."""
+    if kind.kind in "iu":
+        whole = np.iinfo(kind)
+        low, high = max(np.ceil(low), whole.min, -EXACT), min(np.floor(high), whole.max, EXACT)
+    elif kind.kind == "f":
+        largest = float(np.finfo(kind).max)
+        low, high = max(low, -largest), min(high, largest)
+    return float(low), float(high)
+
+
+def _step(name, step, *kinds):
+    """Step of a number; whole where the column can only have integers."""
+    if step is None:
+        return float(any(kind.kind in "iu" for kind in kinds))
+    if not 0 <= step < np.inf:
+        raise ValueError(f"steps[{name!r}] must be at least 0 and finite, got {step!r}")
+    if kinds[-1].kind not in "iu":
+        return float(step)
+    if step != int(step):
+        raise ValueError(f"steps[{name!r}] must be whole, as the column is, got {step!r}")
+    return float(step) or 1.0
 
 
 def _occurring(column) -> list:

@@ -18,6 +18,8 @@ RANGES = {
     "by default": None,
     "ends": {"debts": (0, 5), "income": (40_000, 60_000.5), "job": ["judge", "cook"]},
     "one point": {"debts": (0, 0), "income": (5e4, 5e4), "years": (12.5, 12.5)},
+    "half open": {"debts": (-np.inf, 7), "income": (45_000, np.inf), "years": (3, np.inf)},
+    "between numbers": {"debts": (0.5, 9.9), "income": (31_234.567, 52_345.678)},
     "far away": {"debts": (-50, -20), "income": (1e6, 2e6), "years": (80, 90.1)},
     "out of reach": {"debts": (200, 300), "income": (-2, -1), "years": (1, 30)},
 }
@@ -168,3 +170,67 @@ def test_steps_that_miss_a_range_leave_a_column_as_it_is(lending):
     assert 0 < result.found.sum() <= can.sum()
     assert can[result.found].all()
     assert (result.changed["debts"][result.found] <= 1).all()
+
+
+@pytest.mark.parametrize("n_people", [5, 300])
+@pytest.mark.parametrize("step", [None, 0, 1, 2, 7.0])
+def test_whole_numbers_end_whole_and_cost_what_is_told(lending, step, n_people):
+    model, X = lending
+    refused = X[model.predict(X) == 0][:n_people]
+    limits = {"steps": None if step is None else {"debts": step}, "costs": {"debts": 1}}
+    result = recourse(
+        model,
+        refused,
+        actionable={"debts": "decrease"},
+        reference=X.astype({"debts": float}),
+        **limits,
+    )
+    assert result.found.any()
+    told = limits | {"steps": {"debts": step or 1}}
+    assert_kept(result, model, X, acts={"debts": "decrease"}, **told)
+    np.testing.assert_array_equal(
+        result.cost, np.where(result.found, result.cost.round(), np.inf)
+    )
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "Int64", "UInt16", "float32", "Float32"])
+@pytest.mark.parametrize("ends", [None, (-1_000, 1_000), (0.1, 7.7), (-np.inf, 20.3)])
+def test_answers_are_those_of_the_type_of_the_column(kind, ends):
+    X, y = people()
+    X["debts"] = X["debts"].astype(kind)
+    missing = np.random.default_rng(0).random(len(X)) < 0.1
+    if kind[0] in "IUF":
+        X["debts"] = X["debts"].mask(missing)
+    model = FEAMOEClassifier(constraints=None, max_iter=2, random_state=0).fit(X, y)
+    limits = {"ranges": None if ends is None else {"debts": ends}, "costs": {"debts": 0.7}}
+    result = recourse(model, X, actionable=["debts"], **limits)
+    assert result.found.any()
+    assert_kept(result, model, X, acts={"debts": "any"}, **limits)
+
+
+def test_arrays_of_integers_are_changed_in_whole_numbers():
+    X, y = people()
+    X = X[["debts", "years"]].astype(int).to_numpy()
+    model = LogisticRegression().fit(X, y)
+    result = recourse(model, X, actionable=["x0"], steps={"x0": 0}, costs={"x0": 1})
+    change = (result.changed - result.original)["x0"].abs()[result.found]
+    np.testing.assert_array_equal(result.cost[result.found], change)
+    assert (model.predict(result.changed[result.found].to_numpy()) == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"steps": {"debts": 2.5}}, r"steps\['debts'\] must be whole, .*got 2.5"),
+        ({"steps": {"debts": 0.5}}, "must be whole"),
+        ({"steps": {"debts": np.inf}}, "at least 0 and finite"),
+        ({"steps": {"debts": np.nan}}, "at least 0 and finite"),
+        ({"ranges": {"debts": (0.2, 0.8)}}, r"ranges\['debts'\] has no number of type int64"),
+        ({"ranges": {"debts": (np.inf, np.inf)}}, r"ranges\['debts'\] must be"),
+        ({"ranges": {"debts": (np.nan, 5)}}, r"ranges\['debts'\] must be"),
+    ],
+)
+def test_limits_that_no_answer_can_keep_are_refused(lending, options, match):
+    model, X = lending
+    with pytest.raises(ValueError, match=match):
+        recourse(model, X, actionable=["debts"], **options)
