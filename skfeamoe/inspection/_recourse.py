@@ -1,7 +1,4 @@
-"""Recourse: what people who are refused could change to be granted.
-
-Over 400 lines, because most lines document the public function and what it returns.
-"""
+"""Recourse: what people who are refused could change to be granted."""
 
 from __future__ import annotations
 
@@ -13,16 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skfeamoe.inspection._recourse_action import actions_of
 from skfeamoe.inspection._recourse_encoding import encoded_margin
 from skfeamoe.inspection._recourse_search import (
     FEW,
-    Action,
     Margin,
     cheapest_change,
     total_cost,
 )
 
-DIRECTIONS = {"increase": (True, False), "decrease": (False, True), "any": (True, True)}
 ROWS_PER_CALL = 50_000
 SMALLEST = np.finfo(float).tiny
 
@@ -149,11 +145,12 @@ def recourse(
     actionable : sequence of str, or mapping of str to {"increase", "decrease", "any"}
         Columns that people can act on, and in which direction. A list allows both.
     ranges : mapping of str to (low, high) or to a list of categories, default=None
-        Where a column may end. By default numbers stay within those of ``reference``, and
-        categories are those that occur in it.
+        Where a column may end if it is changed; who stands outside moves into it, or keeps
+        the value. By default numbers stay within those of ``reference``, and categories are
+        those that occur in it; an end that is infinite is that of ``reference``.
     steps : mapping of str to float, default=None
-        Changes come in multiples of it: 1 by default for columns of integers, 0 (any
-        change) for others.
+        Changes come in multiples of it. Columns of integers stay whole: their steps are
+        whole, 1 by default. For others the default is 0, any change.
     costs : mapping of str to float, default=None
         Cost of one unit of a number, or of another category. By default 1 divided by the
         median absolute deviation in ``reference`` (the standard deviation where that is 0),
@@ -220,7 +217,7 @@ def recourse(
     refused = np.flatnonzero(np.asarray(estimator.predict(X)) != favorable)
     original = frame.iloc[refused]
     population = frame if reference is None else _as_frame(reference)
-    actions = _actions(population, original, actionable, ranges, steps, costs)
+    actions = actions_of(population, original, actionable, ranges, steps, costs)
     if max_changes is None:
         max_changes = len(actions)
     elif max_changes < 1:
@@ -381,88 +378,6 @@ def _favorable_label(estimator, label):
     if label not in classes:
         raise ValueError(f"favorable_label must be one of {classes}, got {label!r}")
     return label
-
-
-def _actions(population, original, actionable, ranges, steps, costs):
-    """What may be done with each column, checked."""
-    if isinstance(actionable, str):
-        actionable = [actionable]
-    if not isinstance(actionable, Mapping):
-        actionable = dict.fromkeys(actionable, "any")
-    if not actionable:
-        raise ValueError("actionable must name the columns that people can act on, got none")
-    told = {"actionable": actionable, "ranges": ranges, "steps": steps, "costs": costs}
-    for parameter, given in told.items():
-        known = population.columns if parameter == "actionable" else actionable
-        unknown = [name for name in given or () if name not in known]
-        if unknown:
-            where = "X" if parameter == "actionable" else "actionable"
-            raise ValueError(f"{parameter} names {unknown}, not among the columns of {where}")
-    for name, way in actionable.items():
-        if way not in DIRECTIONS:
-            raise ValueError(
-                f"actionable[{name!r}] must be one of {sorted(DIRECTIONS)}, got {way!r}"
-            )
-    return [
-        _action(
-            name,
-            population[name],
-            original[name],
-            way,
-            (ranges or {}).get(name),
-            (steps or {}).get(name),
-            (costs or {}).get(name),
-        )
-        for name, way in actionable.items()
-    ]
-
-
-def _action(name, population, now, way, allowed, step, cost):
-    """What may be done with one column."""
-    if cost is not None and not cost > 0:
-        raise ValueError(f"costs[{name!r}] must be above 0, got {cost!r}")
-    is_number = pd.api.types.is_numeric_dtype(population) and not (
-        pd.api.types.is_bool_dtype(population)
-    )
-    if not is_number:
-        if way != "any" or step is not None:
-            raise ValueError(f"{name!r} is a category: it has no direction and no steps")
-        levels = dict.fromkeys([*_occurring(population), *_occurring(now)])
-        numbers = {level: code for code, level in enumerate(levels)}
-        given = levels if allowed is None else list(allowed)
-        if unknown := [level for level in given if level not in numbers]:
-            raise ValueError(f"ranges[{name!r}] has {unknown}, which do not occur")
-        codes = tuple(numbers[level] for level in given)
-        cost = 1.0 if cost is None else float(cost)
-        return Action(name, cost, levels=tuple(levels), allowed=codes)
-    values = population.to_numpy(dtype=float, na_value=np.nan)
-    low, high = (np.nanmin(values), np.nanmax(values)) if allowed is None else allowed
-    if not low <= high:
-        raise ValueError(f"ranges[{name!r}] must be (low, high), got {allowed!r}")
-    if step is None:
-        step = 1.0 if pd.api.types.is_integer_dtype(population) else 0.0
-    if not step >= 0:
-        raise ValueError(f"steps[{name!r}] must be at least 0, got {step!r}")
-    up, down = DIRECTIONS[way]
-    cost = 1.0 / _spread(values) if cost is None else float(cost)
-    return Action(name, cost, float(low), float(high), float(step), up, down)
-
-
-def _occurring(column) -> list:
-    """Values of a column in the order in which they occur."""
-    values = column.array
-    if isinstance(values, pd.Categorical):
-        codes = pd.unique(values.codes)
-        return values.categories.take(codes[codes >= 0]).tolist()
-    values = pd.unique(values)
-    return values[~pd.isna(values)].tolist()
-
-
-def _spread(values):
-    """Median absolute deviation; where that is 0 the standard deviation, then 1."""
-    values = values[~np.isnan(values)]  # the median of what is complete takes half the time
-    mad = np.median(np.abs(values - np.median(values)))
-    return float(mad or values.std() or 1.0)
 
 
 def _groups(sensitive_features, n_rows, refused):

@@ -20,7 +20,8 @@ from skfeamoe._mixture.forward import proba
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._validation import check_features, rounding_to_zero, snapshot
 
-from ._recourse_search import Action, Margin
+from ._recourse_action import Action
+from ._recourse_search import Margin
 
 STRAIGHT = 1e-9
 """Part of its range by which an encoded number may be apart from a straight line."""
@@ -73,6 +74,8 @@ def encoded_margin(
     base, columns = parts
 
     def margin(rows, values):
+        if not len(rows):  # models refuse tables without rows
+            return np.empty(0)
         Z = base[rows]
         for j, column in enumerate(columns):
             then = values[:, j]

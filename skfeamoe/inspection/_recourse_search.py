@@ -26,14 +26,12 @@ Sinha and Zoltners (1979), "The multiple-choice knapsack problem", Operations Re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import gen_batches
 
-FRACTIONS = 2.0 ** -np.arange(12.0)
-"""Parts of the way to the end of a range at which a number is tried."""
+from ._recourse_action import Action, differs
 
 PRICES = 2.0 ** -(np.arange(24.0) / 2)
 """Prices of a combination, as parts of the best gain per cost."""
@@ -55,54 +53,6 @@ SMALLEST = np.finfo(float).tiny
 
 Margin = Callable[[NDArray, NDArray], NDArray]
 """Margins of the given rows with the given values of their actionable columns."""
-
-
-@dataclass(frozen=True)
-class Action:
-    """What may be done with one column; values of a category are numbers of its levels."""
-
-    name: str
-    unit_cost: float
-    low: float = -np.inf
-    high: float = np.inf
-    step: float = 0.0
-    up: bool = True
-    down: bool = True
-    levels: tuple = ()
-    allowed: tuple[int, ...] = ()
-
-    def candidates(self, now: NDArray) -> NDArray:
-        """Values to try for every row, of shape (n_rows, n_values); first, to stay."""
-        if self.levels:
-            others = np.tile(np.asarray(self.allowed, dtype=float), (len(now), 1))
-            others[np.isnan(now)] = np.nan
-            return np.column_stack([now, others])
-        ways = [now[:, None]]
-        for allowed, end in ((self.up, self.high), (self.down, self.low)):
-            if allowed:
-                room = self.room(now, end)
-                ways.append(now[:, None] + self.rounded(room[:, None] * FRACTIONS))
-        values = np.concatenate(ways, axis=1)
-        return np.where(np.isnan(values), now[:, None], values)
-
-    def room(self, now: NDArray, end: float) -> NDArray:
-        """Signed way to an end of the range in whole steps; 0 for who stands beyond it."""
-        room = np.maximum(end - now, 0.0) if end == self.high else np.minimum(end - now, 0.0)
-        if not self.step:
-            return room
-        return np.trunc(room / self.step + 1e-9 * np.sign(room)) * self.step
-
-    def rounded(self, change: NDArray) -> NDArray:
-        """The change in whole steps, away from zero."""
-        if not self.step:
-            return change
-        return np.sign(change) * np.ceil(np.abs(change) / self.step - 1e-9) * self.step
-
-    def cost(self, now: NDArray, then: NDArray) -> NDArray:
-        """Cost of the change."""
-        if self.levels:
-            return self.unit_cost * _differs(now, then)
-        return np.nan_to_num(self.unit_cost * np.abs(then - now))
 
 
 def cheapest_change(
@@ -156,7 +106,7 @@ def _gains(margin, start, values):
     """Margins as things are, and gains of every column at its values, all else as it is."""
     rows, tables, places = [np.arange(len(start))], [start], []
     for column, tried in enumerate(values):
-        row, choice = np.nonzero(_differs(tried[:, :1], tried))
+        row, choice = np.nonzero(differs(tried[:, :1], tried))
         table = start[row]
         table[:, column] = tried[row, choice]
         rows.append(row)
@@ -223,7 +173,7 @@ def _polished(margin, rows, start, then, reached, actions):
 
 def _least_worthwhile_first(margin, rows, start, then, reached, actions):
     """Columns of every row in order of what their change gains for what it costs."""
-    changed = _differs(start, then)
+    changed = differs(start, then)
     worth = np.where(changed, 0.0, np.inf)
     row, column = np.nonzero(changed & (changed.sum(axis=1) > 1)[:, None])
     if len(row):  # a single change has no order
@@ -236,7 +186,7 @@ def _least_worthwhile_first(margin, rows, start, then, reached, actions):
 
 def _cut_back(margin, rows, start, then, columns, actions):
     """One column of every row moved back as far as the boundary allows, in place."""
-    changed = _differs(start, then)
+    changed = differs(start, then)
     is_category = np.array([bool(action.levels) for action in actions])
     # a category cannot return where it is all that was changed: that is the refused row
     fixed = is_category[columns] & (changed.sum(axis=1) == 1)
@@ -272,19 +222,10 @@ def _crossing(margin, rows, then, columns, values):
 
 
 def _part_of_the_way(actions, columns, now, far, parts):
-    """Values between now and far, in whole steps; a category changes or does not."""
+    """Values between now and far that the columns may have."""
     values = np.empty_like(parts)
     for column, action in enumerate(actions):
         who = columns == column
-        if action.levels:
-            values[who] = np.where(parts[who] > 0, far[who, None], now[who, None])
-        else:
-            change = action.rounded(parts[who] * (far - now)[who, None])
-            values[who] = now[who, None] + change
+        values[who] = action.part_of_the_way(now[who], far[who], parts[who])
     values[:, -1] = np.where(parts[:, -1] == 1.0, far, values[:, -1])
     return values
-
-
-def _differs(start, then):
-    """Which values were changed; a missing one never is."""
-    return (start != then) & ~np.isnan(start)

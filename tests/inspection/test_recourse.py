@@ -8,12 +8,13 @@ from scipy.optimize import linprog
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer, PolynomialFeatures
+from sklearn.preprocessing import Normalizer, PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.datasets import load_adult_sample, make_credit_stream, make_preprocessor
 from skfeamoe.inspection import RecourseDisplay, _recourse, recourse
+from skfeamoe.inspection._recourse_action import actions_of
 
 WEIGHTS = np.array([1.0, -0.5, 0.2, 0.7, -3.0, 0.05])
 SCALES = np.array([1.0, 2.0, 5.0, 1.0, 0.3, 10.0])
@@ -270,7 +271,7 @@ def test_rows_put_together_from_columns_have_the_margins_of_whole_rows(kind):
     people = adult.data[adult.data["occupation"].isna() | (adult.data.index % 900 == 0)][:6]
     assert people["occupation"].isna().any()
     acts = dict.fromkeys(ACTS, "any")
-    actions = _recourse._actions(adult.data, people, acts, None, None, None)
+    actions = actions_of(adult.data, people, acts, None, None, None)
     table = _recourse._Table(model, people, actions, as_array=False)
     margin = table.encoded_margins(1)
     assert margin is not None
@@ -291,11 +292,18 @@ def test_columns_that_are_mixed_are_not_put_together(linear, step):
     refused = X[model.predict(X) == 0][:1]
     acts = dict.fromkeys(NAMES, "any")
     frame = _recourse._as_frame(refused)
-    actions = _recourse._actions(_recourse._as_frame(X), frame, acts, None, None, None)
+    actions = actions_of(_recourse._as_frame(X), frame, acts, None, None, None)
     assert _recourse._Table(model, frame, actions, as_array=True).encoded_margins(1) is None
     result = recourse(model, refused, actionable=NAMES, reference=X)
     assert result.found.all()
     assert (model.predict(result.changed.to_numpy()) == 1).all()
+
+
+def test_few_people_who_can_change_nothing_are_told_so(linear):
+    _, X = linear
+    model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, X[:, 0] > 0)
+    lowest = X[[X[:, 0].argmin()]]
+    assert not recourse(model, lowest, actionable={"x0": "decrease"}, reference=X).found.any()
 
 
 def test_an_answer_that_predict_refuses_is_searched_again_with_the_whole_model(
