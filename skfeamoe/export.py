@@ -18,6 +18,7 @@ Over 400 lines, because two graphs are built here, node by node.
 from __future__ import annotations
 
 from itertools import combinations
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._frames import columns_of, refuse_lazy, values_of
+from skfeamoe._groups import is_missing
 from skfeamoe._mixture.mlp import LEAK, Layer
 from skfeamoe._optional import optional
 from skfeamoe._policy_gated import PolicyGatedMoEClassifier
@@ -62,7 +64,9 @@ def to_onnx(model, X=None, *, target_opset=None):
         Some rows as the model will get them, to see their types: an array makes a graph with
         one input ``X`` of the array's type; a frame makes one with an input of shape
         (n_samples, 1) for each column, named like it. None stands for an array of float64, and
-        is enough for a model without a Pipeline.
+        is enough for a model that has learned numbers, without a Pipeline. One that has learned
+        categories needs a frame. Show a missing value of a column of True and False where
+        such will come: the column is one of numbers then, with NaN for the missing.
 
     target_opset : int or mapping of str to int, default=None
         Versions of ONNX's operators. None means `OPSET`: 18, and 3 for ``ai.onnx.ml``.
@@ -79,8 +83,10 @@ def to_onnx(model, X=None, *, target_opset=None):
     NotFittedError
         If the model has not learned yet.
     ValueError
-        If the model is none of these classifiers or Pipeline with one, if a Pipeline comes
-        without rows, or if a column of these holds neither numbers nor text.
+        If the model is none of these classifiers or Pipeline with one, if a Pipeline or a
+        model of categories comes without rows, if these have other columns than the model
+        learned or a column of neither numbers nor text, or if skl2onnx does
+        not know a step of the Pipeline.
 
     See Also
     --------
@@ -131,12 +137,20 @@ def to_onnx(model, X=None, *, target_opset=None):
             "X must be given for a Pipeline, since its steps decide by the types of the "
             "columns; pass some rows as the model will get them"
         )
-    graph = skl2onnx.convert_sklearn(
-        model,
-        initial_types=_inputs(model, X),
-        target_opset=OPSET if target_opset is None else target_opset,
-        options={kind: {"zipmap": False} for kind in EXPORTED},
-    )
+    unknown = optional("skl2onnx.common.exceptions", extra="onnx", purpose="skfeamoe.export")
+    try:
+        graph = skl2onnx.convert_sklearn(
+            model,
+            initial_types=_inputs(model, X),
+            target_opset=OPSET if target_opset is None else target_opset,
+            options={kind: {"zipmap": False} for kind in EXPORTED},
+        )
+    except (unknown.MissingShapeCalculator, unknown.MissingConverter) as error:
+        raise ValueError(
+            f"model has a step that skl2onnx does not know ({str(error).splitlines()[0]}); "
+            "write the classifier alone, and give the graph what the other steps make of the "
+            "rows: to_onnx(model[-1], model[:-1].transform(X))"
+        ) from error
     _drop_unread_inputs(graph.graph)
     return graph
 
@@ -183,14 +197,49 @@ def _inputs(model, X) -> list[tuple[str, Any]]:
     columns = columns_of(X)
     if columns is None:
         X = np.asarray(X)
+        _check_columns(model, None, X.shape[1])
         return [(INPUT, _tensor_type(types, X, INPUT)([None, X.shape[1]]))]
     names = list(columns)
-    if isinstance(model, EXPORTED) and len(names) == model.n_features_in_:
-        names = [names[j] for j in _kept(model)]
-    return [
-        (str(name), _tensor_type(types, values_of(columns[name]), name)([None, 1]))
-        for name in names
-    ]
+    _check_columns(model, names, len(names))
+    arrays = {name: values_of(column) for name, column in columns.items()}
+    if isinstance(model, EXPORTED):
+        arrays = {name: _flags_as_numbers(values) for name, values in arrays.items()}
+        if len(names) == model.n_features_in_:
+            names = [names[j] for j in _kept(model)]
+    return [(str(name), _tensor_type(types, arrays[name], name)([None, 1])) for name in names]
+
+
+def _check_columns(model, names: list | None, n_columns: int) -> None:
+    """The columns are those that the classifier learned, or those of them that it reads."""
+    if not isinstance(model, EXPORTED):
+        return
+    kept = _kept(model)
+    if n_columns not in (model.n_features_in_, len(kept)):
+        raise ValueError(
+            f"X must have the {model.n_features_in_} columns that the model learned, got "
+            f"{n_columns}; pass rows as for predict"
+        )
+    if names is None or (learned := getattr(model, "feature_names_in_", None)) is None:
+        return
+    wanted = list(learned if n_columns == model.n_features_in_ else learned[kept])
+    if names != wanted:
+        k = next(k for k, name in enumerate(names) if name != wanted[k])
+        raise ValueError(
+            f"X must have the columns that the model learned, in their order, got {names[k]!r} "
+            f"where {wanted[k]!r} was; pass rows as for predict"
+        )
+
+
+def _flags_as_numbers(values: NDArray) -> NDArray:
+    """Objects that are numbers, or True and False, where they are not missing, as numbers."""
+    if values.dtype.kind != "O":
+        return values
+    known = np.array([not is_missing(value) for value in values])
+    if not known.any() or not all(isinstance(v, (Number, np.bool_)) for v in values[known]):
+        return values
+    numbers = np.full(len(values), np.nan)
+    numbers[known] = values[known].astype(float)
+    return numbers
 
 
 def _kept(model) -> list[int]:
@@ -274,12 +323,13 @@ def _terms(graph: _Graph, model, inputs) -> str:
 def _numbers(graph: _Graph, model, inputs, kept: list[int]) -> str:
     """Features as numbers, (n_samples, n_features): categories as codes, holes as NaN."""
     encoder = getattr(model, "_table", None)
-    if encoder is not None and any(encoder.is_category) and len(inputs) < len(kept):
+    has_categories = encoder is not None and any(encoder.is_category)
+    if has_categories and len(inputs) < len(kept):
         raise ValueError(
             "X must be given for a model of categories, as a frame like the one it learned: "
             "its columns have different types, so each becomes an input of its own"
         )
-    if len(inputs) == 1:
+    if len(inputs) == 1 and not has_categories:
         x = graph("Cast", inputs[0].full_name, to=graph.types.DOUBLE)
         if inputs[0].type.shape[1] > len(kept):
             x = graph("Gather", x, graph.constant(np.array(kept)), axis=1)
@@ -300,6 +350,11 @@ def _column(graph: _Graph, encoder, j: int, variable) -> str:
         raise ValueError(
             f"column {variable.raw_name!r} has categories that are no text, such as "
             f"{labels[0]!r}, which to_onnx does not write; train it as text or as numbers"
+        )
+    if not isinstance(variable.type, graph.text):
+        raise ValueError(
+            f"column {variable.raw_name!r} must hold text, since the model learned categories "
+            "from it; X must be given as a frame of rows that show some"
         )
     known = {label: float(code) for code, label in enumerate(labels)}
     known = {"": float("nan"), **known}  # no text stands for a missing one
@@ -569,6 +624,8 @@ class _Graph:
     def __init__(self, scope, container):
         onnx = optional("onnx", extra="onnx", purpose="skfeamoe.export")
         self.types = onnx.TensorProto
+        types = optional("skl2onnx.common.data_types", extra="onnx", purpose="skfeamoe.export")
+        self.text = types.StringTensorType
         self.scope, self.container = scope, container
 
     def __call__(

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from skfeamoe import FEAMOEClassifier, PolicyGatedMoEClassifier
+from skfeamoe._cli._encoding import RawColumns, SavedModel
 from skfeamoe.datasets import (
     fetch_adult,
     fetch_compas,
@@ -207,6 +208,71 @@ def test_tables_with_categories_and_holes_are_part_of_the_graph(expert):
     np.testing.assert_allclose(proba, model.predict_proba(holed), rtol=0, atol=1e-12)
     with pytest.raises(ValueError, match="X must be given for a model of categories"):
         to_onnx(model)
+
+
+def test_a_table_of_one_column_of_text_is_part_of_the_graph():
+    frame, y, group = raw_table()
+    for name in ("kind", "X"):
+        only = frame[["kind"]].set_axis([name], axis=1)
+        model = fitted(only, y, group)
+        _, proba = run(to_onnx(model, only), only)
+        np.testing.assert_allclose(proba, model.predict_proba(only), rtol=0, atol=1e-12)
+        with pytest.raises(ValueError, match=r"must hold text, .* X must be given as a frame"):
+            to_onnx(model)
+    with pytest.raises(ValueError, match="column 'kind' must hold text"):
+        to_onnx(fitted(frame, y, group), frame.assign(kind=1.0))
+
+
+@pytest.mark.parametrize("kind", ["boolean", "object", "polars", "pyarrow"])
+@pytest.mark.parametrize("expert", ["additive", "logistic"])
+def test_flags_that_may_be_missing_are_numbers_of_the_graph(kind, expert):
+    frame, y, group = raw_table(900)
+    hidden = frame.index % 3 == 0
+    frame["flag"] = frame["flag"].astype("boolean").mask(hidden)
+    told = frame.assign(flag=frame["flag"].to_numpy(dtype=float, na_value=np.nan))
+    if kind == "object":
+        frame["flag"] = frame["flag"].astype(object).mask(hidden, None)
+    elif kind in ("polars", "pyarrow"):
+        library = pytest.importorskip(kind, reason=f"{kind} is of an extra")
+        frame = (library.Table if kind == "pyarrow" else library).from_pandas(frame)
+    model = fitted(frame, y, group, expert=expert)
+    _, proba = run(to_onnx(model, frame), told)
+    np.testing.assert_allclose(proba, model.predict_proba(frame), rtol=0, atol=1e-12)
+
+
+def test_a_column_whose_rows_show_nothing_is_refused_by_name():
+    frame, y, group = raw_table(600)
+    model = fitted(frame, y, group)
+    with pytest.raises(ValueError, match="got None in 'flag'; pass rows that show"):
+        to_onnx(model, frame.assign(flag=np.full(600, None)))
+
+
+def test_columns_must_be_those_that_the_model_learned():
+    X, y, group = make_lending(400)
+    frame = pd.DataFrame(X, columns=list("abcdef")).assign(sex=group)
+    model = FEAMOEClassifier(difference_bound=0.9, sensitive_columns="sex", random_state=0)
+    model.fit(frame, y)
+    _, proba = run(to_onnx(model, frame.drop(columns="sex")), frame)
+    np.testing.assert_allclose(proba, model.predict_proba(frame), rtol=0, atol=1e-12)
+    with pytest.raises(ValueError, match="in their order, got 'sex' where 'a' was"):
+        to_onnx(model, frame[frame.columns[::-1]])
+    with pytest.raises(ValueError, match="in their order, got 'z' where 'f' was"):
+        to_onnx(model, frame[list("abcdef")].rename(columns={"f": "z"}))
+    for rows in (frame.assign(z=1.0), frame[["a", "b"]], X[:, :2]):
+        with pytest.raises(ValueError, match="must have the 7 columns that the model learned"):
+            to_onnx(model, rows)
+
+
+def test_a_model_of_the_command_line_is_written_without_its_first_step():
+    frame, y, group = raw_table(600)
+    model = SavedModel([("raw", RawColumns().fit(frame)), ("model", fitted(frame, y, group))])
+    told = frame.assign(sex=group)
+    with pytest.raises(ValueError, match="RawColumns") as error:
+        to_onnx(model, told)
+    assert str(error.value).endswith("to_onnx(model[-1], model[:-1].transform(X))")
+    rows = model[:-1].transform(told)
+    _, proba = run(to_onnx(model[-1], rows), rows)
+    np.testing.assert_allclose(proba, model.predict_proba(told), rtol=0, atol=1e-12)
 
 
 def test_additive_experts_of_an_array_are_one_matrix():

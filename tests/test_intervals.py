@@ -12,9 +12,12 @@ from fairlearn.metrics import (
     equal_opportunity_difference,
     equalized_odds_difference,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import binomtest, norm
 from sklearn.metrics import accuracy_score, roc_auc_score
 
+from skfeamoe import FairnessWarning
 from skfeamoe.metrics import (
     burden_difference,
     confidence_sequence,
@@ -27,6 +30,7 @@ from skfeamoe.metrics import (
 )
 from skfeamoe.metrics._intervals import _of_rates, _wilson_apart
 from skfeamoe.metrics._largest_gap import GapTest, _Rate, normals, of_two, shares
+from skfeamoe.metrics._resampled_gap import gap_ends
 
 QUICK, SLOW = 1_500, 20_000
 
@@ -531,3 +535,193 @@ def test_groups_may_be_a_dict_of_columns_as_fairlearn_takes_them():
             for s in (told, pd.DataFrame(told))
         )
         assert found == same
+
+
+GAPS = (
+    demographic_parity_difference,
+    equal_opportunity_difference,
+    equalized_odds_difference,
+    burden_difference,
+)
+
+
+def gap_of(metric, y, granted, group, **params):
+    """An interval of few resamples; burdens have distances that depend on the group."""
+    if metric is burden_difference and "distance" not in params:
+        drawn = np.random.default_rng(1).exponential(size=len(y))
+        params["distance"] = np.where(granted == 1, np.nan, drawn * (1 + group))
+    return metric_interval(
+        metric, y, granted, sensitive_features=group, n_resamples=60, random_state=0, **params
+    )
+
+
+@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
+@settings(max_examples=25, deadline=None)
+@given(
+    metric=st.sampled_from(GAPS),
+    n_groups=st.integers(2, 5),
+    empty=st.sampled_from(["", "granted", "refused", "good", "bad"]),
+    agg=st.sampled_from(["worst_case", "mean"]),
+    zero_division=st.sampled_from([0.0, np.nan]),
+    weighted=st.booleans(),
+    scale=st.sampled_from([1e-3, 1.0, 1e6]),
+    seed=st.integers(0, 1_000),
+)
+def test_an_interval_holds_its_value_whoever_is_missing(
+    metric, n_groups, empty, agg, zero_division, weighted, scale, seed
+):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(60, 400))
+    group = rng.integers(n_groups, size=n)
+    y, granted = rng.integers(2, size=n), (rng.random(n) < rng.random(n_groups)[group]) * 1
+    labels = y if empty in ("good", "bad") else granted
+    if empty:
+        labels[group == 0] = empty in ("granted", "good")
+    params = {"sample_weight": np.exp(rng.normal(size=n))} if weighted else {}
+    if metric is equalized_odds_difference:
+        params["agg"] = agg
+    if metric is burden_difference:
+        distance = np.round(scale * rng.exponential(size=n), 3)
+        params |= {"distance": distance, "zero_division": zero_division}
+    value, low, high = gap_of(metric, y, granted, group, **params)
+    assert value == pytest.approx(
+        metric(y, granted, sensitive_features=group, **params), nan_ok=True
+    )
+    assert 0 <= low <= value <= high or np.isnan([low, high]).all()
+    by_row = {k: v for k, v in params.items() if np.ndim(v)} | {"sensitive_features": group}
+    bare = gap_ends(
+        metric, (y, granted), by_row, params, np.arange(n), 0.95, 60, np.random.RandomState(0)
+    )
+    assert (low, high) == pytest.approx(bare, nan_ok=True, rel=1e-6)
+
+
+@pytest.mark.parametrize("truth", [(0.2, 0.7, 0.6), (0.6, 0.6, 0.6)])
+def test_the_mean_of_both_gaps_has_the_mean_of_their_ends(truth):
+    rng = np.random.default_rng(0)
+    group, y = rng.integers(3, size=3_000), rng.integers(2, size=3_000)
+    granted = (rng.random(3_000) < np.where(y, 0.6, np.array(truth)[group])).astype(int)
+    settings = {"sensitive_features": group, "n_resamples": 2_000, "random_state": 0}
+    found = metric_interval(equalized_odds_difference, y, granted, agg="mean", **settings)
+    each = [
+        metric_interval(
+            equal_opportunity_difference, told, granted, confidence_level=0.975, **settings
+        )
+        for told in (y, 1 - y)
+    ]
+    assert found == pytest.approx(np.mean(each, axis=0), abs=0.005)
+
+
+def refusals(seed=0, n=900):
+    """Labels, decisions of which group 0 has no refusal, groups and distances."""
+    rng = np.random.default_rng(seed)
+    group, y = rng.integers(3, size=n), rng.integers(2, size=n)
+    granted = ((group == 0) | (rng.random(n) < 0.5)).astype(int)
+    return y, granted, group, rng.exponential(size=n) * (1 + group) * 100
+
+
+def test_a_group_in_which_nobody_is_refused_counts_in_the_interval_as_in_the_value():
+    y, granted, group, distance = refusals()
+    parts = [distance[(group == k) & (granted == 0)] for k in (1, 2)]
+    means = [part.mean() for part in parts]
+    errors = [part.std() / np.sqrt(len(part)) for part in parts]
+    for zero_division, none in ((0.0, [[0.0], [0.0]]), (np.nan, [[], []])):
+        found = metric_interval(
+            burden_difference, y, granted, sensitive_features=group, distance=distance,
+            zero_division=zero_division, n_resamples=2_000, random_state=0,
+        )  # fmt: skip
+        want = mean_gap_interval(none[0] + means, none[1] + errors)
+        np.testing.assert_allclose(found, want, rtol=0.03)
+
+
+def test_of_two_groups_one_may_have_no_refusals():
+    parts = refusals()
+    y, granted, group, distance = (part[parts[2] < 2] for part in parts)
+    found = gap_of(burden_difference, y, granted, group, distance=distance)
+    assert 0 < found.low < found.value < found.high
+    left_out = gap_of(
+        burden_difference, y, granted, group, distance=distance, zero_division=np.nan
+    )
+    assert np.isnan(left_out).all()
+
+
+@pytest.mark.parametrize("far", [np.inf, np.nan, 1e300])
+def test_how_far_the_granted_are_does_not_matter(far):
+    y, granted, group, distance = refusals()
+    told = np.where(granted == 1, far, distance)
+    want = gap_of(burden_difference, y, granted, group, distance=distance)
+    assert gap_of(burden_difference, y, granted, group, distance=told) == want
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "rows"),
+    [
+        (equal_opportunity_difference, 0, "y_true == 1"),
+        (equalized_odds_difference, 0, "y_true == 1"),
+        (equalized_odds_difference, 1, "y_true != 1"),
+    ],
+)
+def test_of_a_group_without_rows_for_a_rate_nothing_is_known(metric, label, rows):
+    y, _, group, _ = refusals()
+    granted = np.random.default_rng(2).integers(2, size=len(y))
+    y = np.where(group == 2, label, y)
+    with pytest.warns(FairnessWarning, match=f"'2' has no row with {rows}; the metric") as told:
+        value, low, high = gap_of(metric, y, granted, group)
+    assert told[0].filename == __file__
+    known = group < 2
+    others = gap_of(metric, y[known], granted[known], group[known])
+    assert value == metric(y, granted, sensitive_features=group) > others.high
+    assert low == pytest.approx(others.low, abs=0.02)
+    assert high == 1
+    few = group > 0
+    with pytest.warns(FairnessWarning, match="nothing is known of a rate"):
+        assert gap_of(metric, y[few], granted[few], group[few])[2] == 1
+
+
+def test_of_many_groups_without_rows_some_are_named():
+    y, granted, group, _ = refusals()
+    sexes = {"a": group, "b": np.arange(len(y)) % 5}
+    with pytest.warns(FairnessWarning, match=r"'0 & 0' .*'0 & 4' has no row .*, and 10 more;"):
+        gap_of(equal_opportunity_difference, 0 * y, granted, pd.DataFrame(sexes))
+
+
+@pytest.mark.parametrize("metric", GAPS)
+def test_groups_are_those_that_the_value_compares(metric):
+    y, granted, group, _ = refusals()
+    granted = np.random.default_rng(2).integers(2, size=len(y))
+    group = group % 2
+    same = {
+        "whole and broken": np.where(np.arange(len(y)) % 2, group.astype(object), group * 1.0),
+        "two zeros": np.where((np.arange(len(y)) % 2) & (group == 0), -0.0, group),
+    }
+    distance = np.random.default_rng(3).random(len(y))
+    params = {"distance": distance} if metric is burden_difference else {}
+    want = gap_of(metric, y, granted, group, **params)
+    for told in same.values():
+        assert gap_of(metric, y, granted, told, **params) == want
+    columns = (pd.DataFrame({"x": part}) for part in (y, granted))
+    assert gap_of(metric, *columns, group, **params) == want
+
+
+def test_arrays_by_name_are_asked_for_by_position():
+    with pytest.raises(ValueError, match="arrays must hold those of the metric"):
+        metric_interval(accuracy_score, y_true=[0, 1], y_pred=[0, 1])
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e6, 1e12])
+def test_means_that_are_known_exactly_may_be_of_any_size(scale):
+    two = mean_gap_interval([0.0, 30.0 * scale], [0.0, 0.0])
+    assert two == pytest.approx([30.0 * scale] * 3)
+    many = [[0.0, 500.0, 990.0, 1_000.0], [0.0, 0.0, 10.0, 10.0]]
+    want = mean_gap_interval(*many)
+    found = mean_gap_interval(*(scale * np.array(many)))
+    np.testing.assert_allclose(np.array(found) / scale, want, rtol=1e-4)
+
+
+def test_an_interval_from_percentiles_holds_its_value_too():
+    group = np.repeat([0, 1], 100)
+    granted = np.tile([0, 1], 100)
+    found = metric_interval(
+        demographic_parity_difference, granted, granted, sensitive_features=group,
+        method="to_overall", n_resamples=50, random_state=0,
+    )  # fmt: skip
+    assert found.low == found.value == 0 < found.high

@@ -27,20 +27,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from fairlearn import metrics as fairlearn_metrics
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
 from sklearn.utils import check_consistent_length, check_random_state
 
-from ._largest_gap import MOST_GROUPS, normals, of_all, of_many, of_means, of_two, two_sided
-from ._outcomes import burden_difference
+from ._largest_gap import of_means, of_two, two_sided
+from ._resampled_gap import gap_ends, is_gap
 
 LAMBDAS = 4.0 * 2.0 ** -np.arange(14.0)
 """Sizes of the bets of the confidence sequence: best for rates of 10 to 10^8 rows."""
 
 N_HALVINGS = 50
-
-TINY = np.finfo(float).tiny
 
 
 class Interval(NamedTuple):
@@ -352,7 +349,13 @@ def metric_interval(
     Raises
     ------
     ValueError
-        If arrays differ in length, people are missing, or parameters are out of range.
+        If arrays differ in length or are none, people are missing, or parameters are out of
+        range.
+
+    Warns
+    -----
+    FairnessWarning
+        If a group has no row for a rate that the metric then counts as 0.
 
     Notes
     -----
@@ -361,7 +364,16 @@ def metric_interval(
     that percentiles of resampled values lie above a true value near 0. Here the *signed*
     differences of all pairs of groups are resampled, a common multiple of their standard
     errors is chosen that covers all of them together (max-t), and the ends of the gap follow
-    as in :func:`gap_interval`.
+    as in :func:`gap_interval`. With ``agg="mean"`` of equalized odds both gaps are held at once
+    (Bonferroni), and the ends are their mean: wider than need be. Any other difference or
+    ratio, ``method="to_overall"`` too, has percentiles, which hold a truth near 0, or a ratio
+    near 1, too seldom; of ratios of rates :func:`gap_interval` knows better.
+
+    An interval always holds the value. A group without a rate counts as it does in the value:
+    one in which nobody is refused bears a burden of exactly `zero_division`, or is left out if
+    that is nan. Of one without rows for a true or false positive rate, which fairlearn counts
+    as 0, nothing is known: the interval reaches to 1, with a
+    :class:`~skfeamoe.FairnessWarning`.
 
     References
     ----------
@@ -390,6 +402,11 @@ def metric_interval(
     _check_level(confidence_level)
     if not isinstance(n_resamples, (int, np.integer)) or n_resamples < 2:
         raise ValueError(f"n_resamples must be an integer of at least 2, got {n_resamples!r}")
+    if not arrays:
+        raise ValueError(
+            "arrays must hold those of the metric, such as y_true and y_pred, by position: "
+            "metric_interval(metric, y_true, y_pred, ...)"
+        )
     check_consistent_length(*arrays, people)
     n = len(arrays[0])
     if isinstance(told := params.get("sensitive_features"), dict):
@@ -399,11 +416,11 @@ def metric_interval(
     codes = np.arange(n) if people is None else _people_codes(people)
     rng = check_random_state(random_state)
     value = float(metric(*arrays, **by_row, **fixed))
-    if metric in GAP_RATES and fixed.get("method", "between_groups") == "between_groups":
-        return _gap_bootstrap(
-            value, GAP_RATES[metric], arrays, by_row, fixed, codes, confidence_level,
-            n_resamples, rng,
-        )  # fmt: skip
+    if is_gap(metric, fixed):
+        low, high = gap_ends(
+            metric, arrays, by_row, fixed, codes, confidence_level, n_resamples, rng
+        )
+        return Interval(value, min(low, value), max(high, value))
     order = np.argsort(codes, kind="stable")
     n_people = codes.max() + 1
     draws = np.empty(n_resamples)
@@ -417,94 +434,7 @@ def metric_interval(
         )
     tail = (1 - confidence_level) / 2
     low, high = np.nanquantile(draws, [tail, 1 - tail])
-    return Interval(value, float(low), float(high))
-
-
-def _selection(true, chosen, params):
-    """Numerator and denominator of the selection rate."""
-    return chosen, np.ones(len(chosen))
-
-
-def _true_positive(true, chosen, params):
-    """Those of the true positive rate."""
-    return chosen * true, true
-
-
-def _false_positive(true, chosen, params):
-    """Those of the false positive rate."""
-    return chosen * (1 - true), 1 - true
-
-
-def _burden(true, chosen, params):
-    """Those of the burden."""
-    return (1 - chosen) * np.asarray(params["distance"], dtype=float), 1 - chosen
-
-
-GAP_RATES: dict[Callable, tuple[Callable, ...]] = {
-    fairlearn_metrics.demographic_parity_difference: (_selection,),
-    fairlearn_metrics.equal_opportunity_difference: (_true_positive,),
-    fairlearn_metrics.equalized_odds_difference: (_true_positive, _false_positive),
-    burden_difference: (_burden,),
-}
-"""Differences between groups, by the rates they compare."""
-
-
-def _gap_bootstrap(
-    value, rates, arrays, by_row, fixed, codes, level, n_resamples, rng
-) -> Interval:
-    """Max-t interval of the largest signed difference of any pair of groups."""
-    pos_label = fixed.get("pos_label", 1)
-    true, chosen = (np.asarray(a) == pos_label for a in arrays[:2])
-    weight = np.asarray(by_row.get("sample_weight", np.ones(len(true))), dtype=float)
-    group = _group_codes(by_row["sensitive_features"])
-    n_people, n_groups = codes.max() + 1, group.max() + 1
-    parts = []
-    for rate in rates:
-        for part in rate(true.astype(float), chosen.astype(float), by_row):
-            table = np.zeros((n_people, n_groups))
-            np.add.at(table, (codes, group), weight * part)
-            parts.append(table)
-    sums = np.concatenate(parts, axis=1)  # (n_people, n_rates * 2 * n_groups)
-    share = np.full(n_people, 1.0 / n_people)
-    drawn = np.vstack([rng.multinomial(n_people, share) @ sums for _ in range(n_resamples)])
-    measured, resampled = (
-        _rates(table, len(rates), n_groups) for table in (sums.sum(axis=0)[None], drawn)
-    )
-    a, b = np.triu_indices(n_groups, 1)
-    size = np.abs(measured[0][:, a] - measured[0][:, b])
-    if np.isnan(size).all():
-        return Interval(value, np.nan, np.nan)
-    noise = np.nan_to_num(resampled - measured)
-    error = np.std(noise[:, :, a] - noise[:, :, b], axis=0, ddof=1)
-    near, far = _of_resampled(measured[0], noise, size / np.maximum(error, TINY), level)
-    low, high = size - near * error, size + far * error
-    return Interval(value, float(max(np.nanmax(low), 0.0)), float(np.nanmax(high)))
-
-
-def _of_resampled(measured: NDArray, noise: NDArray, scaled, level) -> tuple[float, float]:
-    """Critical values of gaps between (n_rates, n_groups), by the errors of resamples."""
-    if scaled.size == 1:
-        return of_two(float(scaled[0, 0]), level)
-    known = ~np.isnan(measured)
-    known &= known.sum(axis=1, keepdims=True) > 1
-    if np.count_nonzero(known) > MOST_GROUPS:
-        return of_all(int(np.count_nonzero(known)), level)
-    spread, axes = np.linalg.eigh(np.cov(noise[:, known], rowvar=False))
-    drawn = normals(len(spread)) @ (axes * np.sqrt(np.maximum(spread, 0.0))).T
-    ends = np.cumsum(known.sum(axis=1))
-    compared = np.flatnonzero(known.any(axis=1))
-    return of_many(
-        [measured[k][known[k]] for k in compared],
-        [drawn[:, ends[k] - known[k].sum() : ends[k]] for k in compared],
-        level,
-    )
-
-
-def _rates(sums: NDArray, n_rates: int, n_groups: int) -> NDArray:
-    """Rates, (n_draws, n_rates, n_groups); nan where a draw has no row of the event."""
-    table = sums.reshape(len(sums), n_rates, 2, n_groups)
-    out = np.full((len(sums), n_rates, n_groups), np.nan)
-    return np.divide(table[:, :, 0], table[:, :, 1], out=out, where=table[:, :, 1] > 0)
+    return Interval(value, float(min(low, value)), float(max(high, value)))
 
 
 def _people_codes(people) -> NDArray:
@@ -516,17 +446,6 @@ def _people_codes(people) -> NDArray:
             "such rows out, or give each a number of its own"
         )
     return np.unique(np.asarray(people), return_inverse=True)[1]
-
-
-def _group_codes(sensitive_features) -> NDArray:
-    """Codes of the groups; several columns make intersections."""
-    table = np.asarray(sensitive_features, dtype=object)
-    columns = [table] if table.ndim == 1 else list(table.T)
-    codes = np.zeros(len(columns[0]), dtype=np.intp)
-    for column in columns:
-        _, code = np.unique(column.astype(str), return_inverse=True)
-        codes = codes * (code.max() + 1) + code
-    return np.unique(codes, return_inverse=True)[1]
 
 
 def _ratio_interval(rates, near: NDArray, far: NDArray) -> Interval:

@@ -49,11 +49,16 @@ def two_sided(level: float) -> float:
 def of_means(means: NDArray, errors: NDArray, level: float) -> tuple[float, float]:
     """Critical values of the gap between independent means, towards 0 and away."""
     if len(means) == 2:
-        return of_two(np.ptp(means) / max(np.hypot(*errors), np.finfo(float).tiny), level)
+        return of_two(in_errors(np.ptp(means), np.hypot(*errors)), level)
     if len(means) > MOST_GROUPS:
         return of_all(len(means), level)
     order = np.lexsort([errors, means])  # the same draws in any order of the groups
     return of_many([means[order]], [errors[order] * normals(len(means))], level)
+
+
+def in_errors(gap: float, error: float) -> float:
+    """A gap in its standard errors, a billion at most."""
+    return float(gap / max(error, 1e-9 * gap, np.finfo(float).tiny))
 
 
 def of_two(scaled: float, level: float) -> tuple[float, float]:
@@ -157,7 +162,8 @@ class _Rate:
     def __init__(self, means: NDArray, noise: NDArray):
         self.means, self.noise = means, noise.T.copy()  # rows of one group stay together
         self.pairs = np.triu_indices(len(means), 1)
-        self.weight = 1.0 / np.maximum(noise.var(axis=0), np.finfo(float).tiny)
+        spread = noise.var(axis=0)
+        self.weight = 1.0 / np.maximum(spread, 1e-18 * spread.max(initial=0.0) or 1.0)
         self.error = self._differences(self.noise).std(axis=1)
         self.unit = float(self.error.max(initial=0.0))
 
@@ -177,7 +183,10 @@ class _Rate:
         """m(t): means next to the measured ones with a range of t, or less unless `moved`."""
         x = self.means
         if np.ptp(x) > t:
-            start = brentq(self._pull, x.min() - t, x.max(), args=(t,), rtol=1e-12)
+            precision = max(2e-12, 1e-14 * float(np.ptp(x)))
+            start = brentq(
+                self._pull, x.min() - t, x.max(), args=(t,), xtol=precision, rtol=1e-12
+            )
             return np.clip(x, start, start + t)
         if not moved:
             return x
