@@ -73,7 +73,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             raise ValueError(f"classes must have at least two labels, got {classes!r}")
         self._favorable = check_favorable(self.favorable_label, self.classes_)
         self._design = design(self)
-        self._bins = None
+        self._bins, self._sensitive_names = None, None
         self._cache = {"parameters": fingerprint(self)}
         self._n_core_features = X.shape[1]
         self._warned_inactive = False
@@ -153,11 +153,11 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             sensitive_features = dict(zip(sensitive_names(self), columns, strict=True))
         groups = np.full(n_samples, -1, dtype=np.intp)
         if sensitive_features is not None:
+            given = self._read_sensitive(sensitive_features)
+            self._sensitive_names = given.names
             if self.sensitive_bins is not None and self._bins is None:
-                self._bins = bins_of(sensitive_features, self.sensitive_bins)
-            groups, names = encode_groups(
-                sensitive_features, n_samples, model.groups, bins=self._bins
-            )
+                self._bins = bins_of(given, self.sensitive_bins)
+            groups, names = encode_groups(given, n_samples, model.groups, bins=self._bins)
             n_known = int(np.count_nonzero(groups >= 0))
             check_group_sizes(names[len(model.groups) :], n_known, all_rows=all_rows)
             check_group_sizes(names, n_known + model.n_people, all_rows=all_rows)
