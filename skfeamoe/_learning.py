@@ -54,6 +54,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
     _cache: dict
     _warned_inactive: bool
     _told_far: list[int]
+    _told_privileged: str | None = None
     _episodes: list[str]
 
     def _start(
@@ -77,7 +78,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         self._cache = {"parameters": fingerprint(self)}
         self._n_core_features = X.shape[1]
         self._warned_inactive = False
-        self._told_far = []
+        self._told_far, self._told_privileged = [], None
         self._episodes = []
         self._waiting = None
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
