@@ -212,7 +212,8 @@ def test_of_one_heavy_person_nothing_is_far_away():
         part = slice(start, start + 100)
         even.update(rows[part], np.ones(100))
         uneven.update(rows[part], weight[part])
-    assert not (even.n_far.any() or uneven.n_far.any())
+    assert not even.n_far.any()
+    assert not uneven.n_far.any()
     far = np.full((1, 3), 1e5)
     for terms in (even, LinearTerms.from_dict(even.to_dict())):
         terms.update(far, np.ones(1))
