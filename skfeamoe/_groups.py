@@ -136,7 +136,11 @@ def is_missing(value) -> bool:
 
 
 def _text(value) -> str:
-    """Name of a group: the same for 1, 1.0 and True-like columns that became float."""
+    """Name of a group: the same for 1 and 1.0, another one for True.
+
+    Booleans with a hole that became floats, 0.0 and 1.0, are therefore other groups than the
+    booleans; a column of a type that knows holes, or of objects, keeps them.
+    """
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)
