@@ -156,8 +156,7 @@ class MixtureClassifier(GatedClassifier):
         Parameters
         ----------
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Sensitive features like those it learned from; columns that have names may stand
-            in another order.
+            Sensitive features like those it learned from, columns matched by their names.
 
         Returns
         -------
