@@ -13,8 +13,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from skfeamoe._frames import columns_of
-
 LEAST_ROWS = 20
 """Rows for each bin that quantiles need."""
 
@@ -59,16 +57,6 @@ class SensitiveBins:
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
         return {"edges": self.edges}
-
-
-def column_names(sensitive, n_columns: int) -> list:
-    """Names of the columns of sensitive features, their numbers where they have none."""
-    if isinstance(sensitive, Mapping):
-        return list(sensitive)
-    if hasattr(sensitive, "columns"):
-        return list(sensitive.columns)
-    found = columns_of(sensitive)
-    return list(range(n_columns)) if found is None else list(found)
 
 
 def quantile_edges(values: NDArray, n: int) -> NDArray:

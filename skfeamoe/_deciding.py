@@ -174,7 +174,7 @@ default=None
             What `partial_fit` tells.
         """
         check_is_fitted(self)
-        ids = check_array(ids, ensure_2d=False, dtype=np.int64, ensure_min_samples=0).ravel()
+        ids = Waiting.numbers_of(check_array(ids, ensure_2d=False, ensure_min_samples=0))
         if not len(ids):
             return self
         with drafted(self) as draft:

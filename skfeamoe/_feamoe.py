@@ -22,6 +22,7 @@ from skfeamoe._parameters import (
     build_settings,
     check_enough_to_fit,
 )
+from skfeamoe._privileged import check_privileged
 from skfeamoe._terms.table import TableEncoder
 from skfeamoe._told import (
     PassCallbacks,
@@ -45,6 +46,7 @@ from skfeamoe._validation import (
     drafted,
     validate_parameters,
 )
+from skfeamoe._weights import warn_of_light_weights
 
 
 class FEAMOEClassifier(CallbackSupportMixin, ExplainingMixin, LearningClassifier):
@@ -221,8 +223,9 @@ default="from_dtype"
         The class that is good for the person. None means ``classes_[-1]``.
 
     privileged_group : object, default=None
-        The group that ``control="schedule"`` takes favor from. None means the group with
-        the highest rate of favorable labels.
+        The group that ``control="schedule"`` takes favor from, one of those that `fit` gets;
+        in a stream it may come later. None means the group with the highest rate of favorable
+        labels.
 
     sensitive_bins : int, array-like of float, or mapping of column to these, default=None
         How numbers among the sensitive features become groups: at these edges, or at as many
@@ -557,7 +560,8 @@ default=None
             intersections.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights.
+            Non-negative weights; a row of weight 2 counts as two people, so that their scale
+            matters. A mean of 1 leaves as many people as there are rows.
 
         propensity : array-like of shape (n_samples,), default=None
             The chance with which the label of each row is seen, in (0, 1], as `decide` says
@@ -582,13 +586,16 @@ default=None
             nearly everybody the same decision, or only with the `sample_weight`.
 
         UserWarning
-            With ``growth="drift"``: passes are shuffled, so there is no drift to see.
+            With ``growth="drift"``: passes are shuffled, so there is no drift to see. If
+            `sample_weight` makes next to nobody of many rows.
         """
         told, given = Told(), (sensitive_features, sample_weight, propensity)
         with drafted(self) as draft:
             model, rows = draft._start(X, y, None, *given)
             codes = rows.labeled().y
             check_enough_to_fit(rows)
+            check_privileged(draft, model.groups)
+            warn_of_light_weights(told, rows.weight)
             settings = build_settings(draft, fit_defaults(len(codes)), model.groups, codes)
             n_passes = passes_of(draft, len(codes))
             passes = Passes(model, settings, rows, n_passes)
@@ -639,7 +646,8 @@ default=None
             groups may appear at any time.
 
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights.
+            Non-negative weights; a row of weight 2 counts as two people, so that their scale
+            matters. A mean of 1 leaves as many people as there are rows.
 
         propensity : array-like of shape (n_samples,), default=None
             The chance with which the label of each row is seen, in (0, 1], as `decide` says
@@ -664,7 +672,8 @@ default=None
             of people; a bound is not met on the people seen last by more than two standard
             errors, or met only in a way that `fit` warns of; nobody of known group has come
             for 10,000 rows. The second and third are told after 4,000 rows, with or without
-            labels.
+            labels. With ``control="schedule"`` once while `privileged_group` is none of the
+            groups.
 
         UserWarning
             Once for every feature with values far beyond those that the model has seen.

@@ -5,15 +5,14 @@ by `SEPARATOR`, each with its "&" doubled, so that different combinations never 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 
-from skfeamoe._bins import SensitiveBins, column_names
-from skfeamoe._frames import columns_of, refuse_lazy, values_of
+from skfeamoe._bins import SensitiveBins
+from skfeamoe._sensitive import read_sensitive
 
 UNKNOWN = -1
 """Group code of a row whose sensitive value is missing."""
@@ -46,8 +45,8 @@ def check_group_sizes(labels: Sequence[str], n_known: int, *, all_rows: bool) ->
 
 def bins_of(sensitive, asked, name: str = "sensitive_features") -> SensitiveBins:
     """Bins for sensitive features, as the parameter ``sensitive_bins`` asks."""
-    columns = _sensitive_columns(sensitive, name)
-    return SensitiveBins.of(asked, columns, column_names(sensitive, len(columns)))
+    names, values = read_sensitive(sensitive, name=name)
+    return SensitiveBins.of(asked, values, names)
 
 
 def encode_groups(
@@ -59,14 +58,15 @@ def encode_groups(
 ) -> tuple[NDArray, list[str]]:
     """Group codes of every row and the list of all groups seen so far.
 
-    ``sensitive`` is an array, Series, DataFrame (pandas or polars) or list; several columns
-    make intersections; a missing value in any column makes the row's group unknown, -1.
-    New groups get the next free codes. ``labels`` is not changed. ``bins`` cut numbers.
+    ``sensitive`` is an array, Series, DataFrame (pandas or polars), list, or what
+    `read_sensitive` has made of it; several columns make intersections; a missing value in
+    any column makes the row's group unknown, -1. New groups get the next free codes.
+    ``labels`` is not changed. ``bins`` cut numbers.
     """
-    given = _sensitive_columns(sensitive, name)
+    names, values = read_sensitive(sensitive, name=name)
     if bins is not None:
-        given = bins.texts(given, column_names(sensitive, len(given)))
-    columns = [texts_of(column, name) for column in given]
+        values = bins.texts(values, names)
+    columns = [texts_of(column, name) for column in values]
     length = len(columns[0])
     if length != n_samples:
         raise ValueError(
@@ -76,58 +76,12 @@ def encode_groups(
     known = list(labels)
     code_of: dict[str | None, int] = {label: code for code, label in enumerate(known)}
     code_of[None] = UNKNOWN
-    names = columns[0] if len(columns) == 1 else _intersections(columns)
-    for label in dict.fromkeys(names):
+    groups = columns[0] if len(columns) == 1 else _intersections(columns)
+    for label in dict.fromkeys(groups):
         if label not in code_of:
             code_of[label] = len(known)
             known.append(str(label))
-    return np.fromiter(map(code_of.__getitem__, names), np.intp, length), known
-
-
-def _sensitive_columns(sensitive, name: str) -> list[list]:
-    """Columns of the sensitive features as plain lists of values."""
-    if type(sensitive) is np.ndarray and sensitive.ndim == 1:
-        return [_values(sensitive)]
-    refuse_lazy(sensitive, name)
-    if issparse(sensitive):
-        raise ValueError(f"{name} must be dense, got a sparse matrix; use .toarray()")
-    if isinstance(sensitive, Mapping):
-        return [_values(column) for column in sensitive.values()]
-    if hasattr(sensitive, "iloc") and hasattr(sensitive, "columns"):
-        return [_values(sensitive.iloc[:, j]) for j in range(sensitive.shape[1])]
-    if (columns := columns_of(sensitive)) is not None:
-        return [_values(column) for column in columns.values()]
-    if hasattr(sensitive, "to_numpy"):
-        sensitive = values_of(sensitive)
-    if not isinstance(sensitive, np.ndarray):
-        sensitive = _object_array(sensitive, name)
-    if sensitive.ndim == 1:
-        return [_values(sensitive)]
-    if sensitive.ndim == 2 and sensitive.shape[1] > 0:
-        return [_values(column) for column in sensitive.T]
-    raise ValueError(
-        f"{name} must have one entry or one row of columns per row of X, got an array of "
-        f"shape {sensitive.shape}"
-    )
-
-
-def _object_array(sensitive, name: str) -> NDArray:
-    """A list, or a list of rows, as an array of its values."""
-    try:
-        return np.asarray(sensitive, dtype=object)
-    except ValueError as error:
-        raise ValueError(
-            f"{name} must have rows of one length, got rows that differ: {error}"
-        ) from error
-
-
-def _values(column) -> list:
-    """One column as a list; dates as datetimes whatever their resolution."""
-    if not isinstance(column, np.ndarray):
-        column = values_of(column)
-    if column.dtype.kind in "mM":
-        column = column.astype(f"{column.dtype.kind}8[us]")
-    return column.tolist()
+    return np.fromiter(map(code_of.__getitem__, groups), np.intp, length), known
 
 
 def texts_of(column: list, name: str) -> list[str | None]:
@@ -182,7 +136,11 @@ def is_missing(value) -> bool:
 
 
 def _text(value) -> str:
-    """Name of a group: the same for 1, 1.0 and True-like columns that became float."""
+    """Name of a group: the same for 1 and 1.0, another one for True.
+
+    Booleans with a hole that became floats, 0.0 and 1.0, are therefore other groups than the
+    booleans; a column of a type that knows holes, or of objects, keeps them.
+    """
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
         return str(int(value))
     return str(value)

@@ -28,6 +28,7 @@ from skfeamoe._parameters import (
     is_unchanged,
 )
 from skfeamoe._predicting import MixtureClassifier
+from skfeamoe._privileged import warn_of_privileged
 from skfeamoe._rows import Rows
 from skfeamoe._told import Told, warn_if_inactive, warn_in_stream, warn_of_far_values
 from skfeamoe._training.model import Model
@@ -58,6 +59,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
     _cache: dict
     _warned_inactive: bool
     _told_far: list[int]
+    _told_privileged: str | None = None
     _episodes: list[str]
 
     def _start(
@@ -77,11 +79,11 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             raise ValueError(f"classes must have at least two labels, got {classes!r}")
         self._favorable = check_favorable(self.favorable_label, self.classes_)
         self._design = design(self)
-        self._bins = None
+        self._bins, self._sensitive_names = None, None
         self._cache = {"parameters": fingerprint(self)}
         self._n_core_features = X.shape[1]
         self._warned_inactive = False
-        self._told_far = []
+        self._told_far, self._told_privileged = [], None
         self._episodes = []
         self._waiting = None
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -157,11 +159,11 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             sensitive_features = dict(zip(sensitive_names(self), columns, strict=True))
         groups = np.full(n_samples, -1, dtype=np.intp)
         if sensitive_features is not None:
+            given = self._read_sensitive(sensitive_features)
+            self._sensitive_names = given.names
             if self.sensitive_bins is not None and self._bins is None:
-                self._bins = bins_of(sensitive_features, self.sensitive_bins)
-            groups, names = encode_groups(
-                sensitive_features, n_samples, model.groups, bins=self._bins
-            )
+                self._bins = bins_of(given, self.sensitive_bins)
+            groups, names = encode_groups(given, n_samples, model.groups, bins=self._bins)
             n_known = int(np.count_nonzero(groups >= 0))
             check_group_sizes(names[len(model.groups) :], n_known, all_rows=all_rows)
             check_group_sizes(names, n_known + model.n_people, all_rows=all_rows)
@@ -177,6 +179,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         train_stream(model, self._stream_settings(model), rows)
         self._model = model
         self._told_far = warn_of_far_values(told, self, model, self._told_far)
+        self._told_privileged = warn_of_privileged(told, self, model)
         knows_groups = knows_groups or self.sensitive_columns is not None
         if not (knows_groups and model.n_people < PATIENCE_ROWS):
             is_told = self._warned_inactive

@@ -5,7 +5,7 @@ Over 400 lines, because each parameter has one short function here, and they cal
 
 import warnings
 from collections.abc import Mapping, Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from operator import is_
 from typing import Any, NamedTuple
 
@@ -17,11 +17,11 @@ from sklearn.utils.class_weight import compute_class_weight
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
 from skfeamoe._fitted_experts import fitted_layers
-from skfeamoe._groups import encode_groups
 from skfeamoe._mixture.experts import EXPERTS
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.optimizers import OPTIMIZERS
+from skfeamoe._privileged import privileged_code
 from skfeamoe._rows import Rows
 from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms, Terms
 from skfeamoe._training.settings import (
@@ -35,6 +35,7 @@ from skfeamoe._training.settings import (
     build_growth,
 )
 from skfeamoe._validation import (
+    LARGEST_WEIGHT,
     InvalidParameterError,
     check_constraints,
     check_favorable,
@@ -357,12 +358,17 @@ def class_weights(estimator, y: NDArray | None) -> NDArray:
             )
         return compute_class_weight(asked, classes=np.arange(len(classes)), y=y)
     unknown = [label for label in asked if label not in classes]
-    if unknown or any(weight < 0 for weight in asked.values()):
+    if unknown or not all(map(_is_class_weight, asked.values())):
         raise ValueError(
-            f"class_weight must map classes, of {classes.tolist()}, to weights of at least 0, "
-            f"got {asked!r}"
+            f"class_weight must map classes, of {classes.tolist()}, to numbers from 0 to "
+            f"{LARGEST_WEIGHT:g}, got {asked!r}; leave out classes that weigh 1"
         )
     return np.array([asked.get(label, 1.0) for label in classes.tolist()], dtype=np.float64)
+
+
+def _is_class_weight(weight) -> bool:
+    """Whether a weight is a number that can be one."""
+    return isinstance(weight, Real) and bool(0 <= weight <= LARGEST_WEIGHT)  # type: ignore[operator]
 
 
 def _learning(estimator, defaults: Defaults, y: NDArray | None) -> Learning:
@@ -405,7 +411,7 @@ def _fairness(estimator, defaults: Defaults, slots: Slots, groups: Sequence[str]
         ratios=frozenset(of_ratio),
         favorable=check_favorable(estimator.favorable_label, estimator.classes_),
         half_life=_or_auto(estimator.half_life, defaults.half_life),
-        privileged=_privileged(estimator, groups),
+        privileged=privileged_code(estimator, groups),
         accuracy_floor=estimator.accuracy_floor or 0.0,
         local_columns=columns,
         local_is_category=tuple(table is not None and table.is_category[j] for j in columns),
@@ -442,11 +448,3 @@ def _check_two_categories(estimator, numbers: NDArray) -> None:
                 f"of the categories {table.labels[j][:5]}; it must be a single column of two "
                 "categories, or the one-hot columns of one attribute"
             )
-
-
-def _privileged(estimator, groups: Sequence[str]) -> int | None:
-    """Code of the privileged group, -1 while it has not appeared, None to find it."""
-    if estimator.privileged_group is None:
-        return None
-    codes, labels = encode_groups([estimator.privileged_group], 1, groups)
-    return int(codes[0]) if len(labels) == len(groups) else -1

@@ -13,6 +13,7 @@ from skfeamoe._groups import encode_groups
 from skfeamoe._mixture.experts import kind_of, moved
 from skfeamoe._mixture.forward import Shift, forward, mixture_log_proba, proba
 from skfeamoe._mixture.layout import Layout
+from skfeamoe._sensitive import SensitiveColumns, read_sensitive
 from skfeamoe._shapes import shape_tables
 from skfeamoe._terms import ColumnTerms
 from skfeamoe._terms.table import TableEncoder
@@ -35,6 +36,7 @@ class MixtureClassifier(GatedClassifier):
     _model: Model
     _table: TableEncoder | None = None
     _bins: SensitiveBins | None = None
+    _sensitive_names: list | None = None
     _design: dict
     _favorable: int
 
@@ -154,7 +156,7 @@ class MixtureClassifier(GatedClassifier):
         Parameters
         ----------
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-            Sensitive features like those it learned from.
+            Sensitive features like those it learned from, columns matched by their names.
 
         Returns
         -------
@@ -173,12 +175,16 @@ class MixtureClassifier(GatedClassifier):
         ['below 30', '30 to 60', '60 and above']
         """
         check_is_fitted(self)
-        if not hasattr(sensitive_features, "shape"):
-            sensitive_features = np.array(list(sensitive_features), dtype=object)
-        codes, labels = encode_groups(
-            sensitive_features, len(sensitive_features), [], bins=self._bins
-        )
+        given = self._read_sensitive(sensitive_features)
+        codes, labels = encode_groups(given, len(given.values[0]), [], bins=self._bins)
         return np.array([*labels, None], dtype=object)[codes]
+
+    def _read_sensitive(self, sensitive_features) -> SensitiveColumns:
+        """The columns of sensitive features in the order of the first ones."""
+        known = self._sensitive_names
+        if known is None and self._bins is not None:  # in files of before names were kept
+            known = list(range(len(self._bins.edges)))
+        return read_sensitive(sensitive_features, known)
 
     def _map(self, X, read):
         """Apply ``read`` to X, a bounded number of rows at a time.

@@ -38,6 +38,9 @@ __all__ = ["HasMethods", "Interval", "InvalidParameterError", "StrOptions"]
 LARGEST = 1e140
 """Values of X are held within this: squares of larger ones would overflow."""
 
+LARGEST_WEIGHT = 1e100
+"""Weights beyond this are refused: sums of their squares, and these times others, overflow."""
+
 CALLBACK_ATTRIBUTES = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
 """Attributes by which scikit-learn tears down the callbacks of a fit that fails."""
 
@@ -433,6 +436,11 @@ def check_weight(sample_weight, X) -> NDArray:
         raise ValueError(
             f"sample_weight must not be negative, got {weight.min()}; drop rows that "
             "should not count, or give them weight 0"
+        )
+    if weight.max(initial=0.0) > LARGEST_WEIGHT:
+        raise ValueError(
+            f"sample_weight must be at most {LARGEST_WEIGHT:g}, got {weight.max():g}, whose "
+            "square is too large to be summed; scale the weights to a mean of 1"
         )
     return weight
 

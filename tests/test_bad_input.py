@@ -47,6 +47,10 @@ BAD_DATA = {
     ),
     "nan weight": ({"sample_weight": np.where(Y == 1, np.nan, 1.0)}, "NaN"),
     "inf weight": ({"sample_weight": np.where(Y == 1, np.inf, 1.0)}, "infinity"),
+    "huge weight": (
+        {"sample_weight": np.where(np.arange(120) == 5, 1e200, 1.0)},
+        r"sample_weight must be at most 1e\+100, got 1e\+200.*mean of 1",
+    ),
     "short weight": ({"sample_weight": np.ones(119)}, r"sample_weight.*shape|\(119"),
 }
 
@@ -70,6 +74,12 @@ BAD_PARAMETERS = [
     ("growth_interval", "often", "often"),
     ("max_experts", 0, "0"),
     ("solver", "lbfgs", "lbfgs"),
+    ("class_weight", {0: float("nan")}, r"must map classes, of \[0, 1\], to numbers.*nan"),
+    ("class_weight", {1: float("inf")}, "numbers from 0.*inf"),
+    ("class_weight", {0: "x"}, "numbers from 0.*'x'"),
+    ("class_weight", {0: None}, "numbers from 0.*None"),
+    ("class_weight", {0: -1}, "numbers from 0.*-1"),
+    ("class_weight", {0: 1e200}, "numbers from 0.*1e[+]200"),
     ("learning_rate", 0.0, "0.0"),
     ("learning_rate", float("nan"), "nan"),
     ("learning_rate", float("inf"), "inf"),
@@ -207,6 +217,23 @@ def test_first_call_needs_classes():
 def test_fit_needs_two_classes_and_some_weight():
     assert_refused(fitted(), "fit", "at least two classes.*partial_fit", y=np.zeros(120))
     assert_refused(fitted(), "fit", "sample_weight.*zero", sample_weight=np.zeros(120))
+
+
+@pytest.mark.parametrize("scale", [1 / 120, 1e-6, 1e-300])
+@pytest.mark.parametrize("unequal", [False, True])
+def test_weights_that_make_nobody_of_many_rows_are_told(scale, unequal):
+    weight = np.where(np.arange(120) % 2, 0.5, 1.5) if unequal else np.ones(120)
+    model = FEAMOEClassifier(None, random_state=0)
+    with pytest.warns(UserWarning, match=f"mean of {scale:.3g}, so that 120 rows") as told:
+        model.fit(X, Y, sample_weight=scale * weight)
+    assert len(told) == 1
+
+
+def test_weights_of_few_rows_or_of_people_are_not_told():
+    model = FEAMOEClassifier(None, random_state=0)
+    fading, few = 0.9 ** np.arange(120), np.where(np.arange(120) < 15, 1e-3, 0.0)
+    for weight in (fading, 0.2 * np.ones(120), few, np.where(Y, 1e-9, 1.0)):
+        model.fit(X, Y, sample_weight=weight)
 
 
 @pytest.mark.parametrize(

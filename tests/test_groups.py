@@ -2,6 +2,7 @@
 
 import datetime
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -286,8 +287,44 @@ def test_a_privileged_group_that_never_appears_is_not_another_one():
         )
         for order in (["a", "b"], ["b", "a"])
     ]
-    one, other = (stream(model, X, y, group) for model in models)
+    with pytest.warns(FairnessWarning, match="privileged_group='nobody' is none of the groups"):
+        one, other = (stream(model, X, y, group) for model in models)
     np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["A", "b & a", 0, None])
+def test_fit_refuses_a_privileged_group_that_nobody_is_of(name):
+    X, y, group = make_lending(600)
+    base = {"control": "schedule", "max_iter": 1, "random_state": 0}
+    model = FEAMOEClassifier(**base, privileged_group=name)
+    if name is None:
+        model.fit(X, y, sensitive_features=group)
+        return
+    with pytest.raises(ValueError, match=r"privileged_group=.* one of the groups \['b', 'a'\]|"
+                       r"privileged_group=.* one of the groups \['a', 'b'\]"):  # fmt: skip
+        model.fit(X, y, sensitive_features=group)
+    assert not hasattr(model, "classes_")
+    model.set_params(control="bound").fit(X, y, sensitive_features=group)
+
+
+def test_an_unknown_privileged_group_of_a_stream_is_told_once():
+    X, y, group = make_lending(3000)
+    base = {"control": "schedule", "growth_interval": 300, "random_state": 0}
+    model = FEAMOEClassifier(**base, privileged_group="c")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        stream(model, X, y, group)
+    assert len(told) == 1
+    assert "privileged_group='c' is none of the groups that have come" in str(told[0].message)
+    assert not model._model.monitor.weights.any()
+    model = pickle.loads(pickle.dumps(model))
+    model.partial_fit(X[:100], y[:100], sensitive_features=group[:100])
+    model.partial_fit(X[:100], y[:100], sensitive_features=["c"] * 100)
+    model.partial_fit(X[:100], y[:100], sensitive_features=group[:100])
+    assert model._model.monitor.weights.any()
+    model.set_params(privileged_group="d")
+    with pytest.warns(FairnessWarning, match="privileged_group='d'"):
+        model.partial_fit(X[:100], y[:100], sensitive_features=group[:100])
 
 
 @pytest.mark.parametrize("learn", ["fit", "partial_fit"])

@@ -482,6 +482,50 @@ def test_wrong_parameters_are_refused():
         metric_interval(accuracy_score, [0, 1], [0, 1], people=[1])
 
 
+@pytest.mark.parametrize(
+    ("function", "values", "n", "options", "words"),
+    [
+        (gap_interval, [600, 500], [1000, 1000], {}, "rates must be shares.*got 600; divide"),
+        (gap_interval, [-0.1, 0.5], [10, 10], {}, "rates must be shares"),
+        (gap_interval, [0.5, 0.4], [100], {}, r"rates and n .* shape \(2,\) and \(1,\)"),
+        (gap_interval, 0.5, 100, {}, "rates and n must have one number per group"),
+        (gap_interval, [0.5, 0.4], [-10, 100], {}, r"n must be numbers of rows.*\[-10.0"),
+        (gap_interval, [0.5, 0.4], [np.inf, 100], {}, "n must be numbers of rows"),
+        (gap_confidence_sequence, [5, 50, 40], [0, 100, 100], {}, "between 0 and n.*5.0"),
+        (gap_confidence_sequence, [np.nan, 50, 40], [9, 100, 100], {}, "between 0 and n"),
+        (gap_confidence_sequence, [60, -1], [100, 100], {}, "between 0 and n"),
+        (gap_confidence_sequence, [60, 50], [100], {}, "successes and n must have"),
+        (gap_confidence_sequence, [60, 50], [-9, 100], {}, "n must be numbers of rows"),
+    ]
+    + [
+        (
+            function,
+            [0, 1],
+            [100, 100],
+            {"confidence_level": level},
+            rf"in \(0, 1\), got {level}",
+        )
+        for function in (gap_interval, gap_confidence_sequence)
+        for level in (0, -0.5, 1, 95, np.nan)
+    ],
+)
+def test_what_is_no_rate_no_number_of_rows_and_no_level_is_refused(
+    function, values, n, options, words
+):
+    with pytest.raises(ValueError, match=words):
+        function(values, n, **options)
+
+
+def test_groups_without_rows_have_no_part_in_a_gap():
+    gap = gap_interval([0.6, 0.5], [100, 100])
+    assert gap_interval([0.6, np.nan, 0.5, 0.9], [100, 100, 100, 0]) == gap
+    assert gap_interval([0.6, 0.5, 0.1], [100, 100, np.nan]) == gap
+    gap = gap_confidence_sequence([60, 50], [100, 100])
+    assert gap_confidence_sequence([60, 0, 50, np.nan], [100, 0, 100, 0]) == gap
+    sure = gap_interval([1.0 + 1e-15, 0.0 - 1e-15], [100, 100])
+    assert sure == gap_interval([1.0, 0.0], [100, 100])
+
+
 def test_a_gap_of_two_rates_is_as_many_errors_wide_as_newcombes_interval_says():
     """Of the same example: its lower limit is what the gap is told from 0 by."""
     usual = norm.ppf(0.975)

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from skfeamoe._rows import Rows, in_container
 
+LARGEST_ID = 2.0**53
+"""Floats are whole numbers without gaps up to this one."""
+
 
 class Decisions(NamedTuple):
     """What `decide` says of some people."""
@@ -50,6 +53,20 @@ class Waiting:
         self.propensity = np.append(self.propensity, propensity)[n_gone:]
         self.n_dropped += n_gone
         return n_gone
+
+    @staticmethod
+    def numbers_of(ids: NDArray) -> NDArray:
+        """Numbers of people as integers; they may be floats, but no fractions."""
+        ids = ids.ravel()
+        if ids.dtype.kind in "iu":
+            return ids.astype(np.int64)
+        is_mask = ids.dtype.kind == "b"
+        wrong = ids[is_mask | (ids != np.floor(ids)) | (np.abs(ids) > LARGEST_ID)]
+        if len(wrong):
+            raise ValueError(
+                f"ids must be whole numbers, those that `decide` gave, got {wrong[0]}"
+            )
+        return ids.astype(np.int64)
 
     def take(self, ids: NDArray) -> tuple[Rows, NDArray]:
         """The rows of these numbers, in their order, and propensities; they wait no more."""

@@ -53,7 +53,8 @@ RECENT_ROWS = 128.0, 1024.0
 """Span of the running share of rows beyond, at first and at last."""
 
 FAR, TOLD_ROWS = 20.0, 256
-"""Values so many times the distance of a bound away are told, after so many rows."""
+"""Values so many times the distance of a bound away are told, after so many rows; of unequal
+weights, after rows that tell as much: of one person of weight 10^4 nothing is far away."""
 
 
 class _Units(NamedTuple):
@@ -88,6 +89,7 @@ class LinearTerms(OneToOne):
         self.mean = np.zeros(n_features)
         self.variance = np.zeros(n_features)  # of the population
         self.n_rows = 0.0  # by weight
+        self.squares = 0.0  # of the weights, summed
         self.beyond = np.zeros(n_features)  # share of the last rows
         self.usual = np.full(n_features, np.nan)  # the value of the majority, if there is one
         self.votes = np.zeros(n_features)  # weight of rows that have it, less of all others
@@ -125,8 +127,11 @@ class LinearTerms(OneToOne):
     def _held(self, X: NDArray, weight: NDArray) -> NDArray:
         """X within the bounds; rows beyond are counted."""
         total, n_rows, reach = float(weight.sum()), self.n_rows, self._units().reach
+        is_told = self._n_effective() >= TOLD_ROWS
         self._vote(X, weight, total)
         self.n_rows += total
+        with np.errstate(under="ignore"):
+            self.squares += float(weight @ weight)
         if n_rows < SETTLED_ROWS:
             return X
         outside = np.abs(X - self.mean) > reach
@@ -139,9 +144,13 @@ class LinearTerms(OneToOne):
             return X
         self.beyond += rate / total * (weight @ outside)
         self._known = None
-        if n_rows >= TOLD_ROWS:
+        if is_told:
             self._count_far(X[weight > 0])
         return np.clip(X, *self.bounds)
+
+    def _n_effective(self) -> float:
+        """Rows of equal weight that tell as much as those seen, by Kish (1965)."""
+        return self.n_rows * (self.n_rows / self.squares) if self.squares > 0.0 else 0.0
 
     def _vote(self, X: NDArray, weight: NDArray, total: float) -> None:
         """Follow the most frequent value, if one has the majority: Boyer and Moore (1991)."""
@@ -215,6 +224,7 @@ class LinearTerms(OneToOne):
         self.votes = np.abs(self.votes + same * other.votes)
         if other.count > 0.0:
             self.n_rows += other.n_rows
+            self.squares += other.squares
             share = other.n_rows / max(self.n_rows, 1.0)
             self.beyond = self.beyond + share * (other.beyond - self.beyond)
             with np.errstate(over="ignore", under="ignore"):
@@ -324,6 +334,7 @@ class LinearTerms(OneToOne):
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The terms that `to_dict` has written."""
         made = cls(len(data["mean"]))  # of before there were shares beyond: nothing was
+        made.squares = data.get("n_rows", 0.0)  # of before these were kept: as of weights of 1
         vars(made).update({name: value for name, value in data.items() if name != "kind"})
         return made
 

@@ -34,6 +34,7 @@ from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._mixture.experts import carried, kind_of
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._parameters import build_settings, fingerprint
+from skfeamoe._sensitive import are_comparable
 from skfeamoe._terms import Carry, ColumnTerms, LinearTerms, RawTerms, Terms
 from skfeamoe._told import Told, warn_if_inactive, warn_if_unmet
 from skfeamoe._training.ensemble import Ensemble
@@ -167,6 +168,13 @@ def _check_alike(models: list) -> None:
             raise ValueError(
                 f"models[{k}] cuts its sensitive numbers at {_edges(model)} and models[0] at "
                 f"{_edges(models[0])}; train all with the same edges as sensitive_bins"
+            )
+        names, first = model._sensitive_names or [], models[0]._sensitive_names or []
+        if names and first and names != first and are_comparable(names, first):
+            raise ValueError(
+                f"models[{k}] has learned from the sensitive columns {names} and models[0] "
+                f"from {first}, whose groups have other names; train all on the same columns "
+                "in one order"
             )
         if model._model.background.sparse != models[0]._model.background.sparse:
             raise ValueError(

@@ -39,6 +39,9 @@ LAMBDAS = 4.0 * 2.0 ** -np.arange(14.0)
 
 N_HALVINGS = 50
 
+ROUNDING = 1e-9
+"""Weighted shares may be so far beyond 0 and 1."""
+
 
 class Interval(NamedTuple):
     """A measured value and the ends of its confidence interval.
@@ -107,6 +110,12 @@ def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.9
     Interval
         The measured gap and the ends; nan with fewer than two groups with rows.
 
+    Raises
+    ------
+    ValueError
+        If `rates` are no shares, `n` no numbers of rows, their lengths differ, or the level
+        is not in (0, 1).
+
     Notes
     -----
     A gap has no sign. An interval of the difference of two groups, cut at 0, holds a small gap
@@ -143,9 +152,9 @@ def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.9
     [0.07, 0.0, 0.125]
     """
     _check_level(confidence_level)
-    rates, n = np.asarray(rates, dtype=float), np.asarray(n, dtype=float)
+    rates, n = _by_group("rates", rates, n)
     known = (n > 0) & ~np.isnan(rates)
-    rates, n = rates[known], n[known]
+    rates, n = _shares(rates[known]), n[known]
     if len(rates) < 2:
         return Interval(np.nan, np.nan, np.nan)
     near, far = _of_rates(rates, n, confidence_level)
@@ -282,6 +291,12 @@ def gap_confidence_sequence(
     Interval
         The measured gap and the ends; nan with fewer than two groups with rows.
 
+    Raises
+    ------
+    ValueError
+        If there are more successes than outcomes, the lengths differ, or the level is not in
+        (0, 1).
+
     Examples
     --------
     >>> from skfeamoe.metrics import gap_confidence_sequence
@@ -289,7 +304,14 @@ def gap_confidence_sequence(
     >>> [round(end, 3) for end in gap]
     [0.1, 0.0, 0.214]
     """
-    total, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
+    _check_level(confidence_level)
+    total, n = _by_group("successes", successes, n)
+    known = ~(np.isnan(total) | np.isnan(n))
+    if ((total < 0) | (total > n))[known].any() or (~known & (n > 0)).any():
+        raise ValueError(
+            f"successes must be between 0 and n, the number of outcomes, got {total.tolist()} "
+            f"of {n.tolist()}"
+        )
     total, n = total[n > 0], n[n > 0]
     if len(n) < 2:
         return Interval(np.nan, np.nan, np.nan)
@@ -504,6 +526,29 @@ def _of_rates(rates: NDArray, n: NDArray, level: float) -> tuple[float, float]:
         down = _wilson_apart(rates, n, usual)[0][high, low]
         return of_two(np.ptp(rates) * usual / down, level)
     return of_means(rates, np.ptp(_wilson(rates, n, usual), axis=1) / (2.0 * usual), level)
+
+
+def _by_group(name: str, values, n) -> tuple[NDArray, NDArray]:
+    """Numbers of each group, and of how many rows they are."""
+    values, n = np.asarray(values, dtype=float), np.asarray(n, dtype=float)
+    if values.ndim != 1 or values.shape != n.shape:
+        raise ValueError(
+            f"{name} and n must have one number per group, got arrays of shape {values.shape} "
+            f"and {n.shape}"
+        )
+    if (n < 0).any() or np.isinf(n).any():
+        raise ValueError(f"n must be numbers of rows, from 0 on, got {n.tolist()}")
+    return values, n
+
+
+def _shares(rates: NDArray) -> NDArray:
+    """Rates between 0 and 1, up to rounding."""
+    wrong = rates[(rates < -ROUNDING) | (rates > 1.0 + ROUNDING)]
+    if len(wrong):
+        raise ValueError(
+            f"rates must be shares between 0 and 1, got {wrong[0]:g}; divide counts by n"
+        )
+    return np.clip(rates, 0.0, 1.0)
 
 
 def _pairs(k: int) -> list[tuple[int, int]]:

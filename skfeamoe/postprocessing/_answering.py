@@ -40,7 +40,7 @@ class AnsweringRule:
     def _two_scores(self, X):
         """eta and pi of every row."""
         eta = favorable_proba(self.estimator_, X, self._favorable)
-        if self.group_estimator_ is None:
+        if not hasattr(self.group_estimator_, "classes_"):  # there is none, or it is untaught
             return eta, np.ones((len(eta), 1, 1))
         names = strata_names(self._group_labels, self._with_labels)
         n_groups = len(self._group_labels)

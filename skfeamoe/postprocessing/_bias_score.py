@@ -135,7 +135,8 @@ these or None, default="demographic_parity"
         The label that is good for a person; None takes the last of `classes_`.
 
     groups : list of str, default=None
-        Names of all groups of a stream. None takes those of the first call of `partial_fit`.
+        Names of all groups of a stream. None takes those of the first call of `partial_fit`
+        that has some.
 
     buffer_size : int, default=2000
         Recent people of a stream on whom the rule is solved, and as many outcomes that came
@@ -306,6 +307,7 @@ these or None, default="demographic_parity"
         self.random_state = random_state
 
     _buffer: dict | None  # recent rows of a stream
+    _sensitive_names: list | None = None  # of the columns that groups are made of
     _episodes: tuple | list = ()  # kinds of messages that have been given and are not over
 
     # ------------------------------------------------------------------ learning
@@ -414,7 +416,8 @@ default=None
 
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
-            Groups of the rows. All groups must be in the first call or in `groups`.
+            Groups of the rows. All groups must be in `groups`, or in the first call that has
+            some; nothing is bounded before it.
 
         sample_weight : array-like of shape (n_samples,), default=None
             As in `fit`.
@@ -461,7 +464,10 @@ default=None
 
     def _learn_next(self, data, request) -> list[str]:
         """Learn rows of a stream, and solve anew when it is time; what to warn of."""
+        begin = bool(data.group_labels) and not vars(self).get("_group_labels", True)
         self._take(_fitting.next_models(self, data), data)
+        if begin:  # the rule of before knows no groups
+            self._publish(_fitting.find_rules(self, request, None))
         if self._buffer is None or self._buffer["n_since_solved"] < self.solve_interval:
             return []
         self._buffer = {**self._buffer, "n_since_solved": 0}
@@ -491,6 +497,7 @@ default=None
         self.estimator_, self.group_estimator_ = models.estimator, models.group_estimator
         self.classes_, self._favorable = data.classes, data.favorable_label
         self._group_labels, self._with_labels = list(data.group_labels), data.with_labels
+        self._sensitive_names = data.sensitive_names
         self._held = None if models.held is None else models.held.to_dict()
         self._buffer = models.buffer
         for name in ("n_features_in_", "feature_names_in_"):

@@ -45,6 +45,7 @@ class Data:
     group_params: Mapping[str, Any]  # for the group estimator's fit
     split_params: Mapping[str, Any]  # for the splitter
     late: bool = False  # whether these people have been met before their labels
+    sensitive_names: list | None = None  # of the columns that groups are made of
 
     @property
     def names(self) -> NDArray:

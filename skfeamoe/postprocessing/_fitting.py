@@ -80,15 +80,21 @@ def next_models(estimator, data: Data) -> Models:
     else:
         first, second = _own(estimator.estimator_), _own(estimator.group_estimator_)
         held, buffer = estimator._held_out(), estimator._buffer
-        scored = score_rows(first, second, data)
-        if second is not None or estimator.coverage is not None:
-            if buffer is None:
-                buffer = _buffer.new_buffer(estimator.buffer_size, *scored.pi.shape[1:])
-            buffer = _buffer.push(buffer, scored)
+        if second is None and data.group_labels:  # groups begin to come
+            second, held, buffer = _new_second(estimator), None, None
+        elif hasattr(second, "classes_") or (second is None and estimator.coverage is not None):
+            buffer = _pushed(estimator, buffer, score_rows(first, second, data))
     if second is not None and not (buffer and _buffer.is_one_away(buffer, held)):
         _learn_groups(second, data)
     _learn_labels(first, data)
     return Models(first, second, held, buffer)
+
+
+def _pushed(estimator, buffer: dict | None, scored: HeldOut) -> dict:
+    """The buffer with rows that were scored, a new one if there is none."""
+    if buffer is None:
+        buffer = _buffer.new_buffer(estimator.buffer_size, *scored.pi.shape[1:])
+    return _buffer.push(buffer, scored)
 
 
 def _own(model):
@@ -102,15 +108,18 @@ def _new_models(estimator, data: Data):
     if estimator.prefit:
         check_is_fitted(first, "classes_")
     first = copy.deepcopy(first) if estimator.prefit else clone(first)
-    if not data.group_labels:
-        return first, None
+    return first, _new_second(estimator) if data.group_labels else None
+
+
+def _new_second(estimator):
+    """The second model where groups begin to come."""
     second = clone(second_model(estimator))
     if not hasattr(second, "partial_fit"):
         raise ValueError(
             f"group_estimator must have partial_fit to learn from a stream, got "
             f"{type(second).__name__}"
         )
-    return first, second
+    return second
 
 
 def _learn_labels(model, data: Data) -> None:

@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import process_routing
@@ -15,6 +16,7 @@ from sklearn.utils.validation import _num_samples, has_fit_parameter
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._groups import UNKNOWN, encode_groups
 from skfeamoe._labels import Labels, check_some_label, read_labels
+from skfeamoe._sensitive import SensitiveColumns, read_sensitive
 from skfeamoe._validation import (
     InvalidParameterError,
     check_constraints,
@@ -25,7 +27,6 @@ from skfeamoe._validation import (
 from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.postprocessing._bounds import NO_BOUND
 from skfeamoe.postprocessing._cross_fit import Data
-from skfeamoe.postprocessing._held_out import LABEL_OF_EVENT
 from skfeamoe.postprocessing._messages import BURDEN_REASON
 from skfeamoe.postprocessing._rule import Request
 
@@ -94,16 +95,22 @@ def check_data(
     classes, n = np.unique(told.values), _num_samples(X)
     if len(classes) < 2:
         raise ValueError(f"y must have two classes, got one class: {classes.tolist()}")
-    groups = np.full(n, UNKNOWN, dtype=np.intp)
-    labels: list[str] = []
+    groups, labels, names = np.full(n, UNKNOWN, dtype=np.intp), list[str](), None
     if needs_groups(estimator, request) and sensitive is None:
         _tell_of_no_groups(estimator, request)
     elif needs_groups(estimator, request):
-        _, found = encode_groups(sensitive, n, [])
-        groups, labels = encode_groups(sensitive, n, sorted(found))
+        columns = read_sensitive(sensitive)
+        groups, labels = _sorted_groups(columns, n)
         check_several(labels)
-    given = groups, labels, sample_weight, routed, propensity
+        names = columns.names
+    given = groups, labels, names, sample_weight, routed, propensity
     return _data(estimator, X, told, classes, request, *given)
+
+
+def _sorted_groups(columns: SensitiveColumns, n: int) -> tuple[NDArray, list[str]]:
+    """Codes and names of the groups that first rows have."""
+    _, found = encode_groups(columns, n, [])
+    return encode_groups(columns, n, sorted(found))
 
 
 def check_stream_data(
@@ -139,31 +146,59 @@ def check_stream_data(
             f"y has the label {told.values.tolist()[foreign[0]]!r}, not one of "
             f"{classes.tolist()}"
         )
-    groups = np.full(n, UNKNOWN, dtype=np.intp)
-    known = _stream_groups(estimator, labels)
-    if needs_groups(estimator, request) and sensitive is None and labels is None:
+    if labels is not None:
+        _check_design(estimator, request, classes)
+    elif needs_groups(estimator, request) and sensitive is None:
         _tell_of_no_groups(estimator, request)
-        known = []
-    elif needs_groups(estimator, request) and sensitive is not None and labels != []:
-        groups, found = encode_groups(sensitive, n, known or [])
-        if known is None:
-            known = sorted(found)
-            groups, _ = encode_groups(sensitive, n, known)
-        elif len(found) > len(known):
+    if not needs_groups(estimator, request):
+        sensitive = None
+    of_groups = _stream_groups(estimator, labels, sensitive, n)
+    return _data(
+        estimator, X, told, classes, request, *of_groups, sample_weight, routed, propensity
+    )
+
+
+def _check_design(estimator, request: Request, classes: NDArray) -> None:
+    """Refuse parameters under which the models and rows of a stream are of no use."""
+    favorable = classes[check_favorable(estimator.favorable_label, classes)]
+    changed = ["favorable_label"] if favorable != estimator._favorable else []
+    if estimator._group_labels and request.with_labels != estimator._with_labels:
+        changed.append("constraints")
+    for name in changed:
+        raise ValueError(
+            f"{name}={getattr(estimator, name)!r} differs from what this model was started "
+            f"with; make a new model (clone) for another {name}"
+        )
+
+
+def _stream_groups(estimator, labels, sensitive, n: int) -> tuple[NDArray, list[str], Any]:
+    """Codes of the rows, names of all groups, and of the columns that they are made of.
+
+    Groups may begin to come in mid-stream; ``labels`` are None or empty until then.
+    """
+    names = estimator._sensitive_names
+    if sensitive is None:
+        return np.full(n, UNKNOWN, dtype=np.intp), list(labels or []), names
+    columns = read_sensitive(sensitive, names)
+    known = list(labels) if labels else _named_groups(estimator)
+    if known is None:
+        groups, known = _sorted_groups(columns, n)
+        if labels == [] and not known:  # nobody's group is known yet
+            return groups, [], names
+    else:
+        groups, found = encode_groups(columns, n, known)
+        if len(found) > len(known):
             raise ValueError(
                 f"sensitive_features has the groups {found[len(known) :]}, which the second "
                 f"model does not know; it knows {known}. Name all groups in the parameter "
                 "groups before the first call, or fit again"
             )
-        check_several(known)
-    given = groups, known or [], sample_weight, routed, propensity
-    return _data(estimator, X, told, classes, request, *given)
+    check_several(known)
+    return groups, known, columns.names
 
 
-def _stream_groups(estimator, labels):
+def _named_groups(estimator) -> list[str] | None:
     """Groups that a stream may have, None if its first rows are to tell."""
-    if labels is not None:
-        return list(labels)
     if estimator.groups is None:
         return None
     return encode_groups(list(estimator.groups), len(list(estimator.groups)), [])[1]
@@ -209,7 +244,17 @@ def _binary_target(estimator, X, y, classes=None) -> Labels:
 
 
 def _data(
-    estimator, X, told, classes, request, groups, labels, sample_weight, routed, propensity
+    estimator,
+    X,
+    told,
+    classes,
+    request,
+    groups,
+    labels,
+    names,
+    sample_weight,
+    routed,
+    propensity,
 ) -> Data:
     """All of it together."""
     weight = (
@@ -239,12 +284,13 @@ def _data(
         weight=weight,
         label_weight=weight if label_weight is None else label_weight,
         favorable_label=favorable,
-        with_labels=any(event in LABEL_OF_EVENT for event in request.events),
+        with_labels=request.with_labels,
         params=with_propensity(
             estimator, routed["estimator"], weight, label_weight, propensity
         ),
         group_params=routed["group_estimator"],
         split_params=routed["splitter"],
+        sensitive_names=names,
     )
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skfeamoe.postprocessing._bounds import Bounds, pairwise_bounds
 from skfeamoe.postprocessing._dual import rule_margins
-from skfeamoe.postprocessing._held_out import HeldOut, costs, largest_cost
+from skfeamoe.postprocessing._held_out import LABEL_OF_EVENT, HeldOut, costs, largest_cost
 from skfeamoe.postprocessing._promise import bound_errors, standard_errors_needed
 from skfeamoe.postprocessing._solve import TOLERANCE, solve_rule
 
@@ -29,6 +29,11 @@ class Request:
     def events(self) -> list[str]:
         """Events that some constraint compares, each once."""
         return list(dict.fromkeys(event for _, event in self.slots))
+
+    @property
+    def with_labels(self) -> bool:
+        """Whether some constraint compares rows of one label."""
+        return any(event in LABEL_OF_EVENT for event in self.events)
 
     def bounds(self, n_groups: int) -> Bounds:
         """The bounds as linear inequalities."""

@@ -402,7 +402,7 @@ class PrequentialEvaluator:
         """Names of the columns, all groups with a batch's, and its codes, -1 where unknown."""
         if sensitive_features is None:
             return self._sensitive_names, self._groups, np.full(n_rows, -1, dtype=np.intp)
-        names, columns = sensitive_columns(sensitive_features)
+        names, columns = sensitive_columns(sensitive_features, self._sensitive_names)
         labels = group_labels(columns)
         fresh = sorted({row for row in labels if row is not None} - set(self._groups))
         if len(self._groups) + len(fresh) > MAX_GROUPS:

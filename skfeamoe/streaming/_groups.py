@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from skfeamoe._frames import columns_of, refuse_lazy
+from skfeamoe._frames import columns_of
 from skfeamoe._groups import texts_of
+from skfeamoe._sensitive import SensitiveColumns, is_unnamed, matched, read_sensitive
 
 
-def sensitive_columns(sensitive_features: Any) -> tuple[list[str], list[list]]:
-    """Names and values of the sensitive columns of a DataFrame, Series, array or list."""
-    refuse_lazy(sensitive_features, "sensitive_features")
-    if (frame := columns_of(sensitive_features)) is not None:
-        return [str(name) for name in frame], [_listed(column) for column in frame.values()]
-    if hasattr(sensitive_features, "to_list"):
-        name = getattr(sensitive_features, "name", None)
-        return [str(name) if name else "sensitive"], [_listed(sensitive_features)]
-    if hasattr(sensitive_features, "to_pylist"):
-        return ["sensitive"], [_listed(sensitive_features)]
-    array = np.asarray(sensitive_features, dtype=object)
-    if array.ndim == 1:
-        return ["sensitive"], [array.tolist()]
-    return [f"sensitive_{j}" for j in range(array.shape[1])], array.T.tolist()
+def sensitive_columns(
+    sensitive_features: Any, known: Sequence[str] = ()
+) -> tuple[list[str], list[list]]:
+    """Names and values of the sensitive columns of a DataFrame, Series, array or list.
+
+    Columns come in the order of the ``known`` ones of the same stream.
+    """
+    given = read_sensitive(sensitive_features)
+    own = _names(sensitive_features, given)
+    if not known:
+        return own, given.values
+    asked: list = list(known)
+    if asked == _places(len(asked)):
+        asked = list(range(len(asked)))
+    names = given.names if is_unnamed(given.names) else own
+    found = matched(SensitiveColumns(names, given.values), asked)
+    return own if is_unnamed(asked) else asked, found.values
 
 
-def _listed(column: Any) -> list:
-    """Values of a column of pandas, polars or pyarrow."""
-    return column.to_list() if hasattr(column, "to_list") else column.to_pylist()
+def _names(sensitive_features: Any, given: SensitiveColumns) -> list[str]:
+    """What to call the columns in tables."""
+    if not is_unnamed(given.names) or columns_of(sensitive_features) is not None:
+        return [str(name) for name in given.names]
+    name = getattr(sensitive_features, "name", None)
+    if len(given.names) == 1 and name:
+        return [str(name)]
+    return _places(len(given.names))
+
+
+def _places(n_columns: int) -> list[str]:
+    """What to call columns that have no names."""
+    return ["sensitive"] if n_columns == 1 else [f"sensitive_{j}" for j in range(n_columns)]
 
 
 def group_labels(columns: list[list]) -> list[tuple[str, ...] | None]:

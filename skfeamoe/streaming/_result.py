@@ -354,7 +354,7 @@ class PrequentialResult:
         Raises
         ------
         ValueError
-            If model or measure is not in the result, or no bound is known.
+            If model or measure is not in the result, or no bound is known, or it is none.
         """
         from ._result_parts import verdict_of
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,21 @@ def verdict_of(
         raise ValueError(f"bound must be given: model {model!r} has none for {measure}")
     if anytime is None:
         anytime = not result.settings.get("decided_first", True)
+    _check_bound(bound, measure)
     return judge(result, model, measure, float(bound), anytime=anytime)
+
+
+def _check_bound(bound, measure: str) -> None:
+    """Refuse what no gap can be held against."""
+    highest = np.inf if constraint_of(measure).uses_distance else 1.0
+    number = float(bound) if isinstance(bound, Real) and bound is not True else np.nan
+    if not (0.0 <= number <= highest and number < np.inf):
+        ends = "of at least 0" if highest > 1.0 else "from 0 to 1"
+        what = "smallest ratio" if measure.endswith("_ratio") else "largest gap"
+        raise ValueError(
+            f"bound must be a number {ends}, the {what} that is promised for {measure}, got "
+            f"{bound!r}"
+        )
 
 
 def gap_frame(result: Any, measure: str, model: str | None, view: str, anytime: bool):

@@ -262,6 +262,9 @@ def test_strangers_are_refused_without_a_trace():
     for ids, y, match in (
         (refused[:1], [1], "waits for no outcome"),
         ([10**6], [1], "`decide` has given 1500 ids"),
+        ([granted[0] + 0.9], [1], rf"ids must be whole numbers.* got {granted[0] + 0.9}"),
+        ([1e300], [1], "ids must be whole numbers"),
+        ([True], [1], "ids must be whole numbers.* got True"),
         ([-1], [1], "`decide` has given"),
         (granted[[0, 0]], [1, 1], "every person once"),
         (granted[:2], [1], "inconsistent numbers of samples"),

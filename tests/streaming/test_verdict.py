@@ -188,6 +188,20 @@ def test_ratios_are_judged_from_below():
     assert result.verdict(bound=0.5, measure="demographic_parity_ratio").answer == "kept"
 
 
+@pytest.mark.parametrize("bound", [-1, 5, -0.01, np.nan, np.inf, "0.05", True])
+@pytest.mark.parametrize(
+    ("measure", "words"),
+    [(None, "largest gap .* demographic_parity"), ("demographic_parity_ratio", "smallest")],
+)
+def test_a_bound_that_is_none_is_refused(bound, measure, words):
+    y, chosen, sex = decisions((0.5, 0.5), n=1_000)
+    result = monitor(y, chosen, sensitive_features=sex)
+    with pytest.raises(ValueError, match=f"bound must be a number from 0 to 1, the {words}"):
+        result.verdict(bound=bound, measure=measure)
+    assert result.verdict(bound=np.float32(1)).answer == "kept"
+    assert result.verdict(bound=0).answer != "kept"
+
+
 def test_intervals_of_a_monitor_hold_at_any_time():
     y, chosen, sex = decisions((0.5, 0.5), n=4_000)
     result = monitor(y, chosen, sensitive_features=sex)

@@ -201,3 +201,33 @@ def test_published_rows_are_held_within_the_bounds_and_have_no_holes(n):
         for order in "CF":
             found = terms.published(np.array(rows, order=order))
             np.testing.assert_array_equal(found, expected)
+
+
+def test_of_one_heavy_person_nothing_is_far_away():
+    rows = np.random.default_rng(0).standard_t(2, size=(6000, 3))
+    weight = np.ones(len(rows))
+    weight[5] = 3e3
+    even, uneven = LinearTerms(3), LinearTerms(3)
+    for start in range(0, len(rows), 100):
+        part = slice(start, start + 100)
+        even.update(rows[part], np.ones(100))
+        uneven.update(rows[part], weight[part])
+    assert not even.n_far.any()
+    assert not uneven.n_far.any()
+    far = np.full((1, 3), 1e5)
+    for terms in (even, LinearTerms.from_dict(even.to_dict())):
+        terms.update(far, np.ones(1))
+        assert terms.n_far.tolist() == [1, 1, 1]
+
+
+def test_terms_of_before_there_were_squares_tell_as_before():
+    terms = LinearTerms(1)
+    terms.update(np.random.default_rng(0).normal(size=(1000, 1)), np.ones(1000))
+    other = terms.copy()
+    other.merge(terms)
+    assert other.squares == 2000.0
+    data = terms.to_dict()
+    del data["squares"]
+    old = LinearTerms.from_dict(data)
+    old.update(np.full((1, 1), 1e4), np.ones(1))
+    assert old.n_far.tolist() == [1]
