@@ -1,4 +1,4 @@
-"""A user's file as a stream of frames: encodings, separators, odd cells, times and order.
+"""A user's file as a stream of frames: encodings, separators, times and order.
 
 What a file needs to be read is settled once, from its beginning, and told; then every pass
 over it reads it in the same way, piece by piece.
@@ -11,20 +11,17 @@ import io
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ._cells import OddCells, is_text
 from ._errors import InputError, as_input_error
 
 SNIFF_BYTES = 1 << 20
 SEPARATORS = (",", ";", "\t", "|")
 FIRST_LINES = 200
 """Lines that say how decimals are written."""
-
-MOSTLY_NUMBERS = 0.9
-"""Share of a column's first texts that must be numbers for the rest to be odd cells."""
 
 
 class Source:
@@ -79,7 +76,7 @@ class Source:
                 raise InputError(_no_column("--numeric", name, frame.columns))
         if self.time is not None and self.time in frame.columns:
             column = frame[self.time]
-            if _is_text(column):
+            if is_text(column):
                 if self._time_format is None:
                     self._time_format = self._settle_time(column)
                 changes[self.time] = _times(column, self._time_format)
@@ -158,53 +155,6 @@ class Source:
         if missing:
             note += f"; {missing:,} rows without it stand at the end"
         self.notes.append(note)
-
-
-class OddCells:
-    """Cells of a column of numbers that are no numbers: taken as missing, counted, told."""
-
-    def __init__(self, categorical, numeric):
-        self.categorical, self.asked = set(categorical), set(numeric)
-        self.found: set[str] = set()
-        self.reset()
-
-    def reset(self) -> None:
-        """Count anew, as a file is read anew."""
-        self.odd: Counter = Counter()
-        self.rows = 0
-        self.examples: dict[str, str] = {}
-
-    def begin(self, frame) -> None:
-        """Find the columns of texts that are numbers for the most part."""
-        for name in frame.columns:
-            if name in self.categorical or not _is_text(frame[name]):
-                continue
-            texts = frame[name].dropna()
-            share = _as_numbers(texts).notna().mean() if len(texts) else 0.0
-            if name in self.asked or share >= MOSTLY_NUMBERS:
-                self.found.add(str(name))
-
-    def is_number(self, name: str) -> bool:
-        """Whether a column is to hold numbers."""
-        return name in self.found or name in self.asked
-
-    def numbers(self, column):
-        """The column with numbers only."""
-        numbers = _as_numbers(column)
-        odd = numbers.isna() & column.notna()
-        if odd.any():
-            name = str(column.name)
-            self.odd[name] += int(odd.sum())
-            self.examples.setdefault(name, str(column[odd].iloc[0]))
-        return numbers
-
-    def notes(self) -> list[str]:
-        """Say how many cells of how many were no numbers."""
-        return [
-            f"{name}: {n:,} of {self.rows:,} cells are no number (such as "
-            f"{self.examples[name]!r}), taken as missing; --categorical {name} keeps them"
-            for name, n in self.odd.most_common()
-        ]
 
 
 def guessed_encoding(content: bytes) -> str | None:
@@ -294,22 +244,6 @@ def _times(column, options: dict[str, Any]):
     import pandas as pd
 
     return pd.to_datetime(column, errors="coerce", **options)
-
-
-def _as_numbers(column):
-    """Texts as numbers, missing where they are none."""
-    import pandas as pd
-
-    return pd.to_numeric(column.astype(object), errors="coerce").astype(float)
-
-
-def _is_text(column) -> bool:
-    """Whether a column holds texts."""
-    import pandas as pd
-
-    return bool(
-        pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)
-    ) and not pd.api.types.is_bool_dtype(column)
 
 
 def _spooled() -> Path:
