@@ -11,8 +11,8 @@ MOSTLY_NUMBERS = 0.9
 class OddCells:
     """Cells of a column of numbers that are no numbers: taken as missing, counted, told."""
 
-    def __init__(self, categorical, numeric):
-        self.categorical, self.asked = set(categorical), set(numeric)
+    def __init__(self, kept, numeric):
+        self.kept, self.asked = set(kept) - set(numeric), set(numeric)
         self.found: set[str] = set()
         self.reset()
 
@@ -25,7 +25,7 @@ class OddCells:
     def begin(self, frame) -> None:
         """Find the columns of texts that are numbers for the most part."""
         for name in frame.columns:
-            if name in self.categorical or not is_text(frame[name]):
+            if name in self.kept or not is_text(frame[name]):
                 continue
             texts = frame[name].dropna()
             share = _as_numbers(texts).notna().mean() if len(texts) else 0.0

@@ -25,6 +25,7 @@ from ._survey import (
     harm_note,
     survey,
     survey_notes,
+    warn_of_words,
 )
 from ._verdict import people_sentences, print_wrapped
 
@@ -74,6 +75,7 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, lis
     with console.status(f"Reading {source.shown}"):
         found = survey(source, roles, ignored=ignored)
     check_survey(found, source.name, roles, sorted_is_fine=True)
+    warn_of_words(found, arguments.quiet)
     labels = _labels(source, roles, arguments, found)
     favorable = favorable_label(found, arguments.favorable, arguments.decision)
     notes = [*source.notes, *survey_notes(found, roles, MIN_GROUP_SIZE)]

@@ -17,6 +17,7 @@ from typing import Any
 
 from ._cells import OddCells, is_text
 from ._errors import InputError, as_input_error
+from ._written import Written
 
 SNIFF_BYTES = 1 << 20
 SEPARATORS = (",", ";", "\t", "|")
@@ -37,7 +38,8 @@ class Source:
         self.numeric = list(getattr(arguments, "numeric", []))
         self.time = getattr(arguments, "time", None)
         self.day_first = getattr(arguments, "day_first", None)
-        self.cells = OddCells(self.categorical, self.numeric)
+        self.written = Written(arguments)
+        self.cells = OddCells(self.written.names, self.numeric)
         self.sorted = None
         self._time_format: dict[str, Any] | None = None
         self.read_options = self._settle_reading(arguments)
@@ -50,6 +52,7 @@ class Source:
             yield self.sorted
             return
         self.cells.reset()
+        self.written.reset()
         yield from self._raw_frames()
 
     def close(self) -> None:
@@ -65,15 +68,12 @@ class Source:
             yield self._proper(frame)
 
     def _proper(self, frame):
-        """Categories that were asked for, and times."""
-        changes = {}
-        for name in self.categorical:
-            if name not in frame.columns:
-                raise InputError(_no_column("--categorical", name, frame.columns))
-            changes[name] = frame[name].astype(object).map(str, na_action="ignore")
-        for name in self.numeric:
-            if name not in frame.columns:
-                raise InputError(_no_column("--numeric", name, frame.columns))
+        """Columns as they are written, and times."""
+        for option, names in (("--categorical", self.categorical), ("--numeric", self.numeric)):
+            for name in names:
+                if name not in frame.columns:
+                    raise InputError(_no_column(option, name, frame.columns))
+        changes = self.written.columns(frame)
         if self.time is not None and self.time in frame.columns:
             column = frame[self.time]
             if is_text(column):
@@ -117,7 +117,7 @@ class Source:
         if by != "," and has_decimal_commas(_beginning(self.path), by, encoding or "utf-8"):
             options["decimal"] = ","
             self.notes.append("numbers are written with a decimal comma")
-        return options
+        return {**options, **self.written.read_options(self.path, options)}
 
     def _settle_time(self, column) -> dict[str, Any]:
         """How the texts of the time column are read."""

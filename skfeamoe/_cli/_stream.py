@@ -34,6 +34,7 @@ from ._survey import (
     harm_note,
     survey,
     survey_notes,
+    warn_of_words,
 )
 from ._verdict import people_sentences, print_wrapped, result_table, sentences, verdicts
 
@@ -120,6 +121,7 @@ def surveyed(source: Source, arguments, console) -> tuple[dict[str, Any], Survey
     with console.status(f"Reading {source.shown}"):
         found = survey(source, roles, ignored=ignored)
     check_survey(found, source.name, roles)
+    warn_of_words(found, arguments.quiet)
     return roles, found
 
 

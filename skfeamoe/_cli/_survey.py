@@ -7,6 +7,7 @@ labels and groups exist, how many rows there are, and whether they are in order.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,6 +43,8 @@ class Survey:
     time_breaks: int = 0
     first_time_break: str | None = None
     copies: list[tuple[str, str]] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)
+    """Of columns with a part: which words were taken as missing values."""
 
     @property
     def classes(self) -> list:
@@ -74,6 +77,7 @@ def survey(source, roles: dict[str, Any], *, ignored=()) -> Survey:
         raise as_input_error(error) from error
     found.n_skipped = next_row - found.n_rows
     found.copies = copies.found()
+    found.words = source.written.words()
     return found
 
 
@@ -83,7 +87,9 @@ def check_survey(
     """Refuse what cannot be learned from."""
     target = roles["target"]
     if not found.n_rows:
-        raise InputError(f"target {target!r} is missing in every row of {path!r}")
+        raise InputError(
+            f"target {target!r} is missing in every row of {path!r}" + _words(found, target)
+        )
     if len(found.labels) > MOST_CLASSES:
         raise InputError(
             f"target {target!r} has more than {MOST_CLASSES} different values, such as "
@@ -93,14 +99,18 @@ def check_survey(
     if len(found.labels) < 2:
         raise InputError(
             f"target {target!r} has one class, {found.label_order[0]!r}, in all "
-            f"{found.n_rows:,} rows; at least two are needed to learn"
+            f"{found.n_rows:,} rows{' that have one' if found.n_skipped else ''}; at least two "
+            "are needed to learn" + _words(found, target)
         )
     for name, counts in zip(roles["sensitive"], found.groups, strict=True):
         if len(counts) < 2:
             only = f"one group, {next(iter(counts))!r}" if counts else "no value"
+            n_known, where = counts.total(), f"in all {found.n_rows:,} rows"
+            if 0 < n_known < found.n_rows:
+                where = f"in {n_known:,} of {found.n_rows:,} rows, and nothing in the others"
             raise InputError(
-                f"sensitive column {name!r} has {only}, in all {found.n_rows:,} rows; "
-                "at least two groups are needed to compare"
+                f"sensitive column {name!r} has {only}, {where}; at least two groups are "
+                "needed to compare" + _words(found, name)
             )
     if len(found.intersections) > MOST_GROUPS:
         raise InputError(
@@ -190,6 +200,7 @@ def survey_notes(found: Survey, roles: dict[str, Any], min_group_size: int) -> l
             f"{found.n_unknown_group:,} rows have an unknown group: they count in accuracy, "
             "not in gaps"
         )
+    notes += [f"WARNING: {name}: {said}" for name, said in found.words.items()]
     small = [g for g, count in found.intersections.items() if count < min_group_size]
     if small:
         named = ", ".join(group_name(group) for group in small[:5])
@@ -204,6 +215,20 @@ def survey_notes(found: Survey, roles: dict[str, Any], min_group_size: int) -> l
             "of the file"
         )
     return notes
+
+
+def warn_of_words(found: Survey, quiet: bool) -> None:
+    """Say on standard error, where notes are not printed, which words were taken as missing.
+
+    A verdict must not be about other people than the file holds without a word.
+    """
+    for name, said in found.words.items() if quiet else ():
+        print(f"skfeamoe: warning: {name}: {said}", file=sys.stderr)
+
+
+def _words(found: Survey, name: str) -> str:
+    """Which words of a column were taken as missing, as the end of a message."""
+    return f"; {found.words[name]}" if name in found.words else ""
 
 
 def _count_labels(found: Survey, y: np.ndarray) -> None:
