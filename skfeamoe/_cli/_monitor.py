@@ -96,32 +96,36 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, lis
         input_window=window if inputs else None,
         labeled=arguments.target is not None,
     )
-    _feed(watch, source, roles, arguments, found, inputs)
+    n_untold = _feed(watch, source, roles, arguments, found, inputs)
     odd = source.cells.notes()
+    if n_untold:
+        odd.append(
+            f"{n_untold:,} of {found.n_rows:,} rows have no {arguments.target}: they count in "
+            "selection rates, not in accuracy and gaps that need the truth"
+        )
     for note in odd:
         print_wrapped(console, f"- {note}", "  ")
     return watch.result(), notes + odd
 
 
-def _feed(watch, source, roles, arguments, found: Survey, inputs) -> None:
-    """Give the monitor all rows."""
-    size = int(np.clip(found.n_rows // 200, 100, MOST_BATCH_ROWS))
+def _feed(watch, source, roles, arguments, found: Survey, inputs) -> int:
+    """Give the monitor all rows; return how many had no truth."""
+    size, n_untold = int(np.clip(found.n_rows // 200, 100, MOST_BATCH_ROWS)), 0
     try:
         for batch in _batches(source, roles, size):
             y = None if arguments.target is None else batch.X[arguments.target].to_numpy()
-            keep = np.ones(len(batch), bool) if y is None else ~_missing(y)
-            if not keep.any():
-                continue
+            n_untold += 0 if y is None else int(_missing(y).sum())
             watch.update(
-                None if y is None else _like(y[keep], watch),
-                np.asarray(batch.y)[keep],
-                batch.sensitive_features[keep],
-                time=None if batch.time is None else batch.time[keep],
-                person=None if batch.person is None else batch.person[keep],
-                X=batch.X.loc[keep, inputs] if inputs else None,
+                y,
+                batch.y,
+                batch.sensitive_features,
+                time=batch.time,
+                person=batch.person,
+                X=batch.X[inputs] if inputs else None,
             )
     except (ValueError, OSError) as error:
         raise as_input_error(error) from error
+    return n_untold
 
 
 def _batches(source: Source, roles: dict[str, Any], size: int):
@@ -134,6 +138,11 @@ def _labels(source: Source, roles, arguments, found: Survey) -> list:
     if arguments.target is None:
         return found.classes
     truths = survey(source, roles | {"target": arguments.target}, ignored=_all(source))
+    if not truths.n_rows:
+        raise InputError(
+            f"--target {arguments.target!r} is missing in every row of {source.name!r}; leave "
+            "it out to compare the decisions alone"
+        )
     for label in truths.classes:
         if label not in found.classes:
             raise InputError(
@@ -169,14 +178,6 @@ def _missing(y: np.ndarray) -> np.ndarray:
     import pandas as pd
 
     return np.asarray(pd.isna(y))
-
-
-def _like(y: np.ndarray, watch) -> np.ndarray:
-    """Truths in the type of the decisions."""
-    wanted = np.asarray(watch.classes_)
-    if wanted.dtype.kind in "iu" and y.dtype.kind == "f":
-        return y.astype(wanted.dtype)
-    return np.asarray(y.tolist(), dtype=object) if y.dtype.kind not in "biuf" else y
 
 
 def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -> None:
