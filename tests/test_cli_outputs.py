@@ -20,7 +20,7 @@ from skfeamoe import FEAMOEClassifier
 from skfeamoe._cli import _outputs, main
 from skfeamoe._cli._source import guessed_encoding, time_format
 from skfeamoe.persistence import load
-from skfeamoe.streaming import _files
+from skfeamoe.streaming import _files, _report
 
 OPTIONS = ("--target", "repaid", "--sensitive", "group")
 STREAM = (*OPTIONS, "--batch", "40")  # a default batch is of four rows here
@@ -73,6 +73,32 @@ def test_links_to_the_input_are_the_input(folder, capsys):
         assert code == 2
         assert "is the same file as the input" in err
     assert (folder / "loans.csv").read_bytes() == content
+
+
+def test_numbers_stand_beside_other_files_and_replace_their_own(folder, capsys, undrawn):
+    (folder / "out").mkdir()
+    options = ("--no-plot", "--model-only", "--json", "out", "--report", "out/r.html")
+    for _ in range(2):
+        assert run(capsys, "stream", "loans.csv", *STREAM, *options)[0] == 0
+    written = {path.name for path in (folder / "out").iterdir()}
+    assert written - {"r.html"} <= set(_report.NUMBERS)
+    assert written >= {"r.html", "report.json", "summary.csv", "importance.csv"}
+    (folder / "out" / "alarms.csv").unlink()
+    os.link(folder / "loans.csv", folder / "out" / "alarms.csv")
+    code, _, err = run(capsys, "stream", "loans.csv", *STREAM, *options)
+    assert code == 2
+    assert "--json 'out' gets 'out/alarms.csv', which is the same file as the input" in err
+
+
+def test_files_of_a_folder_are_the_input(folder, capsys):
+    (folder / "parts").mkdir()
+    good().to_parquet(folder / "parts" / "1.parquet")
+    for option in ("--report", "--model", "--checkpoint"):
+        command = ("stream", "parts", *STREAM, "--no-plot", option, "parts/1.parquet")
+        code, _, err = run(capsys, *command)
+        assert code == 2
+        assert "is the same file as the input" in err
+    assert len(pd.read_parquet("parts")) == 400
 
 
 @pytest.mark.parametrize("option", ["--model", "--checkpoint", "--audit", "--report", "--json"])

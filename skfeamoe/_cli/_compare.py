@@ -33,6 +33,9 @@ from ._verdict import gap_of, print_wrapped
 TRAIN_SHARE = 0.7
 MIN_GROUP_SIZE = 30
 
+NUMBERS = ("compare.json", "compare.csv")
+"""Files that ``--json`` writes."""
+
 
 @dataclass(frozen=True)
 class Tried:
@@ -61,7 +64,7 @@ def run_compare(arguments) -> None:
     if constraint == "burden":
         raise InputError("--constraint burden is not compared, as the rivals have no distance")
     bounds = _bounds(arguments.bounds)
-    outputs = checked_outputs(arguments)
+    outputs = checked_outputs(arguments, NUMBERS)
     source = Source(arguments)
     try:
         tried = _tried(source, arguments, console, constraint, bounds)
@@ -352,5 +355,6 @@ def _write(tried: list[Tried], folder: Path) -> None:
 
     folder.mkdir(exist_ok=True)
     rows = [asdict(one) for one in tried]
-    write_text(folder / "compare.json", json.dumps(_plain(rows), indent=1))
-    write_csv(folder / "compare.csv", pd.DataFrame(rows))
+    as_json, as_csv = (folder / name for name in NUMBERS)
+    write_text(as_json, json.dumps(_plain(rows), indent=1))
+    write_csv(as_csv, pd.DataFrame(rows))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from skfeamoe.datasets._tables import did_you_mean
 from skfeamoe.streaming import PrequentialResult, StreamBatch, iter_batches
 from skfeamoe.streaming._batches import stacked
 from skfeamoe.streaming._measures import NAMES
+from skfeamoe.streaming._report import NUMBERS
 from skfeamoe.streaming._sources import frame_of
 
 from ._audit import audited, check_audit
@@ -125,8 +126,8 @@ def surveyed(source: Source, arguments, console) -> tuple[dict[str, Any], Survey
     return roles, found
 
 
-def checked_outputs(arguments) -> Outputs:
-    """Refuse bad outputs before anything is read."""
+def checked_outputs(arguments, in_folder: Sequence[str] = NUMBERS) -> Outputs:
+    """Refuse bad outputs before anything is read; `in_folder` are the files of ``--json``."""
     wanted = {
         "--output": None if arguments.no_plot else arguments.output,
         "--model": getattr(arguments, "model", None),
@@ -136,7 +137,7 @@ def checked_outputs(arguments) -> Outputs:
         "--json": getattr(arguments, "json", None),
     }
     place = Path("/dev/stdin") if arguments.file == "-" else Path(arguments.file)
-    outputs = Outputs(wanted, {"the input": place})
+    outputs = Outputs(wanted, {"the input": place}, in_folder)
     if "--output" in outputs:
         check_picture(outputs.paths["--output"])
     if "--model" in outputs:
