@@ -210,3 +210,10 @@ def test_a_column_without_labels_at_first_gets_its_type_later(folder):
     found = surveyed()
     assert sorted(found.labels) == [0, 1]
     assert found.n_rows == 95
+
+
+def test_classes_that_are_no_whole_numbers_are_learned_as_texts(folder, capsys):
+    loans().assign(repaid=lambda f: f["repaid"] / 2).to_csv("rows.csv", index=False)
+    options = (*STREAM, "--quiet", "--categorical", "repaid", "--model", "m")
+    assert run(capsys, "stream", "rows.csv", *options)[0] == 0
+    assert load("m").classes_.tolist() == ["0", "0.5"]

@@ -20,7 +20,7 @@ from skfeamoe.streaming._batches import stacked
 
 from ._bounds import bounds_of
 from ._compare_people import accuracy_interval, first_people, gap_of_people, people_of
-from ._encoding import Encoding, RivalEncoder, choose_features
+from ._encoding import Encoding, RivalEncoder, check_columns, choose_features, notes_of
 from ._errors import InputError, OutputError, needs, new_console
 from ._models import Encoded
 from ._outputs import save_picture
@@ -117,8 +117,9 @@ def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[
     batches = list(_batches(source, roles, 5_000, start_row=start))
     X, groups = (stacked([getattr(b, n) for b in batches]) for n in ("X", "sensitive_features"))
     y = np.concatenate([batch.y for batch in batches])
-    names, notes = choose_features(X, arguments.ignore)
-    for note in notes:
+    check_columns(arguments, X.columns)
+    names, left_out = choose_features(X, arguments.ignore)
+    for note in notes_of(left_out):
         print_wrapped(console, f"- {note}", "  ")
     person = np.concatenate([b.person for b in batches]) if arguments.id else None
     people = people_of(person, len(y))

@@ -11,7 +11,7 @@ from skfeamoe.streaming import PrequentialResult, StreamBatch, StreamMonitor, it
 from skfeamoe.streaming._monitor import DECISIONS
 
 from ._bounds import bounds_of
-from ._encoding import choose_features
+from ._encoding import check_columns, choose_features, notes_of
 from ._errors import InputError, OutputError, as_input_error, new_console
 from ._outputs import Outputs, save_picture
 from ._report import has_river, record, write_results
@@ -53,18 +53,18 @@ def run_monitor(arguments) -> None:
     outputs = checked_outputs(arguments)
     source = Source(arguments)
     try:
-        result, notes = _watched(source, arguments, console)
+        result, facts = _watched(source, arguments, console)
     finally:
         source.close()
     measures, first = bounds.measures, bounds.measure(names[0])
     _show(console, arguments, result, measures, first)
-    _write(console, arguments, outputs, result, notes, measures, first)
+    _write(console, arguments, outputs, result, facts, measures, first)
     if outputs.failed:
         raise OutputError("; ".join(outputs.failed))
 
 
-def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, list[str]]:
-    """Feed a monitor with the whole file."""
+def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, dict[str, Any]]:
+    """Feed a monitor with the whole file; return the result and the facts of its record."""
     roles: dict[str, Any] = {
         "target": arguments.decision,
         "sensitive": arguments.sensitive,
@@ -83,8 +83,8 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, lis
     notes += [warned] if warned else []
     notes.append(f"good for the person: {arguments.decision} = {favorable}")
     window = arguments.window or window_rows(found.n_rows)
-    inputs, left_out = _inputs(source, roles, arguments, window)
-    notes += left_out
+    inputs, left_out, said = _inputs(source, roles, arguments, window)
+    notes += said
     for note in notes:
         print_wrapped(console, f"- {note}", "  ")
     watch = StreamMonitor(
@@ -105,7 +105,7 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, lis
         )
     for note in odd:
         print_wrapped(console, f"- {note}", "  ")
-    return watch.result(), notes + odd
+    return watch.result(), record(arguments, notes + odd, left_out)
 
 
 def _feed(watch, source, roles, arguments, found: Survey, inputs) -> int:
@@ -158,19 +158,21 @@ def _all(source: Source) -> list[str]:
     return [str(name) for name in next(iter(source.frames())).columns]
 
 
-def _inputs(source: Source, roles, arguments, window: int) -> tuple[list[str], list[str]]:
-    """Columns that are watched for changes."""
+def _inputs(
+    source: Source, roles, arguments, window: int
+) -> tuple[list[str], list[str], list[str]]:
+    """Columns that are watched for changes, columns that are not, and notes."""
     first: StreamBatch = next(_batches(source, roles, max(window, 256)))
     frame = first.X.drop(columns=[arguments.target] if arguments.target else [])
-    for name in arguments.ignore:
-        if name not in frame.columns:
-            raise InputError(f"--ignore names no column besides those with a part: {name!r}")
+    check_columns(arguments, frame.columns)
     if not len(frame.columns):
-        return [], []
+        return [], [], []
     try:
-        return choose_features(frame, arguments.ignore)
+        names, left_out = choose_features(frame, arguments.ignore)
     except InputError:
-        return [], ["no column is left whose changes could be watched"]
+        said = "no column is left whose changes could be watched"
+        return [], [str(name) for name in frame.columns], [said]
+    return names, list(left_out), notes_of(left_out)
 
 
 def _missing(y: np.ndarray) -> np.ndarray:
@@ -215,7 +217,7 @@ def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -
     console.quiet = arguments.quiet
 
 
-def _write(console, arguments, outputs: Outputs, result, notes, bounds, measure: str) -> None:
+def _write(console, arguments, outputs: Outputs, result, facts, bounds, measure: str) -> None:
     """Write picture, report and numbers."""
     from skfeamoe.inspection import FairnessDriftDisplay
 
@@ -242,7 +244,7 @@ def _write(console, arguments, outputs: Outputs, result, notes, bounds, measure:
         "difference_bound": bound,
         "more_bounds": bounds,
         "title": title,
-        "facts": record(arguments, notes),
+        "facts": facts,
     }
     if "--report" in outputs or "--json" in outputs:
         write_results(arguments, console, outputs, result, about)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 import shutil
 import sys
 import tempfile
@@ -59,6 +60,20 @@ class Source:
         """Remove what standard input was kept in."""
         if self.spooled:
             self.path.unlink(missing_ok=True)
+
+    def hint(self, error: str) -> str:
+        """What a reading error may come from: a header that another separator parts."""
+        if "is not in the source" not in error or not self.written.is_csv:
+            return ""
+        used = self.read_options.get("sep", ",")
+        lines = _beginning(self.path).decode(
+            self.read_options.get("encoding", "utf-8"), errors="replace"
+        )
+        header = lines.partition("\n")[0]
+        other = max(SEPARATORS, key=header.count)
+        if header.count(other) <= header.count(used):
+            return ""
+        return f"; if {other!r} separates the columns, pass --sep {shlex.quote(other)}"
 
     def _raw_frames(self) -> Iterator[Any]:
         """Frames in the order of the file, with cells and times made proper."""
@@ -172,15 +187,27 @@ def guessed_encoding(content: bytes) -> str | None:
 
 
 def guessed_separator(content: bytes, encoding: str | None) -> str | None:
-    """The separator of a file whose first line has no comma; None for the usual one."""
+    """The separator of a file that commas do not part; None for the usual one."""
     lines = content.decode(encoding or "utf-8", errors="replace").splitlines()[:20]
-    if not lines or len(lines[0].split(",")) > 1:
+    if not lines:
         return None
+    if len(lines[0].split(",")) > 1:
+        parts = [by for by in SEPARATORS if _parts_evenly(lines, by)]
+        return parts[0] if parts and "," not in parts else None
     try:
         found = csv.Sniffer().sniff("\n".join(lines), "".join(SEPARATORS)).delimiter
     except csv.Error:
         return None
     return found if found in lines[0] and found != "," else None
+
+
+def _parts_evenly(lines: list[str], separator: str) -> bool:
+    """Whether a separator parts all lines, into as many fields each."""
+    try:
+        widths = {len(row) for row in csv.reader(lines, delimiter=separator) if row}
+    except csv.Error:
+        return False
+    return len(widths) == 1 and widths.pop() > 1
 
 
 def has_decimal_commas(content: bytes, separator: str, encoding: str) -> bool:

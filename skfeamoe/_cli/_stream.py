@@ -18,7 +18,7 @@ from skfeamoe.streaming._sources import frame_of
 from ._audit import audited, check_audit
 from ._bounds import Bounds, bounds_of
 from ._checkpoint import Checkpoint
-from ._encoding import Encoding, RivalEncoder, choose_features
+from ._encoding import Encoding, RivalEncoder, check_columns, choose_features, notes_of
 from ._errors import InputError, OutputError, Stopped, as_input_error, needs, new_console
 from ._model_files import check_model_file, how_to_load, save_model
 from ._models import FEAMOE, three_models
@@ -31,8 +31,10 @@ from ._source import Source
 from ._survey import (
     Survey,
     check_survey,
+    check_whole_labels,
     favorable_label,
     harm_note,
+    span_of_delay,
     survey,
     survey_notes,
     warn_of_words,
@@ -64,6 +66,7 @@ def run_stream(arguments) -> None:
 def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) -> None:
     """Everything between the checks and the exit code."""
     roles, found = surveyed(source, arguments, console)
+    check_whole_labels(found, arguments.target)
     favorable = favorable_label(found, arguments.favorable, arguments.target)
     notes = [*source.notes, *survey_notes(found, roles, MIN_GROUP_SIZE)]
     warned = harm_note(favorable, arguments.favorable, arguments.target, found.classes)
@@ -76,7 +79,7 @@ def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) 
         )
     first_rows = _first_rows(found)
     roles["features"], left_out = _features(source, arguments, roles, first_rows)
-    notes += left_out
+    notes += notes_of(left_out)
     state, batches, resumed = _state(
         source, arguments, found, roles, favorable, batch_rows, first_rows
     )
@@ -106,7 +109,11 @@ def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) 
     _show(console, arguments, result, bounds, more, seen)
     _explain_refusals(console, arguments, result, encoding, recent)
     _save(console, arguments, outputs, result, encoding, bounds)
-    _report(console, arguments, outputs, result, encoding, recent, notes + seen, bounds)
+    if _wants_report(arguments):
+        about = about_stream(
+            arguments, encoding, recent, notes + seen, left_out, bounds.measures
+        )
+        write_results(arguments, console, outputs, result, about)
     checkpoint.remove()
 
 
@@ -204,7 +211,7 @@ def _begin(
     )
     label_delay, unit = arguments.delay
     if unit == "time":
-        label_delay = _span(label_delay, arguments.time)
+        label_delay = span_of_delay(label_delay, arguments.time, found)
     wants_report = _wants_report(arguments)
     evaluator = new_evaluator(
         models,
@@ -223,16 +230,6 @@ def _begin(
     )
     state = {"evaluator": evaluator, "encoding": encoding, "recent": Recent(), "messages": []}
     return state, batches
-
-
-def _span(text: str, time: str | None) -> Any:
-    """A span of time that dates can be shifted by."""
-    import numpy as np
-
-    if time is None:
-        raise InputError("--delay with a time needs --time COL; give rows otherwise")
-    number, unit = text.split()
-    return np.timedelta64(int(number), unit)  # type: ignore[call-overload]
 
 
 def _remembered(batches: Iterator[StreamBatch], recent: Recent) -> Iterator[StreamBatch]:
@@ -282,12 +279,10 @@ def _batches(
 
 def _features(
     source: Source, arguments, roles: dict[str, Any], first_rows: int
-) -> tuple[list[str], list[str]]:
-    """Choose the features by the first rows."""
+) -> tuple[list[str], dict[str, str]]:
+    """Choose the features by the first rows; say why others are left out."""
     first = next(_batches(source, roles, max(first_rows, MOST_BATCH_ROWS))).X
-    for name in arguments.ignore:
-        if name not in first.columns:
-            raise InputError(f"--ignore names no feature: {did_you_mean(name, first.columns)}")
+    check_columns(arguments, first.columns)
     return choose_features(frame_of(first), arguments.ignore)
 
 
@@ -364,15 +359,6 @@ def _save(
             console,
             how_to_load(arguments),
         )
-
-
-def _report(
-    console, arguments, outputs: Outputs, result, encoding, recent, notes, bounds
-) -> None:
-    """Write the report and its numbers, where they were asked for."""
-    if _wants_report(arguments):
-        about = about_stream(arguments, encoding, recent, notes, bounds.measures)
-        write_results(arguments, console, outputs, result, about)
 
 
 def _how_to_go_on(arguments) -> str:

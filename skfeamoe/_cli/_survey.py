@@ -17,6 +17,7 @@ import numpy as np
 from skfeamoe._groups import group_name
 from skfeamoe.streaming import iter_batches
 from skfeamoe.streaming._groups import group_labels, sensitive_columns
+from skfeamoe.streaming._parameters import check_time
 
 from ._copies import Copies
 from ._errors import InputError, as_input_error
@@ -42,6 +43,8 @@ class Survey:
     n_unknown_group: int = 0
     time_breaks: int = 0
     first_time_break: str | None = None
+    some_time: Any = None
+    n_without_time: int = 0
     copies: list[tuple[str, str]] = field(default_factory=list)
     words: dict[str, str] = field(default_factory=dict)
     """Of columns with a part: which words were taken as missing values."""
@@ -74,7 +77,7 @@ def survey(source, roles: dict[str, Any], *, ignored=()) -> Survey:
             if len(found.labels) > MOST_CLASSES:
                 break
     except (ValueError, OSError, ImportError) as error:
-        raise as_input_error(error) from error
+        raise as_input_error(error, source.hint(str(error))) from error
     found.n_skipped = next_row - found.n_rows
     found.copies = copies.found()
     found.words = source.written.words()
@@ -138,6 +141,37 @@ def check_survey(
             why = f"only {n_others:,} of {found.n_rows:,} rows have another one; add such rows"
         label = found.label_order[0]
         raise InputError(f"target {target!r} is {label!r} in the first half of the rows: {why}")
+
+
+def span_of_delay(text: str, time: str | None, found: Survey) -> Any:
+    """A span of time that the dates of a file can be shifted by."""
+    if time is None:
+        raise InputError("--delay with a time needs --time COL; give rows otherwise")
+    number, unit = text.split()
+    span = np.timedelta64(int(number), unit)  # type: ignore[call-overload]
+    if found.n_without_time:
+        raise InputError(
+            f"--delay with a time needs the time of every row, but --time {time!r} is missing "
+            f"in {found.n_without_time:,} rows; leave these out, or give --delay in rows"
+        )
+    try:
+        check_time([found.some_time], span)
+    except ValueError:
+        raise InputError(
+            f"--delay with a time needs dates, but --time {time!r} holds {found.some_time!s}, "
+            "which is none; write dates like 2024-03-31, or give --delay in rows"
+        ) from None
+    return span
+
+
+def check_whole_labels(found: Survey, target: str) -> None:
+    """Refuse labels that no classifier takes for classes."""
+    for label in found.classes:
+        if isinstance(label, float) and label != int(label):
+            raise InputError(
+                f"target {target!r} holds {label:g}, and numbers that are classes must be "
+                f"whole; --categorical {target} takes them as texts"
+            )
 
 
 def favorable_label(found: Survey, text: str | None, target: str) -> Any:
@@ -264,10 +298,13 @@ def _check_order(found: Survey, batch, last_time: Any, name: str) -> Any:
     import pandas as pd
 
     time = pd.Series(batch.time)
-    rows = batch.row_numbers[time.notna().to_numpy()]
+    known = time.notna().to_numpy()
+    rows = batch.row_numbers[known]
+    found.n_without_time += int((~known).sum())
     time = time.dropna()
     if not len(time):
         return last_time
+    found.some_time = batch.time[known][0]
     before = time.shift(1)
     before.iloc[0] = time.iloc[0] if last_time is None else last_time
     try:

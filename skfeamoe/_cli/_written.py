@@ -46,7 +46,7 @@ class Written:
         self.names = self.categories | self.labels | texts
         self.decimal = "."
         self._types: dict[str, str] = {}
-        self._is_csv = False
+        self.is_csv = False
         self.reset()
 
     def reset(self) -> None:
@@ -65,7 +65,7 @@ class Written:
             columns = list(pd.read_csv(path, nrows=0, **options).columns)
         except errors:
             return {}  # reading it properly will say what is wrong
-        self._is_csv = True
+        self.is_csv = True
         self.decimal = options.get("decimal", ".")
         return {
             "dtype": {name: str for name in columns if name in self.names},
@@ -75,7 +75,7 @@ class Written:
 
     def columns(self, frame) -> dict[str, Any]:
         """The columns of a piece as they are meant."""
-        names = self.names if self._is_csv else self.categories
+        names = self.names if self.is_csv else self.categories
         found = {
             name: self._column(name, frame[name]) for name in frame.columns if name in names
         }
