@@ -52,7 +52,7 @@ def test_an_alarm_is_told_with_its_day_and_what_moved(folder, capsys):
     assert (folder / "gap.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_rows_without_a_truth_are_left_out(folder, capsys):
+def test_rows_without_a_truth_count_as_decisions_and_for_nothing_else(folder, capsys):
     frame = pd.read_csv("loans.csv").head(2_000)
     frame["repaid"] = frame["repaid"].astype("Int64")
     some = frame["repaid"].mask(np.arange(len(frame)) % 3 == 0)
@@ -64,6 +64,29 @@ def test_rows_without_a_truth_are_left_out(folder, capsys):
         assert code == 0
         told.append(out.partition("accuracy: ")[2].split()[0])
     assert told[0] == told[1] == "1.000"
+
+
+def test_whom_the_refused_would_have_been_does_not_change_parity(folder, capsys):
+    rng = np.random.default_rng(1)
+    frame = pd.read_csv("loans.csv")
+    women = frame["group"] == "f"
+    frame["granted"] = (rng.random(N) < np.where(women, 0.4, 0.65)).astype(int)
+    hidden = (frame["granted"] == 0) & (rng.random(N) < np.where(women, 0.9, 0.72))
+    frame["repaid"] = frame["repaid"].astype("Int64").mask(hidden)
+    frame.to_csv("truth.csv", index=False)
+    said = []
+    options = ("truth.csv", *OPTIONS, "--no-plot", "--bound", "0.1")
+    for more in (("--ignore", "repaid"), ("--target", "repaid")):
+        code, out, _ = run(capsys, *options, *more)
+        assert code == 0
+        said.append(out.partition("decisions did NOT keep")[2].partition("It lies")[0])
+    assert said[0] == said[1] != ""
+    note = f"{hidden.sum():,} of {N:,} rows have no repaid: they count in selection rates"
+    assert note in out
+    frame.assign(repaid=None).to_csv("truth.csv", index=False)
+    code, _, err = run(capsys, *options, *more)
+    assert code == 2
+    assert "--target 'repaid' is missing in every row" in err
 
 
 def test_with_no_column_left_inputs_are_not_watched(folder, capsys):

@@ -18,9 +18,9 @@ from cli_bad_input import good, in_folder_with_loans
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._cli import _outputs, main
-from skfeamoe._cli._source import guessed_encoding, time_format
+from skfeamoe._cli._source import guessed_encoding, guessed_separator, time_format
 from skfeamoe.persistence import load
-from skfeamoe.streaming import _files
+from skfeamoe.streaming import _files, _report
 
 OPTIONS = ("--target", "repaid", "--sensitive", "group")
 STREAM = (*OPTIONS, "--batch", "40")  # a default batch is of four rows here
@@ -73,6 +73,32 @@ def test_links_to_the_input_are_the_input(folder, capsys):
         assert code == 2
         assert "is the same file as the input" in err
     assert (folder / "loans.csv").read_bytes() == content
+
+
+def test_numbers_stand_beside_other_files_and_replace_their_own(folder, capsys, undrawn):
+    (folder / "out").mkdir()
+    options = ("--no-plot", "--model-only", "--json", "out", "--report", "out/r.html")
+    for _ in range(2):
+        assert run(capsys, "stream", "loans.csv", *STREAM, *options)[0] == 0
+    written = {path.name for path in (folder / "out").iterdir()}
+    assert written - {"r.html"} <= set(_report.NUMBERS)
+    assert written >= {"r.html", "report.json", "summary.csv", "importance.csv"}
+    (folder / "out" / "alarms.csv").unlink()
+    os.link(folder / "loans.csv", folder / "out" / "alarms.csv")
+    code, _, err = run(capsys, "stream", "loans.csv", *STREAM, *options)
+    assert code == 2
+    assert "--json 'out' gets 'out/alarms.csv', which is the same file as the input" in err
+
+
+def test_files_of_a_folder_are_the_input(folder, capsys):
+    (folder / "parts").mkdir()
+    good().to_parquet(folder / "parts" / "1.parquet")
+    for option in ("--report", "--model", "--checkpoint"):
+        command = ("stream", "parts", *STREAM, "--no-plot", option, "parts/1.parquet")
+        code, _, err = run(capsys, *command)
+        assert code == 2
+        assert "is the same file as the input" in err
+    assert len(pd.read_parquet("parts")) == 400
 
 
 @pytest.mark.parametrize("option", ["--model", "--checkpoint", "--audit", "--report", "--json"])
@@ -287,6 +313,46 @@ def test_encoding_and_separator_are_guessed_and_told(folder, capsys):
     assert (code, err) == (0, "")
     assert "not UTF-8: read as cp1252" in out
     assert "columns are separated by ';'" in out
+
+
+@pytest.mark.parametrize(
+    ("header", "line", "found"),
+    [
+        ("a;b", "1;2", ";"),
+        ("a, net;b;c", "1;2;3", ";"),
+        ("a, net;b;c", "1,5;2;3", None),  # commas part both lines, too
+        ("a;b,c", "1;2,3", None),
+        ('"a;b",c', '"1;2",3', None),
+        ("a,b,c;d", "1,2", None),
+        ("a, net\tb", "1\t2", "\t"),
+    ],
+)
+def test_a_separator_is_guessed_where_commas_do_not_part(header, line, found):
+    content = "\n".join([header, *[line] * 30]).encode()
+    assert guessed_separator(content, None) == found
+
+
+def test_columns_that_were_left_out_are_all_in_the_record(folder, capsys, undrawn):
+    frame = good().assign(none=np.nan)
+    frame["day"] = pd.date_range("2020-01-01", periods=400).strftime("%Y-%m-%d")
+    frame.to_csv("more.csv", index=False)
+    options = ("--no-plot", "--ignore", "region", "--json", "out")
+    stream = ("stream", "more.csv", *STREAM, "--model-only")
+    for command in (stream, ("monitor", "more.csv", "--decision", "granted", *OPTIONS)):
+        assert run(capsys, *command, *options)[0] == 0
+        content = json.loads((folder / "out" / "report.json").read_text())
+        assert content["record"]["Columns left out"] == "region, none, day"
+
+
+def test_options_that_do_something_are_not_refused(folder, capsys):
+    more = ("--no-plot", "--model-only", "--quiet", "--labels", "granted")
+    more += ("--exploration", "0.1", "--model", "m", "--without-people")
+    more += ("--constraint", "burden", "--constraint", "demographic_parity")
+    more += ("--bound", "1", "--ratio-bound", "0.8", "--model-format", "skops")
+    code, out, err = run(capsys, "stream", "loans.csv", *STREAM, *more)
+    assert (code, err) == (0, "")
+    assert "bound 1" in out
+    assert "bound 0.8" in out
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ MEANT = {
     ("monitor", "sensitive_features", "nothing"),
     ("monitor", "sample_weight", "nothing"),
     ("monitor", "y_true", "nothing"),
+    ("monitor", "y_true", "holed"),
     ("card", "sensitive_features", "nothing"),
     ("card", "X", "holed"),
     ("explain_gap", "X", "holed"),

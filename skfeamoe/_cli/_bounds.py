@@ -53,6 +53,7 @@ def bounds_of(arguments) -> Bounds:
     if twice is not None:
         raise InputError(f"--constraint {twice} is given twice; give each once")
     differences, ratios, ratio = {}, {}, getattr(arguments, "ratio_bound", None)
+    _check_bound_is_used(arguments, asked, ratio)
     for name, own in asked:
         if own is None and ratio is not None and not CONSTRAINTS[name].uses_distance:
             ratios[name] = ratio
@@ -69,3 +70,21 @@ def bounds_of(arguments) -> Bounds:
                 f"--bound must be in (0, 1], got {value:g}; a gap of 5 points is 0.05"
             )
     return Bounds(tuple(names), differences, ratios)
+
+
+def _check_bound_is_used(arguments, asked, ratio: float | None) -> None:
+    """Refuse a ``--bound`` that no constraint is left for."""
+    without = [name for name, own in asked if own is None]
+    if ratio is not None:
+        without = [name for name in without if CONSTRAINTS[name].uses_distance]
+    if without or "bound" not in getattr(arguments, "asked", ()):
+        return
+    if ratio is None:
+        raise InputError(
+            "--bound is for a --constraint without a bound of its own, and there is none; "
+            "leave it out"
+        )
+    raise InputError(
+        f"--bound {arguments.bound:g} and --ratio-bound {ratio:g} are about the same rates; "
+        "give one of them, and --constraint NAME=BOUND for another"
+    )

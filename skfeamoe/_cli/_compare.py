@@ -20,7 +20,7 @@ from skfeamoe.streaming._batches import stacked
 
 from ._bounds import bounds_of
 from ._compare_people import accuracy_interval, first_people, gap_of_people, people_of
-from ._encoding import Encoding, RivalEncoder, choose_features
+from ._encoding import Encoding, RivalEncoder, check_columns, choose_features, notes_of
 from ._errors import InputError, OutputError, needs, new_console
 from ._models import Encoded
 from ._outputs import save_picture
@@ -32,6 +32,9 @@ from ._verdict import gap_of, print_wrapped
 
 TRAIN_SHARE = 0.7
 MIN_GROUP_SIZE = 30
+
+NUMBERS = ("compare.json", "compare.csv")
+"""Files that ``--json`` writes."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def run_compare(arguments) -> None:
     if constraint == "burden":
         raise InputError("--constraint burden is not compared, as the rivals have no distance")
     bounds = _bounds(arguments.bounds)
-    outputs = checked_outputs(arguments)
+    outputs = checked_outputs(arguments, NUMBERS)
     source = Source(arguments)
     try:
         tried = _tried(source, arguments, console, constraint, bounds)
@@ -114,8 +117,9 @@ def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[
     batches = list(_batches(source, roles, 5_000, start_row=start))
     X, groups = (stacked([getattr(b, n) for b in batches]) for n in ("X", "sensitive_features"))
     y = np.concatenate([batch.y for batch in batches])
-    names, notes = choose_features(X, arguments.ignore)
-    for note in notes:
+    check_columns(arguments, X.columns)
+    names, left_out = choose_features(X, arguments.ignore)
+    for note in notes_of(left_out):
         print_wrapped(console, f"- {note}", "  ")
     person = np.concatenate([b.person for b in batches]) if arguments.id else None
     people = people_of(person, len(y))
@@ -352,5 +356,6 @@ def _write(tried: list[Tried], folder: Path) -> None:
 
     folder.mkdir(exist_ok=True)
     rows = [asdict(one) for one in tried]
-    write_text(folder / "compare.json", json.dumps(_plain(rows), indent=1))
-    write_csv(folder / "compare.csv", pd.DataFrame(rows))
+    as_json, as_csv = (folder / name for name in NUMBERS)
+    write_text(as_json, json.dumps(_plain(rows), indent=1))
+    write_csv(as_csv, pd.DataFrame(rows))

@@ -22,6 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._terms.category import SLOT_ROWS
 from skfeamoe.datasets import make_preprocessor
+from skfeamoe.datasets._tables import did_you_mean
 from skfeamoe.streaming import StreamBatch
 from skfeamoe.streaming._batches import stacked
 
@@ -84,24 +85,41 @@ def infinite_values(frame) -> dict[str, np.ndarray]:
     return found
 
 
-def choose_features(frame, ignored: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return columns that can be features, and notes on those that cannot."""
-    names, notes = [], []
+def check_columns(arguments, columns) -> None:
+    """Refuse ``--ignore`` and ``--keep`` of what is no column, or has a part."""
+    for option in ("ignore", "keep"):
+        for name in getattr(arguments, option):
+            if name not in columns:
+                raise InputError(
+                    f"--{option} names no column besides those with a part: "
+                    + did_you_mean(name, columns)
+                )
+
+
+def choose_features(frame, ignored: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Return columns that can be features, and why each of the others cannot."""
+    names, left_out = [], {}
     for name in frame.columns:
         column = frame[name]
         if name in ignored:
-            notes.append(f"{name}: left out as asked")
+            left_out[name] = "left out as asked"
         elif column.isna().all():
-            notes.append(f"{name}: left out, it has no value in the first {len(frame):,} rows")
+            left_out[name] = f"left out, it has no value in the first {len(frame):,} rows"
         elif _is_moment(column) or _is_written_date(column):
-            notes.append(f"{name}: left out, it holds dates (one of them can be --time)")
+            left_out[name] = "left out, it holds dates (one of them can be --time)"
         elif isinstance(column.dropna().iloc[0], (list, dict, set, np.ndarray)):
-            notes.append(f"{name}: left out, it holds lists")
+            left_out[name] = "left out, it holds lists"
         else:
             names.append(name)
     if not names:
-        raise InputError("no column is left to be a feature; " + "; ".join(notes))
-    return names, notes
+        why = "; ".join(notes_of(left_out))
+        raise InputError(f"no column is left to be a feature; {why}")
+    return names, left_out
+
+
+def notes_of(left_out: dict[str, str]) -> list[str]:
+    """Say of each column why it was left out."""
+    return [f"{name}: {why}" for name, why in left_out.items()]
 
 
 class Encoding:

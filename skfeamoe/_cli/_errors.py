@@ -38,12 +38,12 @@ def new_console(quiet: bool = False) -> Any:
     return Console(highlight=False, quiet=quiet)
 
 
-def as_input_error(error: BaseException) -> InputError:
+def as_input_error(error: BaseException, hint: str = "") -> InputError:
     """Turn an error of the library into one line with a remedy for the command line."""
     text = " ".join(str(error).split()) or type(error).__name__
     for pattern, remedy in _API_REMEDIES:
         text = re.sub(pattern, remedy, text)
-    return InputError(text)
+    return InputError(text + hint)
 
 
 def needs(module: str) -> Any:

@@ -11,7 +11,7 @@ from skfeamoe.streaming import PrequentialResult, StreamBatch, StreamMonitor, it
 from skfeamoe.streaming._monitor import DECISIONS
 
 from ._bounds import bounds_of
-from ._encoding import choose_features
+from ._encoding import check_columns, choose_features, notes_of
 from ._errors import InputError, OutputError, as_input_error, new_console
 from ._outputs import Outputs, save_picture
 from ._report import has_river, record, write_results
@@ -25,6 +25,7 @@ from ._survey import (
     harm_note,
     survey,
     survey_notes,
+    warn_of_words,
 )
 from ._verdict import people_sentences, print_wrapped
 
@@ -52,18 +53,18 @@ def run_monitor(arguments) -> None:
     outputs = checked_outputs(arguments)
     source = Source(arguments)
     try:
-        result, notes = _watched(source, arguments, console)
+        result, facts = _watched(source, arguments, console)
     finally:
         source.close()
     measures, first = bounds.measures, bounds.measure(names[0])
     _show(console, arguments, result, measures, first)
-    _write(console, arguments, outputs, result, notes, measures, first)
+    _write(console, arguments, outputs, result, facts, measures, first)
     if outputs.failed:
         raise OutputError("; ".join(outputs.failed))
 
 
-def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, list[str]]:
-    """Feed a monitor with the whole file."""
+def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, dict[str, Any]]:
+    """Feed a monitor with the whole file; return the result and the facts of its record."""
     roles: dict[str, Any] = {
         "target": arguments.decision,
         "sensitive": arguments.sensitive,
@@ -74,6 +75,7 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, lis
     with console.status(f"Reading {source.shown}"):
         found = survey(source, roles, ignored=ignored)
     check_survey(found, source.name, roles, sorted_is_fine=True)
+    warn_of_words(found, arguments.quiet)
     labels = _labels(source, roles, arguments, found)
     favorable = favorable_label(found, arguments.favorable, arguments.decision)
     notes = [*source.notes, *survey_notes(found, roles, MIN_GROUP_SIZE)]
@@ -81,8 +83,8 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, lis
     notes += [warned] if warned else []
     notes.append(f"good for the person: {arguments.decision} = {favorable}")
     window = arguments.window or window_rows(found.n_rows)
-    inputs, left_out = _inputs(source, roles, arguments, window)
-    notes += left_out
+    inputs, left_out, said = _inputs(source, roles, arguments, window)
+    notes += said
     for note in notes:
         print_wrapped(console, f"- {note}", "  ")
     watch = StreamMonitor(
@@ -94,32 +96,36 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, lis
         input_window=window if inputs else None,
         labeled=arguments.target is not None,
     )
-    _feed(watch, source, roles, arguments, found, inputs)
+    n_untold = _feed(watch, source, roles, arguments, found, inputs)
     odd = source.cells.notes()
+    if n_untold:
+        odd.append(
+            f"{n_untold:,} of {found.n_rows:,} rows have no {arguments.target}: they count in "
+            "selection rates, not in accuracy and gaps that need the truth"
+        )
     for note in odd:
         print_wrapped(console, f"- {note}", "  ")
-    return watch.result(), notes + odd
+    return watch.result(), record(arguments, notes + odd, left_out)
 
 
-def _feed(watch, source, roles, arguments, found: Survey, inputs) -> None:
-    """Give the monitor all rows."""
-    size = int(np.clip(found.n_rows // 200, 100, MOST_BATCH_ROWS))
+def _feed(watch, source, roles, arguments, found: Survey, inputs) -> int:
+    """Give the monitor all rows; return how many had no truth."""
+    size, n_untold = int(np.clip(found.n_rows // 200, 100, MOST_BATCH_ROWS)), 0
     try:
         for batch in _batches(source, roles, size):
             y = None if arguments.target is None else batch.X[arguments.target].to_numpy()
-            keep = np.ones(len(batch), bool) if y is None else ~_missing(y)
-            if not keep.any():
-                continue
+            n_untold += 0 if y is None else int(_missing(y).sum())
             watch.update(
-                None if y is None else _like(y[keep], watch),
-                np.asarray(batch.y)[keep],
-                batch.sensitive_features[keep],
-                time=None if batch.time is None else batch.time[keep],
-                person=None if batch.person is None else batch.person[keep],
-                X=batch.X.loc[keep, inputs] if inputs else None,
+                y,
+                batch.y,
+                batch.sensitive_features,
+                time=batch.time,
+                person=batch.person,
+                X=batch.X[inputs] if inputs else None,
             )
     except (ValueError, OSError) as error:
         raise as_input_error(error) from error
+    return n_untold
 
 
 def _batches(source: Source, roles: dict[str, Any], size: int):
@@ -132,6 +138,11 @@ def _labels(source: Source, roles, arguments, found: Survey) -> list:
     if arguments.target is None:
         return found.classes
     truths = survey(source, roles | {"target": arguments.target}, ignored=_all(source))
+    if not truths.n_rows:
+        raise InputError(
+            f"--target {arguments.target!r} is missing in every row of {source.name!r}; leave "
+            "it out to compare the decisions alone"
+        )
     for label in truths.classes:
         if label not in found.classes:
             raise InputError(
@@ -147,19 +158,21 @@ def _all(source: Source) -> list[str]:
     return [str(name) for name in next(iter(source.frames())).columns]
 
 
-def _inputs(source: Source, roles, arguments, window: int) -> tuple[list[str], list[str]]:
-    """Columns that are watched for changes."""
+def _inputs(
+    source: Source, roles, arguments, window: int
+) -> tuple[list[str], list[str], list[str]]:
+    """Columns that are watched for changes, columns that are not, and notes."""
     first: StreamBatch = next(_batches(source, roles, max(window, 256)))
     frame = first.X.drop(columns=[arguments.target] if arguments.target else [])
-    for name in arguments.ignore:
-        if name not in frame.columns:
-            raise InputError(f"--ignore names no column besides those with a part: {name!r}")
+    check_columns(arguments, frame.columns)
     if not len(frame.columns):
-        return [], []
+        return [], [], []
     try:
-        return choose_features(frame, arguments.ignore)
+        names, left_out = choose_features(frame, arguments.ignore)
     except InputError:
-        return [], ["no column is left whose changes could be watched"]
+        said = "no column is left whose changes could be watched"
+        return [], [str(name) for name in frame.columns], [said]
+    return names, list(left_out), notes_of(left_out)
 
 
 def _missing(y: np.ndarray) -> np.ndarray:
@@ -167,14 +180,6 @@ def _missing(y: np.ndarray) -> np.ndarray:
     import pandas as pd
 
     return np.asarray(pd.isna(y))
-
-
-def _like(y: np.ndarray, watch) -> np.ndarray:
-    """Truths in the type of the decisions."""
-    wanted = np.asarray(watch.classes_)
-    if wanted.dtype.kind in "iu" and y.dtype.kind == "f":
-        return y.astype(wanted.dtype)
-    return np.asarray(y.tolist(), dtype=object) if y.dtype.kind not in "biuf" else y
 
 
 def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -> None:
@@ -212,7 +217,7 @@ def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -
     console.quiet = arguments.quiet
 
 
-def _write(console, arguments, outputs: Outputs, result, notes, bounds, measure: str) -> None:
+def _write(console, arguments, outputs: Outputs, result, facts, bounds, measure: str) -> None:
     """Write picture, report and numbers."""
     from skfeamoe.inspection import FairnessDriftDisplay
 
@@ -239,7 +244,7 @@ def _write(console, arguments, outputs: Outputs, result, notes, bounds, measure:
         "difference_bound": bound,
         "more_bounds": bounds,
         "title": title,
-        "facts": record(arguments, notes),
+        "facts": facts,
     }
     if "--report" in outputs or "--json" in outputs:
         write_results(arguments, console, outputs, result, about)

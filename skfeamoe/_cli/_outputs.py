@@ -8,7 +8,7 @@ there when it is whole; where one fails the others are still written.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,22 @@ from ._errors import InputError, needs
 class Outputs:
     """The files that a run was asked to write."""
 
-    def __init__(self, wanted: Mapping[str, str | None], inputs: Mapping[str, Path]):
+    def __init__(
+        self,
+        wanted: Mapping[str, str | None],
+        inputs: Mapping[str, Path],
+        in_folder: Sequence[str] = (),
+    ):
+        """Check the places of outputs; `in_folder` are the files that go into ``--json``."""
         self.paths = {option: Path(path) for option, path in wanted.items() if path is not None}
         self.failed: list[str] = []
         for option, path in self.paths.items():
             _check_place(option, path)
-        taken = dict(inputs)
+        taken = {name: [place, *_files_in(place)] for name, place in inputs.items()}
         for option, path in self.paths.items():
-            for other, place in taken.items():
-                if _same(path, place):
-                    raise InputError(
-                        f"{option} {str(path)!r} is the same file as {other}; nothing of "
-                        "yours is overwritten, so name another file"
-                    )
-            taken[option] = path
+            files = [path / name for name in in_folder] if option == "--json" else []
+            _check_free(option, [path, *files], taken)
+            taken[option] = [path, *files]
 
     def __contains__(self, option: str) -> bool:
         """Whether an output was asked for."""
@@ -95,8 +97,27 @@ def _check_place(option: str, path: Path) -> None:
         raise InputError(f"{option} {str(path)!r} is in a folder that must not be written to")
 
 
+def _check_free(option: str, places: list[Path], taken: Mapping[str, list[Path]]) -> None:
+    """Refuse an output that would replace the input or another output."""
+    for path in places:
+        for other, others in taken.items():
+            if any(_same(path, place) for place in others):
+                which, kind = f"{option} {str(places[0])!r}", "file"
+                if path is not places[0]:
+                    which, kind = f"{which} gets {str(path)!r}, which", "folder"
+                raise InputError(
+                    f"{which} is the same file as {other}; nothing of yours is overwritten, so "
+                    f"name another {kind}"
+                )
+
+
+def _files_in(place: Path) -> list[Path]:
+    """The files of an input that is a folder."""
+    return [file for file in place.rglob("*") if file.is_file()] if place.is_dir() else []
+
+
 def _same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one file, also by links; a folder holds the files in it."""
+    """Whether two paths lead to one file, also by links."""
     if one.resolve() == other.resolve():
         return True
     if one.exists() and other.exists():

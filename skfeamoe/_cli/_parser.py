@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from ._asked import asked_for, check_needs
 from ._errors import ClosedPipeError, InputError, OutputError, Stopped
 from ._values import (
     ConstraintNames,
@@ -94,6 +95,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.print_help()
             return 0
         arguments.line = arguments_of_process
+        arguments.asked = asked_for(parser, argv)
+        check_needs(arguments)
         _runner(arguments.command)(arguments)
         sys.stdout.flush()
     except InputError as error:

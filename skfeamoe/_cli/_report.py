@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -102,14 +102,14 @@ def _told_steps(console) -> Iterator[Callable[[str], None]]:
         yield lambda text: bar.update(task, advance=1, description=text)
 
 
-def record(arguments, notes: list[str]) -> dict[str, Any]:
+def record(arguments, notes: list[str], left_out: Iterable[str]) -> dict[str, Any]:
     """What the record of a run lists besides its settings."""
     facts = {
         "Data": "standard input" if arguments.file == "-" else Path(arguments.file).name,
         "SHA-256 of the data": data_hash(arguments.file),
         "Command": shlex.join(["python", "-m", "skfeamoe", *arguments.line]),
         "Seed": arguments.seed,
-        "Columns left out": ", ".join(arguments.ignore) or "none",
+        "Columns left out": ", ".join(left_out) or "none",
     }
     if arguments.target is not None:
         facts["Target"] = arguments.target
@@ -129,7 +129,7 @@ def data_hash(name: str) -> str:
     return digest.hexdigest()
 
 
-def about_stream(arguments, encoding, recent, notes, bounds) -> dict[str, Any]:
+def about_stream(arguments, encoding, recent, notes, left_out, bounds) -> dict[str, Any]:
     """What report and numbers are about."""
     (measure, bound), *_ = bounds.items()
     frame, groups = recent.rows()
@@ -141,7 +141,7 @@ def about_stream(arguments, encoding, recent, notes, bounds) -> dict[str, Any]:
         "difference_bound": bound,
         "more_bounds": bounds,
         "title": f"{shown}: decisions on {arguments.target}",
-        "facts": record(arguments, notes),
+        "facts": record(arguments, notes, left_out),
         "X": rows,
         "shown": rows,
         "sensitive_features": groups,

@@ -1,4 +1,4 @@
-"""A user's file as a stream of frames: encodings, separators, odd cells, times and order.
+"""A user's file as a stream of frames: encodings, separators, times and order.
 
 What a file needs to be read is settled once, from its beginning, and told; then every pass
 over it reads it in the same way, piece by piece.
@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 import shutil
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ._cells import OddCells, is_text
 from ._errors import InputError, as_input_error
+from ._written import Written
 
 SNIFF_BYTES = 1 << 20
 SEPARATORS = (",", ";", "\t", "|")
 FIRST_LINES = 200
 """Lines that say how decimals are written."""
-
-MOSTLY_NUMBERS = 0.9
-"""Share of a column's first texts that must be numbers for the rest to be odd cells."""
 
 
 class Source:
@@ -40,7 +39,8 @@ class Source:
         self.numeric = list(getattr(arguments, "numeric", []))
         self.time = getattr(arguments, "time", None)
         self.day_first = getattr(arguments, "day_first", None)
-        self.cells = OddCells(self.categorical, self.numeric)
+        self.written = Written(arguments)
+        self.cells = OddCells(self.written.names, self.numeric)
         self.sorted = None
         self._time_format: dict[str, Any] | None = None
         self.read_options = self._settle_reading(arguments)
@@ -53,12 +53,27 @@ class Source:
             yield self.sorted
             return
         self.cells.reset()
+        self.written.reset()
         yield from self._raw_frames()
 
     def close(self) -> None:
         """Remove what standard input was kept in."""
         if self.spooled:
             self.path.unlink(missing_ok=True)
+
+    def hint(self, error: str) -> str:
+        """What a reading error may come from: a header that another separator parts."""
+        if "is not in the source" not in error or not self.written.is_csv:
+            return ""
+        used = self.read_options.get("sep", ",")
+        lines = _beginning(self.path).decode(
+            self.read_options.get("encoding", "utf-8"), errors="replace"
+        )
+        header = lines.partition("\n")[0]
+        other = max(SEPARATORS, key=header.count)
+        if header.count(other) <= header.count(used):
+            return ""
+        return f"; if {other!r} separates the columns, pass --sep {shlex.quote(other)}"
 
     def _raw_frames(self) -> Iterator[Any]:
         """Frames in the order of the file, with cells and times made proper."""
@@ -68,18 +83,15 @@ class Source:
             yield self._proper(frame)
 
     def _proper(self, frame):
-        """Categories that were asked for, and times."""
-        changes = {}
-        for name in self.categorical:
-            if name not in frame.columns:
-                raise InputError(_no_column("--categorical", name, frame.columns))
-            changes[name] = frame[name].astype(object).map(str, na_action="ignore")
-        for name in self.numeric:
-            if name not in frame.columns:
-                raise InputError(_no_column("--numeric", name, frame.columns))
+        """Columns as they are written, and times."""
+        for option, names in (("--categorical", self.categorical), ("--numeric", self.numeric)):
+            for name in names:
+                if name not in frame.columns:
+                    raise InputError(_no_column(option, name, frame.columns))
+        changes = self.written.columns(frame)
         if self.time is not None and self.time in frame.columns:
             column = frame[self.time]
-            if _is_text(column):
+            if is_text(column):
                 if self._time_format is None:
                     self._time_format = self._settle_time(column)
                 changes[self.time] = _times(column, self._time_format)
@@ -120,7 +132,7 @@ class Source:
         if by != "," and has_decimal_commas(_beginning(self.path), by, encoding or "utf-8"):
             options["decimal"] = ","
             self.notes.append("numbers are written with a decimal comma")
-        return options
+        return {**options, **self.written.read_options(self.path, options)}
 
     def _settle_time(self, column) -> dict[str, Any]:
         """How the texts of the time column are read."""
@@ -160,53 +172,6 @@ class Source:
         self.notes.append(note)
 
 
-class OddCells:
-    """Cells of a column of numbers that are no numbers: taken as missing, counted, told."""
-
-    def __init__(self, categorical, numeric):
-        self.categorical, self.asked = set(categorical), set(numeric)
-        self.found: set[str] = set()
-        self.reset()
-
-    def reset(self) -> None:
-        """Count anew, as a file is read anew."""
-        self.odd: Counter = Counter()
-        self.rows = 0
-        self.examples: dict[str, str] = {}
-
-    def begin(self, frame) -> None:
-        """Find the columns of texts that are numbers for the most part."""
-        for name in frame.columns:
-            if name in self.categorical or not _is_text(frame[name]):
-                continue
-            texts = frame[name].dropna()
-            share = _as_numbers(texts).notna().mean() if len(texts) else 0.0
-            if name in self.asked or share >= MOSTLY_NUMBERS:
-                self.found.add(str(name))
-
-    def is_number(self, name: str) -> bool:
-        """Whether a column is to hold numbers."""
-        return name in self.found or name in self.asked
-
-    def numbers(self, column):
-        """The column with numbers only."""
-        numbers = _as_numbers(column)
-        odd = numbers.isna() & column.notna()
-        if odd.any():
-            name = str(column.name)
-            self.odd[name] += int(odd.sum())
-            self.examples.setdefault(name, str(column[odd].iloc[0]))
-        return numbers
-
-    def notes(self) -> list[str]:
-        """Say how many cells of how many were no numbers."""
-        return [
-            f"{name}: {n:,} of {self.rows:,} cells are no number (such as "
-            f"{self.examples[name]!r}), taken as missing; --categorical {name} keeps them"
-            for name, n in self.odd.most_common()
-        ]
-
-
 def guessed_encoding(content: bytes) -> str | None:
     """The encoding of bytes that are not UTF-8; None if they are."""
     for mark, name in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
@@ -222,15 +187,27 @@ def guessed_encoding(content: bytes) -> str | None:
 
 
 def guessed_separator(content: bytes, encoding: str | None) -> str | None:
-    """The separator of a file whose first line has no comma; None for the usual one."""
+    """The separator of a file that commas do not part; None for the usual one."""
     lines = content.decode(encoding or "utf-8", errors="replace").splitlines()[:20]
-    if not lines or len(lines[0].split(",")) > 1:
+    if not lines:
         return None
+    if len(lines[0].split(",")) > 1:
+        parts = [by for by in SEPARATORS if _parts_evenly(lines, by)]
+        return parts[0] if parts and "," not in parts else None
     try:
         found = csv.Sniffer().sniff("\n".join(lines), "".join(SEPARATORS)).delimiter
     except csv.Error:
         return None
     return found if found in lines[0] and found != "," else None
+
+
+def _parts_evenly(lines: list[str], separator: str) -> bool:
+    """Whether a separator parts all lines, into as many fields each."""
+    try:
+        widths = {len(row) for row in csv.reader(lines, delimiter=separator) if row}
+    except csv.Error:
+        return False
+    return len(widths) == 1 and widths.pop() > 1
 
 
 def has_decimal_commas(content: bytes, separator: str, encoding: str) -> bool:
@@ -294,22 +271,6 @@ def _times(column, options: dict[str, Any]):
     import pandas as pd
 
     return pd.to_datetime(column, errors="coerce", **options)
-
-
-def _as_numbers(column):
-    """Texts as numbers, missing where they are none."""
-    import pandas as pd
-
-    return pd.to_numeric(column.astype(object), errors="coerce").astype(float)
-
-
-def _is_text(column) -> bool:
-    """Whether a column holds texts."""
-    import pandas as pd
-
-    return bool(
-        pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)
-    ) and not pd.api.types.is_bool_dtype(column)
 
 
 def _spooled() -> Path:

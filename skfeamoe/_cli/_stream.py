@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from skfeamoe.datasets._tables import did_you_mean
 from skfeamoe.streaming import PrequentialResult, StreamBatch, iter_batches
 from skfeamoe.streaming._batches import stacked
 from skfeamoe.streaming._measures import NAMES
+from skfeamoe.streaming._report import NUMBERS
 from skfeamoe.streaming._sources import frame_of
 
 from ._audit import audited, check_audit
 from ._bounds import Bounds, bounds_of
 from ._checkpoint import Checkpoint
-from ._encoding import Encoding, RivalEncoder, choose_features
+from ._encoding import Encoding, RivalEncoder, check_columns, choose_features, notes_of
 from ._errors import InputError, OutputError, Stopped, as_input_error, needs, new_console
 from ._model_files import check_model_file, how_to_load, save_model
 from ._models import FEAMOE, three_models
@@ -30,10 +31,13 @@ from ._source import Source
 from ._survey import (
     Survey,
     check_survey,
+    check_whole_labels,
     favorable_label,
     harm_note,
+    span_of_delay,
     survey,
     survey_notes,
+    warn_of_words,
 )
 from ._verdict import people_sentences, print_wrapped, result_table, sentences, verdicts
 
@@ -62,6 +66,7 @@ def run_stream(arguments) -> None:
 def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) -> None:
     """Everything between the checks and the exit code."""
     roles, found = surveyed(source, arguments, console)
+    check_whole_labels(found, arguments.target)
     favorable = favorable_label(found, arguments.favorable, arguments.target)
     notes = [*source.notes, *survey_notes(found, roles, MIN_GROUP_SIZE)]
     warned = harm_note(favorable, arguments.favorable, arguments.target, found.classes)
@@ -74,7 +79,7 @@ def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) 
         )
     first_rows = _first_rows(found)
     roles["features"], left_out = _features(source, arguments, roles, first_rows)
-    notes += left_out
+    notes += notes_of(left_out)
     state, batches, resumed = _state(
         source, arguments, found, roles, favorable, batch_rows, first_rows
     )
@@ -104,7 +109,11 @@ def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) 
     _show(console, arguments, result, bounds, more, seen)
     _explain_refusals(console, arguments, result, encoding, recent)
     _save(console, arguments, outputs, result, encoding, bounds)
-    _report(console, arguments, outputs, result, encoding, recent, notes + seen, bounds)
+    if _wants_report(arguments):
+        about = about_stream(
+            arguments, encoding, recent, notes + seen, left_out, bounds.measures
+        )
+        write_results(arguments, console, outputs, result, about)
     checkpoint.remove()
 
 
@@ -120,11 +129,12 @@ def surveyed(source: Source, arguments, console) -> tuple[dict[str, Any], Survey
     with console.status(f"Reading {source.shown}"):
         found = survey(source, roles, ignored=ignored)
     check_survey(found, source.name, roles)
+    warn_of_words(found, arguments.quiet)
     return roles, found
 
 
-def checked_outputs(arguments) -> Outputs:
-    """Refuse bad outputs before anything is read."""
+def checked_outputs(arguments, in_folder: Sequence[str] = NUMBERS) -> Outputs:
+    """Refuse bad outputs before anything is read; `in_folder` are the files of ``--json``."""
     wanted = {
         "--output": None if arguments.no_plot else arguments.output,
         "--model": getattr(arguments, "model", None),
@@ -134,7 +144,7 @@ def checked_outputs(arguments) -> Outputs:
         "--json": getattr(arguments, "json", None),
     }
     place = Path("/dev/stdin") if arguments.file == "-" else Path(arguments.file)
-    outputs = Outputs(wanted, {"the input": place})
+    outputs = Outputs(wanted, {"the input": place}, in_folder)
     if "--output" in outputs:
         check_picture(outputs.paths["--output"])
     if "--model" in outputs:
@@ -201,7 +211,7 @@ def _begin(
     )
     label_delay, unit = arguments.delay
     if unit == "time":
-        label_delay = _span(label_delay, arguments.time)
+        label_delay = span_of_delay(label_delay, arguments.time, found)
     wants_report = _wants_report(arguments)
     evaluator = new_evaluator(
         models,
@@ -220,16 +230,6 @@ def _begin(
     )
     state = {"evaluator": evaluator, "encoding": encoding, "recent": Recent(), "messages": []}
     return state, batches
-
-
-def _span(text: str, time: str | None) -> Any:
-    """A span of time that dates can be shifted by."""
-    import numpy as np
-
-    if time is None:
-        raise InputError("--delay with a time needs --time COL; give rows otherwise")
-    number, unit = text.split()
-    return np.timedelta64(int(number), unit)  # type: ignore[call-overload]
 
 
 def _remembered(batches: Iterator[StreamBatch], recent: Recent) -> Iterator[StreamBatch]:
@@ -279,12 +279,10 @@ def _batches(
 
 def _features(
     source: Source, arguments, roles: dict[str, Any], first_rows: int
-) -> tuple[list[str], list[str]]:
-    """Choose the features by the first rows."""
+) -> tuple[list[str], dict[str, str]]:
+    """Choose the features by the first rows; say why others are left out."""
     first = next(_batches(source, roles, max(first_rows, MOST_BATCH_ROWS))).X
-    for name in arguments.ignore:
-        if name not in first.columns:
-            raise InputError(f"--ignore names no feature: {did_you_mean(name, first.columns)}")
+    check_columns(arguments, first.columns)
     return choose_features(frame_of(first), arguments.ignore)
 
 
@@ -361,15 +359,6 @@ def _save(
             console,
             how_to_load(arguments),
         )
-
-
-def _report(
-    console, arguments, outputs: Outputs, result, encoding, recent, notes, bounds
-) -> None:
-    """Write the report and its numbers, where they were asked for."""
-    if _wants_report(arguments):
-        about = about_stream(arguments, encoding, recent, notes, bounds.measures)
-        write_results(arguments, console, outputs, result, about)
 
 
 def _how_to_go_on(arguments) -> str:

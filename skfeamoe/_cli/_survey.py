@@ -7,6 +7,7 @@ labels and groups exist, how many rows there are, and whether they are in order.
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from skfeamoe._groups import group_name
 from skfeamoe.streaming import iter_batches
 from skfeamoe.streaming._groups import group_labels, sensitive_columns
+from skfeamoe.streaming._parameters import check_time
 
 from ._copies import Copies
 from ._errors import InputError, as_input_error
@@ -41,7 +43,11 @@ class Survey:
     n_unknown_group: int = 0
     time_breaks: int = 0
     first_time_break: str | None = None
+    some_time: Any = None
+    n_without_time: int = 0
     copies: list[tuple[str, str]] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)
+    """Of columns with a part: which words were taken as missing values."""
 
     @property
     def classes(self) -> list:
@@ -71,9 +77,10 @@ def survey(source, roles: dict[str, Any], *, ignored=()) -> Survey:
             if len(found.labels) > MOST_CLASSES:
                 break
     except (ValueError, OSError, ImportError) as error:
-        raise as_input_error(error) from error
+        raise as_input_error(error, source.hint(str(error))) from error
     found.n_skipped = next_row - found.n_rows
     found.copies = copies.found()
+    found.words = source.written.words()
     return found
 
 
@@ -83,7 +90,9 @@ def check_survey(
     """Refuse what cannot be learned from."""
     target = roles["target"]
     if not found.n_rows:
-        raise InputError(f"target {target!r} is missing in every row of {path!r}")
+        raise InputError(
+            f"target {target!r} is missing in every row of {path!r}" + _words(found, target)
+        )
     if len(found.labels) > MOST_CLASSES:
         raise InputError(
             f"target {target!r} has more than {MOST_CLASSES} different values, such as "
@@ -93,14 +102,18 @@ def check_survey(
     if len(found.labels) < 2:
         raise InputError(
             f"target {target!r} has one class, {found.label_order[0]!r}, in all "
-            f"{found.n_rows:,} rows; at least two are needed to learn"
+            f"{found.n_rows:,} rows{' that have one' if found.n_skipped else ''}; at least two "
+            "are needed to learn" + _words(found, target)
         )
     for name, counts in zip(roles["sensitive"], found.groups, strict=True):
         if len(counts) < 2:
             only = f"one group, {next(iter(counts))!r}" if counts else "no value"
+            n_known, where = counts.total(), f"in all {found.n_rows:,} rows"
+            if 0 < n_known < found.n_rows:
+                where = f"in {n_known:,} of {found.n_rows:,} rows, and nothing in the others"
             raise InputError(
-                f"sensitive column {name!r} has {only}, in all {found.n_rows:,} rows; "
-                "at least two groups are needed to compare"
+                f"sensitive column {name!r} has {only}, {where}; at least two groups are "
+                "needed to compare" + _words(found, name)
             )
     if len(found.intersections) > MOST_GROUPS:
         raise InputError(
@@ -128,6 +141,37 @@ def check_survey(
             why = f"only {n_others:,} of {found.n_rows:,} rows have another one; add such rows"
         label = found.label_order[0]
         raise InputError(f"target {target!r} is {label!r} in the first half of the rows: {why}")
+
+
+def span_of_delay(text: str, time: str | None, found: Survey) -> Any:
+    """A span of time that the dates of a file can be shifted by."""
+    if time is None:
+        raise InputError("--delay with a time needs --time COL; give rows otherwise")
+    number, unit = text.split()
+    span = np.timedelta64(int(number), unit)  # type: ignore[call-overload]
+    if found.n_without_time:
+        raise InputError(
+            f"--delay with a time needs the time of every row, but --time {time!r} is missing "
+            f"in {found.n_without_time:,} rows; leave these out, or give --delay in rows"
+        )
+    try:
+        check_time([found.some_time], span)
+    except ValueError:
+        raise InputError(
+            f"--delay with a time needs dates, but --time {time!r} holds {found.some_time!s}, "
+            "which is none; write dates like 2024-03-31, or give --delay in rows"
+        ) from None
+    return span
+
+
+def check_whole_labels(found: Survey, target: str) -> None:
+    """Refuse labels that no classifier takes for classes."""
+    for label in found.classes:
+        if isinstance(label, float) and label != int(label):
+            raise InputError(
+                f"target {target!r} holds {label:g}, and numbers that are classes must be "
+                f"whole; --categorical {target} takes them as texts"
+            )
 
 
 def favorable_label(found: Survey, text: str | None, target: str) -> Any:
@@ -190,6 +234,7 @@ def survey_notes(found: Survey, roles: dict[str, Any], min_group_size: int) -> l
             f"{found.n_unknown_group:,} rows have an unknown group: they count in accuracy, "
             "not in gaps"
         )
+    notes += [f"WARNING: {name}: {said}" for name, said in found.words.items()]
     small = [g for g, count in found.intersections.items() if count < min_group_size]
     if small:
         named = ", ".join(group_name(group) for group in small[:5])
@@ -204,6 +249,20 @@ def survey_notes(found: Survey, roles: dict[str, Any], min_group_size: int) -> l
             "of the file"
         )
     return notes
+
+
+def warn_of_words(found: Survey, quiet: bool) -> None:
+    """Say on standard error, where notes are not printed, which words were taken as missing.
+
+    A verdict must not be about other people than the file holds without a word.
+    """
+    for name, said in found.words.items() if quiet else ():
+        print(f"skfeamoe: warning: {name}: {said}", file=sys.stderr)
+
+
+def _words(found: Survey, name: str) -> str:
+    """Which words of a column were taken as missing, as the end of a message."""
+    return f"; {found.words[name]}" if name in found.words else ""
 
 
 def _count_labels(found: Survey, y: np.ndarray) -> None:
@@ -239,10 +298,13 @@ def _check_order(found: Survey, batch, last_time: Any, name: str) -> Any:
     import pandas as pd
 
     time = pd.Series(batch.time)
-    rows = batch.row_numbers[time.notna().to_numpy()]
+    known = time.notna().to_numpy()
+    rows = batch.row_numbers[known]
+    found.n_without_time += int((~known).sum())
     time = time.dropna()
     if not len(time):
         return last_time
+    found.some_time = batch.time[known][0]
     before = time.shift(1)
     before.iloc[0] = time.iloc[0] if last_time is None else last_time
     try:

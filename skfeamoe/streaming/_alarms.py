@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from skfeamoe._fairness.constraints import MEAN_OF_EVENT, gaps_of_rates
 from skfeamoe._training.drift.detector import RECENT, Contrast, Detector, update_contrast
 
+from ._tally import UNTOLD
+
 ACCURACY = "accuracy"
 GAP_EVENTS = tuple(
     f"{MEAN_OF_EVENT[event]}_gap" for event in ("all", "favorable", "unfavorable")
@@ -61,11 +63,13 @@ class Watch:
         """Feed some consecutive rows (codes of ``true``, ``predicted`` and ``group``)."""
         alarms: list[dict[str, Any]] = []
         true, predicted, group = rows["true"], rows["predicted"], rows["group"]
+        told = true != UNTOLD
         if ACCURACY in self.causes:
-            wrong = (true != predicted).astype(float)
-            alarms += self._feed(ACCURACY, wrong, np.arange(len(true)), first_row)
+            place = np.flatnonzero(told)
+            wrong = (true != predicted)[place].astype(float)
+            alarms += self._feed(ACCURACY, wrong, place, first_row)
         selected = (predicted == favorable).astype(float)
-        events = (np.ones(len(true), dtype=bool), true == favorable, true != favorable)
+        events = (np.ones(len(true), dtype=bool), true == favorable, told & (true != favorable))
         for cause, event in zip(GAP_EVENTS, events, strict=True):
             if cause not in self.causes:
                 continue

@@ -291,9 +291,11 @@ def _labels(column, dtype) -> np.ndarray:
     if values.dtype.kind == "f" and np.all(values == np.floor(values)):
         whole = dtype is None or dtype.kind in "iu"
         return values.astype(np.int64) if whole else values
-    if values.dtype.kind not in "biuf":
-        return np.asarray(column.to_list(), dtype=object)
-    return values
+    if values.dtype.kind in "biuf":
+        return values
+    listed = column.to_list()
+    yes_or_no = {bool, np.bool_} >= set(map(type, listed))  # others were missing
+    return np.asarray(listed, dtype=bool if yes_or_no else object)
 
 
 def _weights(frame, name: str | None, row_numbers: np.ndarray) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ._points import View
-from ._tally import effective_rows
+from ._tally import UNTOLD_PLACE, effective_rows
 from ._words import apart, count, percent
 
 NEARLY_ALL = 0.95
@@ -36,11 +36,11 @@ def cautions_of(view: View, favorable: Any, model: str) -> list[str]:
     cautions += _of_weights(view)
     share = same_answer(view)
     if share is not None:
-        base = view.cells[:, 1].sum() / view.cells.sum()
+        labeled = view.cells[:, :UNTOLD_PLACE].sum()
+        truth = f" (in truth {percent(view.cells[:, 1].sum() / labeled)})" if labeled else ""
         cautions.append(
-            f"Caution: {percent(share)} of the decisions are {favorable!s} (in truth "
-            f"{percent(base)}); where nearly everybody gets the same answer, every gap is "
-            "small."
+            f"Caution: {percent(share)} of the decisions are {favorable!s}{truth}; where "
+            "nearly everybody gets the same answer, every gap is small."
         )
     return cautions
 

@@ -39,6 +39,7 @@ from ._parameters import (
 from ._people import PeopleCodes, add_decisions, rates_of_people
 from ._points import EvaluationPoint, ModelPoint, View
 from ._result import PrequentialResult
+from ._ring import new_ring, push_rows, ring_rows
 from ._river import RiverModel, is_river
 
 MAX_GROUPS = 1000
@@ -247,7 +248,7 @@ class PrequentialEvaluator:
         if self.delay_unit == "time":
             check_time(batch.time, self.label_delay)
         classes, favorable = self._labels_of(batch.y)
-        true = _calls.label_codes(batch.y, classes, "y")
+        true = self._codes_of(batch.y, classes)
         names, groups, group = self._groups_of(batch.sensitive_features, len(batch))
         person, newcomers = self._people.read(batch.person, group)
         preprocessor, X = self._transformed(batch.X)
@@ -384,6 +385,10 @@ class PrequentialEvaluator:
             )
         return classes, int(place[0])
 
+    def _codes_of(self, y, classes: np.ndarray) -> np.ndarray:
+        """Codes of the labels of a batch."""
+        return _calls.label_codes(y, classes, "y")
+
     def _begin(self, classes: np.ndarray, favorable: int) -> None:
         """Fix the labels, and make what counts them."""
         self.classes_, self._favorable = classes, favorable
@@ -394,7 +399,7 @@ class PrequentialEvaluator:
             for view in VIEWS if self._lottery is not None else ():
                 model[view] = _tally.new_tally(len(classes))
             if self.window is not None:
-                model["ring"] = _tally.new_ring(self.window)
+                model["ring"] = new_ring(self.window)
 
     def _groups_of(
         self, sensitive_features, n_rows: int
@@ -516,7 +521,7 @@ class PrequentialEvaluator:
             person = np.where(rows["weight"] > 0, item["person"], -1)
             model["people"] = add_decisions(model["people"], person, granted, n_people)
         if self.window is not None:
-            _tally.push_rows(model["ring"], rows)
+            push_rows(model["ring"], rows)
         if "gate" in predicted:
             model["usage"] = _tally.add_usage(
                 model["usage"], predicted["gate"], rows["group"], len(self._groups)
@@ -604,11 +609,13 @@ class PrequentialEvaluator:
 
     def _window_view(self, model: dict[str, Any]) -> View:
         """Measures of the rows in the window; those of scores are exact."""
-        rows = _tally.ring_rows(model["ring"])
+        rows = ring_rows(model["ring"])
         tally = _tally.new_tally(len(self.classes_), len(self._groups))
         _tally.add_rows(tally, rows, self._favorable, bins=False)
-        positive = rows["true"] == self._favorable
-        tally["scores"] = _tally.exact_scores(positive, rows["score"], rows["weight"])
+        told = rows["true"] != _tally.UNTOLD
+        positive = (rows["true"] == self._favorable)[told]
+        scores, weight = rows["score"][told], rows["weight"][told]
+        tally["scores"] = _tally.exact_scores(positive, scores, weight)
         names = self.group_names_
         custom = {
             name: measure.of_rows(rows, self._favorable, names)

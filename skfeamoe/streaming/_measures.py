@@ -19,7 +19,7 @@ import numpy as np
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
 
-from ._tally import GAPS, OVERALL, RATIOS, Tally, bin_scores
+from ._tally import GAPS, OVERALL, RATIOS, UNTOLD, UNTOLD_PLACE, Tally, bin_scores
 
 NAMES = (*OVERALL, *GAPS, *RATIOS)
 _OF_SCORE = {"log_loss", "brier_score", "roc_auc", "ks_statistic", "calibration_error"}
@@ -55,7 +55,9 @@ class CustomMeasure:
 
     def of_rows(self, rows: Mapping[str, np.ndarray], favorable: int, names) -> float:
         """Value on the rows of a window."""
-        keep = rows["group"] >= 0 if self.grouped else slice(None)
+        keep = rows["true"] != UNTOLD
+        if self.grouped:
+            keep = keep & (rows["group"] >= 0)
         true = (rows["true"][keep] == favorable).astype(int)
         answer = rows["score"] if self.of_score else (rows["predicted"] == favorable)
         group = np.array(names, dtype=object)[rows["group"][keep]] if self.grouped else None
@@ -70,9 +72,10 @@ class CustomMeasure:
             weight = tally["scores"][true, place]
             return self._value(true, bin_scores(is_proba)[place], weight, None)
         if self.grouped:
-            code, true, answer = np.nonzero(tally["cells"])
+            cells = tally["cells"][:, :UNTOLD_PLACE]
+            code, true, answer = np.nonzero(cells)
             group = np.array(names, dtype=object)[code]
-            return self._value(true, answer, tally["cells"][code, true, answer], group)
+            return self._value(true, answer, cells[code, true, answer], group)
         true, answer = np.nonzero(tally["outcomes"])
         return self._value(true, answer, tally["outcomes"][true, answer], None)
 

@@ -16,7 +16,7 @@ from ._batches import StreamBatch
 from ._evaluator import PrequentialEvaluator
 from ._parameters import labels_of_rows
 from ._result import PrequentialResult
-from ._tally import events_of
+from ._tally import UNTOLD, events_of
 
 DECISIONS = "decisions"
 """Name of the watched decisions in the tables."""
@@ -69,6 +69,16 @@ class _DecisionEvaluator(PrequentialEvaluator):
     def _watched(self, batch: StreamBatch) -> Any:
         """The inputs."""
         return batch.X.inputs
+
+    def _codes_of(self, y, classes: np.ndarray) -> np.ndarray:
+        """Codes of the true labels, of which some may not be told."""
+        told = _told(y)
+        if told.all():
+            return super()._codes_of(y, classes)
+        codes = np.full(len(told), UNTOLD, dtype=np.intp)
+        if told.any():
+            codes[told] = super()._codes_of(_labels_told(y, told), classes)
+        return codes
 
 
 class StreamMonitor:
@@ -168,13 +178,13 @@ class StreamMonitor:
         person=None,
         X=None,
     ) -> list[dict[str, Any]]:
-        """Count some decisions whose true labels are known.
+        """Count some decisions.
 
         Parameters
         ----------
         y_true, y_pred : array-like of shape (n_samples,)
-            True labels and decisions, in the order of the stream; `y_true` None with
-            ``labeled=False``.
+            True labels and decisions, in the order of the stream. A true label may be missing
+            (None or NaN); `y_true` is None with ``labeled=False``.
         sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns), \
 default=None
             Groups; missing values allowed.
@@ -228,7 +238,7 @@ default=None
         if len(batch.X) != len(batch.y):
             raise ValueError(
                 f"y_pred has {len(batch.X)} rows, but y_true has {len(batch.y)}; give the "
-                "decision of every row whose label is known"
+                "decision of every row, and None for a label that is not known"
             )
         for name, part in (("y_score", scores), ("X", X)):
             if part is not None and len(part) != len(batch.y):
@@ -290,7 +300,8 @@ def monitor(
     ----------
     y_true, y_pred : array-like of shape (n_samples,)
         True labels and decisions. Without true labels (None) only the groups' shares of
-        favorable decisions are compared.
+        favorable decisions are compared; where some are missing (None or NaN) these shares
+        are of all rows, and what needs a truth is of the rows that have one.
     y_score : array-like of shape (n_samples,), default=None
         Probabilities of the favorable label, of two, for AUC, calibration and the like.
     X : DataFrame or array of shape (n_samples, n_features), default=None
@@ -411,7 +422,10 @@ default=None
         if n_rows != n:
             found = f"{n_rows} rows" if n_rows is not None else repr(part)
             raise ValueError(f"{name} has {found}, but y_true has {n} rows")
-    labels = np.unique(y_pred) if y_true is None else np.union1d(y_true, y_pred)
+    if y_true is not None and not _told(y_true).any():
+        raise ValueError("y_true has no label that is not missing; pass None in its place")
+    truths = y_pred if y_true is None else _labels_told(y_true, _told(y_true))
+    labels = np.union1d(truths, y_pred)
     watch = StreamMonitor(
         classes=labels.tolist(),
         favorable_label=favorable_label,
@@ -431,6 +445,19 @@ default=None
         cut = {k: None if p is None else _rows(p, rows) for k, p in parts.items()}
         watch.update(None if y_true is None else y_true[rows], y_pred[rows], **cut)
     return watch.result()
+
+
+def _told(y_true) -> np.ndarray:
+    """Rows with a true label."""
+    import pandas as pd
+
+    return ~np.asarray(pd.isna(np.asarray(y_true)))
+
+
+def _labels_told(y_true, told: np.ndarray) -> np.ndarray:
+    """The true labels, in a type of their own where some are missing."""
+    labels = np.asarray(y_true)
+    return labels if told.all() else np.asarray(labels[told].tolist())
 
 
 def _rows(part, rows: slice) -> Any:

@@ -25,7 +25,8 @@ class View:
     measures : dict of str to float
         Value of every measure of the run; nan where it cannot be taken.
     cells : ndarray of shape (n_groups, 2, 2)
-        Weight of the rows of a group by favorable truth and favorable decision.
+        Weight of the rows of a group by favorable truth and favorable decision; of shape
+        (n_groups, 3, 2) if there are rows without a truth, which are last.
     counts : ndarray of shape (n_groups, 2, 2)
         Number of those among them that weigh anything.
     squares : ndarray of shape (n_groups, 2, 2)

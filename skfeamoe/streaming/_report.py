@@ -131,27 +131,40 @@ def render(
     )
 
 
+TABLES: dict[str, Callable[[Report], Any]] = {
+    "measures": lambda report: report.result.table,
+    "groups": lambda report: report.result.group_table,
+    "gap": lambda report: report.result.gap_table(
+        report.measure, model=report.model, view=_view_of(report)
+    ),
+    "alarms": lambda report: report.result.alarms,
+    "experts": lambda report: report.result.expert_table,
+    "inputs": lambda report: report.result.input_drift,
+    "calibration": lambda report: parts.calibration_frame(report.result, report.model),
+    "summary": lambda report: report.result.summary().reset_index(),
+    "people": lambda report: report.result.people_table if report.result.people else None,
+    "gap_by_feature": lambda report: (
+        None
+        if report.gap_explanation is None
+        else report.gap_explanation.to_frame().reset_index()
+    ),
+    "importance": lambda report: (
+        None if report.explanation is None else parts.importance_frame(report.explanation)
+    ),
+}
+"""Tables that are written as CSV; None where there is nothing to tell."""
+
+NUMBERS = ("report.json", *(f"{name}.csv" for name in TABLES))
+"""Files that `write_numbers` may write."""
+
+
 def write_numbers(report: Report, folder, *, title: str, facts: Mapping[str, Any] | None):
     """Write every number of the report into a folder: report.json, and tables as CSV."""
     place = Path(folder)
     place.mkdir(exist_ok=True)
-    result = report.result
     tables = {
-        "measures": result.table,
-        "groups": result.group_table,
-        "gap": result.gap_table(report.measure, model=report.model, view=_view_of(report)),
-        "alarms": result.alarms,
-        "experts": result.expert_table,
-        "inputs": result.input_drift,
-        "calibration": parts.calibration_frame(result, report.model),
-        "summary": result.summary().reset_index(),
+        name: table for name, make in TABLES.items() if (table := make(report)) is not None
     }
-    if result.people:
-        tables["people"] = result.people_table
-    if report.gap_explanation is not None:
-        tables["gap_by_feature"] = report.gap_explanation.to_frame().reset_index()
-    if report.explanation is not None:
-        tables["importance"] = parts.importance_frame(report.explanation)
     for name, table in tables.items():
         write_csv(place / f"{name}.csv", table)
     content = {
@@ -164,10 +177,10 @@ def write_numbers(report: Report, folder, *, title: str, facts: Mapping[str, Any
             for verdict in report.verdicts
         ],
         "summary": tables["summary"].to_dict("records"),
-        "record": dict(parts.record_facts(result, report.model, facts or {})),
+        "record": dict(parts.record_facts(report.result, report.model, facts or {})),
         "tables": sorted(f"{name}.csv" for name in tables),
     }
-    write_text(place / "report.json", json.dumps(_plain(content), indent=1, allow_nan=False))
+    write_text(place / NUMBERS[0], json.dumps(_plain(content), indent=1, allow_nan=False))
 
 
 def explain(

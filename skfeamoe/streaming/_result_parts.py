@@ -18,7 +18,7 @@ from fairlearn.metrics import (
 from skfeamoe._fairness.constraints import CONSTRAINTS, constraint_of
 
 from ._gaps import compared_groups, gap_of
-from ._tally import GAPS, RATIOS
+from ._tally import GAPS, RATIOS, UNTOLD_PLACE
 from ._verdict import Verdict, judge
 
 
@@ -150,8 +150,8 @@ def metric_frame(result: Any, model: str | None, view: str, point: int) -> Metri
     weight = {"sample_weight": views[view].cells[group, y_true, y_pred]}
     metrics = {
         "selection_rate": selection_rate,
-        "true_positive_rate": partial(true_positive_rate, pos_label=1),
-        "false_positive_rate": partial(false_positive_rate, pos_label=1),
+        "true_positive_rate": partial(_of_labeled, true_positive_rate),
+        "false_positive_rate": partial(_of_labeled, false_positive_rate),
     }
     columns = zip(*[result.groups[g] for g in group], strict=True)
     return MetricFrame(
@@ -164,3 +164,13 @@ def metric_frame(result: Any, model: str | None, view: str, point: int) -> Metri
         },
         sample_params=dict.fromkeys(metrics, weight),
     )
+
+
+def _of_labeled(rate: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    """A rate of the people with a true label; nan if there are none."""
+    told = np.asarray(y_true) != UNTOLD_PLACE
+    if not told.any():
+        return np.nan
+    parts = (np.asarray(part)[told] for part in (y_true, y_pred, sample_weight))
+    true, predicted, weight = parts
+    return rate(true, predicted, sample_weight=weight, pos_label=1)

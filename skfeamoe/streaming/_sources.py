@@ -23,7 +23,7 @@ def open_frames(source: Any, read_options: dict[str, Any], lenient: Any = None) 
     """Return an iterator of pandas or polars frames for any supported source.
 
     `lenient` makes numbers of the columns it says hold numbers, where a CSV file has other
-    texts among them; without it such a text is an error.
+    texts among them, besides those it has to keep; without it such a text is an error.
     """
     if isinstance(source, str) and is_uri(source):
         return _nonempty(open_uri(source, read_options), source)
@@ -149,7 +149,7 @@ def _mended(frame, kinds: dict[str, str], lenient: Any):
         for name in frame
         if _kind(frame[name]) == "text"
         and (lenient.is_number(name) or kinds.get(name) == "number")
-        and name not in lenient.categorical
+        and name not in lenient.kept
     }
     lenient.rows += len(frame)
     return frame.assign(**changes) if changes else frame

@@ -5,7 +5,8 @@ c the class codes and f = 1 for the favorable class:
 
 - ``confusion[c, c']``: weight of rows of class c predicted as c', shape (K, K);
 - ``cells[a, f, f']``: weight of rows of group a, favorable truth f, favorable prediction
-  f', shape (G, 2, 2); ``counts`` holds the number of those that weigh anything, ``squares``
+  f', shape (G, 2, 2), or (G, 3, 2) once rows came whose truth is not told, which are
+  last; ``counts`` holds the number of those that weigh anything, ``squares``
   the sum of the squares of their weights;
 - ``distance[a]``, ``distance_squares[a]``: weighted sums of distances to the boundary of
   refused rows and of their squares, shape (G,);
@@ -56,6 +57,12 @@ GROUP_COUNTS = ("cells", "counts", "squares", "distance", "distance_squares", "r
 """Parts of a tally that have a line for each group."""
 
 RATIOS = tuple(map(ratio_of, gaps_of_rates()))
+UNTOLD = -1
+"""Code of a true label that nobody has told; the row counts in what needs no truth."""
+
+UNTOLD_PLACE = 2
+"""Where cells have people without a true label, after the two truths."""
+
 OVERALL = (
     "accuracy",
     "balanced_accuracy",
@@ -106,33 +113,53 @@ def add_rows(
     bins: bool = True,
 ) -> None:
     """Count rows; `age` multiplies their weight and number (for forgetting)."""
-    true, predicted, group = rows["true"], rows["predicted"], rows["group"]
-    age = np.ones(len(true)) if age is None else age
+    age = np.ones(len(rows["true"])) if age is None else age
+    told = rows["true"] != UNTOLD
+    _add_people(tally, rows, favorable, age, told)
+    tally["sums"][0] += age.sum()
+    if not told.all():
+        rows, age = {name: part[told] for name, part in rows.items()}, age[told]
+    true, predicted = rows["true"], rows["predicted"]
     weight = rows["weight"] * age
     k = len(tally["confusion"])
     tally["confusion"] += np.bincount(
         true * k + predicted, weights=weight, minlength=k * k
     ).reshape(k, k)
     good = (true == favorable).astype(np.intp)
-    known = group >= 0
     losses = (weight @ rows["log_loss"], weight @ (rows["proba"] - good) ** 2)
-    tally["sums"] += (age.sum(), weight.sum(), *losses)
+    tally["sums"][1:] += (weight.sum(), *losses)
     if not np.isnan(rows["proba"][:1]).any():
-        _add_reliability(tally["reliability"], rows["proba"], good, weight, group)
-    n = len(tally["cells"])
-    cell = (group * 4 + good * 2 + (predicted == favorable))[known]
-    if len(cell):
-        size = 4 * n
-        parts = {"cells": weight, "counts": age * (rows["weight"] > 0)}
-        for name, part in {**parts, "squares": weight * rows["weight"]}.items():
-            sums = np.bincount(cell, weights=part[known], minlength=size)
-            tally[name] += sums.reshape(n, 2, 2)
-        refused = known & (predicted != favorable)
-        for name, power in (("distance", 1), ("distance_squares", 2)):
-            values = (weight * rows["distance"] ** power)[refused]
-            tally[name] += np.bincount(group[refused], weights=values, minlength=n)
+        _add_reliability(tally["reliability"], rows["proba"], good, weight, rows["group"])
     if bins:
         np.add.at(tally["scores"], (good, rows["bin"]), weight)
+
+
+def _add_people(tally: Tally, rows: Rows, favorable: int, age, told) -> None:
+    """Count the people of the groups by truth, told or not, and decision."""
+    predicted, group, weight = rows["predicted"], rows["group"], rows["weight"] * age
+    if not told.all():
+        _make_room_for_untold(tally)
+    n, n_truths, _ = tally["cells"].shape
+    truth = np.where(told, rows["true"] == favorable, UNTOLD_PLACE)
+    known = group >= 0
+    cell = ((group * n_truths + truth) * 2 + (predicted == favorable))[known]
+    if not len(cell):
+        return
+    parts = {"cells": weight, "counts": age * (rows["weight"] > 0)}
+    for name, part in {**parts, "squares": weight * rows["weight"]}.items():
+        sums = np.bincount(cell, weights=part[known], minlength=2 * n_truths * n)
+        tally[name] += sums.reshape(n, n_truths, 2)
+    refused = known & (predicted != favorable)
+    for name, power in (("distance", 1), ("distance_squares", 2)):
+        values = (weight * rows["distance"] ** power)[refused]
+        tally[name] += np.bincount(group[refused], weights=values, minlength=n)
+
+
+def _make_room_for_untold(tally: Tally) -> None:
+    """A third truth, which is not told; most tallies never meet it."""
+    for name in ("cells", "counts", "squares"):
+        if tally[name].shape[1] == UNTOLD_PLACE:
+            tally[name] = np.pad(tally[name], ((0, 0), (0, 1), (0, 0)))
 
 
 def _add_reliability(table: np.ndarray, proba, good, weight, group) -> None:
@@ -248,10 +275,11 @@ def group_rates(tally: Tally) -> dict[str, np.ndarray]:
     cells = tally["cells"]
     selected, rejected = cells[:, :, 1], cells[:, :, 0]
     n_rows, everyone = tally["counts"].sum(axis=(1, 2)), cells.sum(axis=(1, 2))
+    labeled = cells[:, :UNTOLD_PLACE].sum(axis=(1, 2))
     return {
         "n_rows": n_rows,
         "n_effective": effective_rows(n_rows, everyone, tally["squares"].sum(axis=(1, 2))),
-        "base_rate": _ratio(cells[:, 1].sum(axis=1), everyone),
+        "base_rate": _ratio(cells[:, 1].sum(axis=1), labeled),
         "selection_rate": _ratio(selected.sum(axis=1), everyone),
         "true_positive_rate": _ratio(selected[:, 1], cells[:, 1].sum(axis=1)),
         "false_positive_rate": _ratio(selected[:, 0], cells[:, 0].sum(axis=1)),
@@ -333,41 +361,6 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Divide; nan where nothing is counted."""
     out = np.full(numerator.shape, np.nan)
     return np.divide(numerator, denominator, out=out, where=denominator > 0)
-
-
-def new_ring(size: int) -> dict[str, Any]:
-    """Make a ring that will hold the last `size` rows."""
-    return {
-        "rows": {
-            "true": np.zeros(size, dtype=np.intp),
-            "predicted": np.zeros(size, dtype=np.intp),
-            "group": np.zeros(size, dtype=np.intp),
-            "weight": np.zeros(size),
-            "score": np.zeros(size),
-            "log_loss": np.zeros(size),
-            "proba": np.zeros(size),
-            "distance": np.zeros(size),
-        },
-        "seen": 0,
-    }
-
-
-def push_rows(ring: dict[str, Any], rows: Rows) -> None:
-    """Write rows over the oldest ones of the ring."""
-    size = len(ring["rows"]["true"])
-    n = len(rows["true"])
-    place = np.arange(ring["seen"] + max(n - size, 0), ring["seen"] + n) % size
-    for name, array in ring["rows"].items():
-        array[place] = rows[name][n - len(place) :]
-    ring["seen"] += n
-
-
-def ring_rows(ring: dict[str, Any]) -> Rows:
-    """Return the rows that the ring holds now, oldest first."""
-    size = len(ring["rows"]["true"])
-    seen = ring["seen"]
-    place = np.arange(max(seen - size, 0), seen) % size
-    return {name: array[place] for name, array in ring["rows"].items()}
 
 
 def add_usage(usage: dict, gate: np.ndarray, group: np.ndarray, n_groups: int) -> dict:

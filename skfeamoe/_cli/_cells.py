@@ -1,0 +1,71 @@
+"""Cells of a user's file: odd ones in columns of numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+MOSTLY_NUMBERS = 0.9
+"""Share of a column's first texts that must be numbers for the rest to be odd cells."""
+
+
+class OddCells:
+    """Cells of a column of numbers that are no numbers: taken as missing, counted, told."""
+
+    def __init__(self, kept, numeric):
+        self.kept, self.asked = set(kept) - set(numeric), set(numeric)
+        self.found: set[str] = set()
+        self.reset()
+
+    def reset(self) -> None:
+        """Count anew, as a file is read anew."""
+        self.odd: Counter = Counter()
+        self.rows = 0
+        self.examples: dict[str, str] = {}
+
+    def begin(self, frame) -> None:
+        """Find the columns of texts that are numbers for the most part."""
+        for name in frame.columns:
+            if name in self.kept or not is_text(frame[name]):
+                continue
+            texts = frame[name].dropna()
+            share = _as_numbers(texts).notna().mean() if len(texts) else 0.0
+            if name in self.asked or share >= MOSTLY_NUMBERS:
+                self.found.add(str(name))
+
+    def is_number(self, name: str) -> bool:
+        """Whether a column is to hold numbers."""
+        return name in self.found or name in self.asked
+
+    def numbers(self, column):
+        """The column with numbers only."""
+        numbers = _as_numbers(column)
+        odd = numbers.isna() & column.notna()
+        if odd.any():
+            name = str(column.name)
+            self.odd[name] += int(odd.sum())
+            self.examples.setdefault(name, str(column[odd].iloc[0]))
+        return numbers
+
+    def notes(self) -> list[str]:
+        """Say how many cells of how many were no numbers."""
+        return [
+            f"{name}: {n:,} of {self.rows:,} cells are no number (such as "
+            f"{self.examples[name]!r}), taken as missing; --categorical {name} keeps them"
+            for name, n in self.odd.most_common()
+        ]
+
+
+def _as_numbers(column):
+    """Texts as numbers, missing where they are none."""
+    import pandas as pd
+
+    return pd.to_numeric(column.astype(object), errors="coerce").astype(float)
+
+
+def is_text(column) -> bool:
+    """Whether a column holds texts."""
+    import pandas as pd
+
+    return bool(
+        pd.api.types.is_object_dtype(column) or pd.api.types.is_string_dtype(column)
+    ) and not pd.api.types.is_bool_dtype(column)
