@@ -717,7 +717,9 @@ default=None
         if state.get("_table") is not None:
             state = {**state, "_table": TableEncoder.from_dict(state["_table"])}
         if state.get("_bins") is not None:
-            state = {**state, "_bins": SensitiveBins(**state["_bins"])}
+            bins = SensitiveBins(**state["_bins"])
+            places = list(range(len(bins.edges)))  # in files of before names were kept
+            state = {"_sensitive_names": places, **state, "_bins": bins}
         if state.get("_waiting") is not None:
             state = {**state, "_waiting": Waiting.from_dict(state["_waiting"])}
         parameters = signature(type(self)).parameters.values()

@@ -30,6 +30,7 @@ from skfeamoe._parameters import (
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._privileged import warn_of_privileged
 from skfeamoe._rows import Rows
+from skfeamoe._sensitive import read_sensitive
 from skfeamoe._told import Told, warn_if_inactive, warn_in_stream, warn_of_far_values
 from skfeamoe._training.model import Model
 from skfeamoe._training.settings import STREAM_DEFAULTS, Settings
@@ -159,7 +160,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             sensitive_features = dict(zip(sensitive_names(self), columns, strict=True))
         groups = np.full(n_samples, -1, dtype=np.intp)
         if sensitive_features is not None:
-            given = self._read_sensitive(sensitive_features)
+            given = read_sensitive(sensitive_features, self._sensitive_names)
             self._sensitive_names = given.names
             if self.sensitive_bins is not None and self._bins is None:
                 self._bins = bins_of(given, self.sensitive_bins)

@@ -13,7 +13,7 @@ from skfeamoe._groups import encode_groups
 from skfeamoe._mixture.experts import kind_of, moved
 from skfeamoe._mixture.forward import Shift, forward, mixture_log_proba, proba
 from skfeamoe._mixture.layout import Layout
-from skfeamoe._sensitive import SensitiveColumns, read_sensitive
+from skfeamoe._sensitive import read_sensitive
 from skfeamoe._shapes import shape_tables
 from skfeamoe._terms import ColumnTerms
 from skfeamoe._terms.table import TableEncoder
@@ -175,16 +175,9 @@ class MixtureClassifier(GatedClassifier):
         ['below 30', '30 to 60', '60 and above']
         """
         check_is_fitted(self)
-        given = self._read_sensitive(sensitive_features)
+        given = read_sensitive(sensitive_features, self._sensitive_names)
         codes, labels = encode_groups(given, len(given.values[0]), [], bins=self._bins)
         return np.array([*labels, None], dtype=object)[codes]
-
-    def _read_sensitive(self, sensitive_features) -> SensitiveColumns:
-        """The columns of sensitive features in the order of the first ones."""
-        known = self._sensitive_names
-        if known is None and self._bins is not None:  # in files of before names were kept
-            known = list(range(len(self._bins.edges)))
-        return read_sensitive(sensitive_features, known)
 
     def _map(self, X, read):
         """Apply ``read`` to X, a bounded number of rows at a time.

@@ -13,6 +13,7 @@ from lending import make_lending, stream
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._labels import Labels
 from skfeamoe._rows import Rows
+from skfeamoe._sensitive import SensitiveColumns
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,7 +82,7 @@ def test_partial_fit_never_climbs(growth):
 FACADE = {"_feamoe", "_learning"}
 """Rooms that are one with the estimator."""
 
-STATIONS = ["_validation", "_labels", "_groups", "_rows", "_training"]
+STATIONS = ["_validation", "_labels", "_sensitive", "_groups", "_rows", "_training"]
 """Rooms that rows pass on their way from `partial_fit`, each once."""
 
 N_ROWS = 37
@@ -92,6 +93,8 @@ def carries_rows(value):
     """Whether a value has something for every row."""
     inside = vars(value).values() if isinstance(value, Labels) else [value]
     inside = [getattr(value, "X", None)] if isinstance(value, Rows) else inside
+    if isinstance(value, SensitiveColumns):
+        return any(len(column) == N_ROWS for column in value.values)
     return any(getattr(part, "shape", ())[:1] == (N_ROWS,) for part in inside)
 
 
