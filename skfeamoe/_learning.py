@@ -268,4 +268,4 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         label_weight = labels.weights(rows.weight, propensity)
         codes, before = labels.codes(self.classes_), np.zeros(len(rows))
         labeled = Rows(rows.X, codes, rows.groups, before, label_weight)
-        return self._publish(self._model.copy(), labeled, knows_groups=bool(self._model.groups))
+        return self._publish(self._model.copy(), labeled, knows_groups=True)

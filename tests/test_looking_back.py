@@ -85,7 +85,17 @@ def test_replay_teaches_parameters_and_leaves_counts_and_beliefs():
     for name in ("params", "average", "optimizer_state", "age"):
         after["ensemble"].pop(name), before["ensemble"].pop(name)
     assert not np.array_equal(after["monitor"]["offset"], before["monitor"]["offset"])
-    for name in ("coef", "offset", "measured", "arrivals", "looked_at", "solved_at"):
+    solved = (
+        "coef",
+        "offset",
+        "measured",
+        "arrivals",
+        "looked_at",
+        "solved_at",
+        "held",
+        "came",
+    )
+    for name in solved:
         after["monitor"].pop(name), before["monitor"].pop(name)
     after["drift"].pop("replay_at"), before["drift"].pop("replay_at")
     assert_same_state(after, before)

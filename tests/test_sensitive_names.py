@@ -130,6 +130,20 @@ def test_evaluators_match_names_too():
 def test_models_of_other_orders_do_not_merge():
     with pytest.raises(ValueError, match=r"models\[1\] has learned from the sensitive columns"):
         merge([started(), started(FRAME[["race", "sex"]])])
+    nameless = started(FRAME.to_numpy())
+    with pytest.raises(ValueError, match=r"models\[2\] has learned from the sensitive columns"):
+        merge([nameless, started(), started(FRAME[["race", "sex"]])])
+    merged = merge([nameless, started()])
+    go_on(merged, FRAME[["race", "sex"]][NEXT])
+    assert len(merged.groups_) == 4
+
+
+def test_names_that_look_like_places_are_names():
+    monitor, names = StreamMonitor(classes=[0, 1]), ["sensitive_0", "sensitive_1"]
+    frame = FRAME.set_axis(names, axis=1)
+    for rows, given in ((FIRST, frame), (NEXT, frame[names[::-1]])):
+        monitor.update(Y[rows], Y[rows], sensitive_features=given[rows])
+    assert len(monitor.result().group_names) == 4
 
 
 @pytest.mark.parametrize(

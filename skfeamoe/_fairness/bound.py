@@ -55,7 +55,7 @@ from skfeamoe._fairness.offset import (
     solve_offset,
 )
 from skfeamoe._fairness.optimism import lost_part
-from skfeamoe._fairness.people import LEAST_OF_GROUP, People
+from skfeamoe._fairness.people import LEAST_OF_GROUP, People, rows_per_group
 from skfeamoe._fairness.rounds import Place, kept_place
 from skfeamoe._fairness.shrinkage import (
     effects,
@@ -242,7 +242,8 @@ class BoundMonitor:
             n_came = np.bincount(groups, counts, self.n_groups)
             self.taught, self.came = self.taught + n_came, self.came + n_came
             self.shares = self.shares * 0.5 ** (n_known / asked.half_life) + counted
-            self.known_at, self.n_unknown = self.people.n_seen, 0
+            self.known_at = self.people.n_seen
+            self.n_unknown = 0 if counts.any() else self.n_unknown
 
     @property
     def n_waiting(self) -> int:
@@ -257,7 +258,7 @@ class BoundMonitor:
         n_new = self.n_waiting
         if n_new >= max(len(self.people) / RESCORES, LEAST_ROWS):
             return True
-        if self.solved_at and self._asks_for_others(asked):
+        if self._has_enough() and self._asks_for_others(asked):
             return True
         if self.people.n_seen - self.looked_at < LOOK_ROWS:
             return False
@@ -273,11 +274,18 @@ class BoundMonitor:
     def _has_young_group(self) -> bool:
         """Whether a group that had few people, or none, can be compared or has doubled.
 
-        Before the first solution all groups are young, and wait for `LEAST_ROWS`.
+        Of very many groups fewer people are held of each, so that they are few for less long.
         """
-        n_now = self.held + self.came
-        young = (self.held < LEAST_OF_GROUP) & (self.came >= self.held)
-        return self.solved_at > 0 and bool((young & (n_now >= MIN_CELL_ROWS)).any())
+        n_now, few = self.held + self.came, min(LEAST_OF_GROUP, rows_per_group(self.n_groups))
+        young = (self.held < few) & (self.came >= self.held)
+        return self._has_enough() and bool((young & (n_now >= MIN_CELL_ROWS)).any())
+
+    def _has_enough(self) -> bool:
+        """Whether bounds were settled, and so many are held that they can be settled again.
+
+        At first all groups are young, and once more after `without_people`.
+        """
+        return self.solved_at > 0 and len(self.people) >= LEAST_ROWS
 
     def settle(
         self,

@@ -34,7 +34,7 @@ from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._mixture.experts import carried, kind_of
 from skfeamoe._mixture.mlp import Layer
 from skfeamoe._parameters import build_settings, fingerprint
-from skfeamoe._sensitive import are_comparable
+from skfeamoe._sensitive import are_comparable, is_unnamed
 from skfeamoe._terms import Carry, ColumnTerms, LinearTerms, RawTerms, Terms
 from skfeamoe._told import Told, warn_if_inactive, warn_if_unmet
 from skfeamoe._training.ensemble import Ensemble
@@ -127,7 +127,7 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
             setattr(merged, name, value)
     n_experts = sum(model.n_experts_ for model in models)
     merged.max_experts = max(merged.max_experts, n_experts)
-    merged._waiting = None
+    merged._waiting, merged._sensitive_names = None, _sensitive_names(models)
     tables = [getattr(model, "_table", None) for model in models]
     merged._table, codes = common_encoder(tables, feature_columns(merged)[1])
     parts = [recoded_model(m._model, own) for m, own in zip(models, codes, strict=True)]
@@ -144,6 +144,12 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
     warn_if_unmet(told, merged, whole, where="on the people of all models")
     told.give()
     return merged
+
+
+def _sensitive_names(models: list) -> list | None:
+    """Names of the sensitive columns, or their places if no model knows names."""
+    known = [names for model in models if (names := model._sensitive_names)]
+    return next((names for names in known if not is_unnamed(names)), next(iter(known), None))
 
 
 def _check_alike(models: list) -> None:
@@ -169,12 +175,12 @@ def _check_alike(models: list) -> None:
                 f"models[{k}] cuts its sensitive numbers at {_edges(model)} and models[0] at "
                 f"{_edges(models[0])}; train all with the same edges as sensitive_bins"
             )
-        names, first = model._sensitive_names or [], models[0]._sensitive_names or []
-        if names and first and names != first and are_comparable(names, first):
+        names, others = model._sensitive_names, _sensitive_names(models[:k])
+        if names and others and names != others and are_comparable(names, others):
             raise ValueError(
-                f"models[{k}] has learned from the sensitive columns {names} and models[0] "
-                f"from {first}, whose groups have other names; train all on the same columns "
-                "in one order"
+                f"models[{k}] has learned from the sensitive columns {names} and those before "
+                f"it from {others}, whose groups have other names; train all on the same "
+                "columns in one order"
             )
         if model._model.background.sparse != models[0]._model.background.sparse:
             raise ValueError(

@@ -183,8 +183,8 @@ def _stream_groups(estimator, labels, sensitive, n: int) -> tuple[NDArray, list[
     known = list(labels) if labels else _named_groups(estimator)
     if known is None:
         groups, known = _sorted_groups(columns, n)
-        if labels == [] and not known:  # nobody's group is known yet
-            return groups, [], names
+        if labels == [] and len(known) < 2:  # nobody can be compared yet
+            return np.full(n, UNKNOWN, dtype=np.intp), [], names
     else:
         groups, found = encode_groups(columns, n, known)
         if len(found) > len(known):

@@ -22,7 +22,7 @@ def sensitive_columns(
     if not known:
         return own, given.values
     asked: list = list(known)
-    if asked == _places(len(asked)):
+    if asked == _places(len(asked)) and set(own) != set(asked):
         asked = list(range(len(asked)))
     names = given.names if is_unnamed(given.names) else own
     found = matched(SensitiveColumns(names, given.values), asked)

@@ -14,6 +14,7 @@ from skfeamoe._fairness.cases import MIN_CELL_ROWS, Cases
 from skfeamoe._fairness.people import People
 from skfeamoe._rows import Rows
 from skfeamoe.exceptions import FairnessWarning
+from skfeamoe.persistence import without_people
 from tests.lending import make_lending
 from tests.monitored import learned, people, scored, wishes
 
@@ -232,3 +233,49 @@ def test_a_model_from_before_people_were_counted_goes_on():
     old.learn(wishes(), rows.X, rows)
     assert old.n_unknown == 0
     assert isinstance(rows, Rows)
+
+
+def test_who_goes_on_without_people_waits_for_enough_of_them():
+    X, y, group = make_lending(3000)
+    model = FEAMOEClassifier(difference_bound=0.05, random_state=0)
+    model = without_people(model.fit(X, y, sensitive_features=group))
+    offset = model._model.monitor.offset
+    model.set_params(difference_bound=0.04)
+    for start in range(0, 224, 32):
+        part = slice(start, start + 32)
+        model.partial_fit(X[part], y[part], sensitive_features=group[part])
+        assert model._model.monitor.offset is offset
+    model.partial_fit(X[224:256], y[224:256], sensitive_features=group[224:256])
+    assert model._model.monitor.offset is not offset
+
+
+@pytest.mark.parametrize(("n_groups", "held", "due"), [(64, 255, True), (100, 164, False)])
+def test_of_very_many_groups_none_is_young_for_ever(n_groups, held, due):
+    made = learned(wishes(), people(600))
+    made.settle(wishes(), scored)
+    made.add_groups(n_groups)
+    made.held = np.full(n_groups, float(held))
+    made.came = np.full(n_groups, float(held))
+    assert made._has_young_group() == due
+
+
+def test_an_outcome_is_nobody_of_known_group_who_comes():
+    X, y, group = make_lending(1200)
+    model = FEAMOEClassifier(difference_bound=0.3, random_state=0)
+    model.partial_fit(X[:400], y[:400], classes=[0, 1], sensitive_features=group[:400])
+    decided = model.decide(X[400:500], sensitive_features=group[400:500])
+    granted = decided.ids[decided.decisions == 1]
+    model.partial_fit(X[500:1000], y[500:1000])
+    assert model._model.monitor.n_unknown == 500
+    model.complete(granted[:1], [1])
+    assert model._model.monitor.n_unknown == 500
+    model.partial_fit(X[1000:1001], y[1000:1001], sensitive_features=group[1000:1001])
+    assert model._model.monitor.n_unknown == 0
+
+
+def test_complete_is_as_patient_as_decide():
+    X, y, _ = make_lending(60)
+    nobody = [None] * 60
+    model = FEAMOEClassifier(random_state=0)
+    model.partial_fit(X[:20], y[:20], classes=[0, 1], sensitive_features=nobody[:20])
+    assert quietly(decide_and_complete, model, X[20:], y[20:], nobody[20:]) == []

@@ -74,14 +74,10 @@ def test_what_was_decided_before_groups_came_goes_on_until_a_rule_is_found():
     assert model.group_gaps_["demographic_parity"] <= 0.07
 
 
-def test_unknown_groups_begin_nothing_and_one_group_is_refused():
+def test_unknown_groups_begin_nothing():
     model = begun_without()
     model.partial_fit(X[:50], Y[:50], sensitive_features=[None] * 50)
     assert model.groups_.tolist() == []
-    before = pickle.dumps(model)
-    with pytest.raises(ValueError, match="at least two groups"):
-        model.partial_fit(X[:50], Y[:50], sensitive_features=["a"] * 50)
-    assert pickle.dumps(model) == before
     named = begun_without(groups=["a", "b"])
     named.partial_fit(X[:50], Y[:50], sensitive_features=["a"] * 50)
     assert named.groups_.tolist() == ["a", "b"]
@@ -137,3 +133,12 @@ def test_columns_are_matched_by_their_names():
         with pytest.raises(ValueError, match=r"lacks \['half'\]"):
             model.partial_fit(X[:9], Y[:9], sensitive_features=frame[["group"]][:9])
         assert pickle.dumps(model) == before
+
+
+def test_one_group_alone_begins_nothing_and_breaks_nothing():
+    model = begun_without()
+    for rows in (slice(100, 101), slice(101, 102)):
+        model.partial_fit(X[rows], Y[rows], sensitive_features=GROUP[rows])
+    model.decide(X[102:103], sensitive_features=GROUP[102:103])
+    assert model.group_gaps_ == {}
+    assert run(model, 200).group_gaps_
