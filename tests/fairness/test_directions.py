@@ -136,3 +136,17 @@ def test_round_trip_and_copy():
         assert np.array_equal(other.weight, before)
         other.update(Z, groups, members, row_weight)
         assert not np.array_equal(other.weight, before)
+
+
+def test_carried_directions_keep_their_constants_and_take_up_those_of_the_terms():
+    rng = np.random.default_rng(3)
+    made = Directions(("all",), 2, 3)
+    made.weight = rng.normal(size=made.weight.shape)
+    made.squares = rng.random(made.squares.shape)
+    matrix, offset, new = rng.normal(size=(3, 3)), rng.normal(size=3), rng.normal(size=(5, 3))
+    old = new @ matrix.T + offset  # what the terms were of the same rows
+    moved = made.carried(Carry(matrix, offset, np.abs(matrix)))
+    for before, after in zip(made.weight[0], moved.weight[0], strict=True):
+        expected = old @ before[:-1] + before[-1]
+        np.testing.assert_allclose(new @ after[:-1] + after[-1], expected)
+    np.testing.assert_array_equal(moved.squares[:, :, -1], made.squares[:, :, -1])
