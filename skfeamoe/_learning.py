@@ -176,11 +176,12 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
 
         Returns what is to be told of it, each thing once.
         """
-        before, told = vars(self).get("_model"), Told()
-        train_stream(model, self._stream_settings(model), rows)
+        before, told, settings = vars(self).get("_model"), Told(), self._stream_settings(model)
+        train_stream(model, settings, rows)
         self._model = model
         self._told_far = warn_of_far_values(told, self, model, self._told_far)
-        self._told_privileged = warn_of_privileged(told, self, model)
+        privileged = settings.fairness.privileged
+        self._told_privileged = warn_of_privileged(told, self, model, privileged)
         knows_groups = knows_groups or self.sensitive_columns is not None
         if not (knows_groups and model.n_people < PATIENCE_ROWS):
             is_told = self._warned_inactive

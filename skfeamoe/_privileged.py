@@ -16,7 +16,7 @@ def privileged_code(estimator, groups: Sequence[str]) -> int | None:
 
 def check_privileged(estimator, groups: Sequence[str]) -> None:
     """Refuse a privileged group that none of the rows of a `fit` is of."""
-    if _is_unknown(estimator, groups):
+    if _is_asked(estimator, groups) and privileged_code(estimator, groups) == -1:
         raise ValueError(
             f"privileged_group={estimator.privileged_group!r} must be one of the groups "
             f'{list(groups)}; with control="schedule" nobody is favored without it. None takes '
@@ -24,14 +24,15 @@ def check_privileged(estimator, groups: Sequence[str]) -> None:
         )
 
 
-def warn_of_privileged(told, estimator, model) -> Any:
+def warn_of_privileged(told, estimator, model, code: int | None) -> Any:
     """Say that penalties favor nobody; the name that was told, None if it is known.
 
     ``told`` gathers warnings; a name is told once, when penalties should have begun.
+    ``code`` is the `privileged_code` of the groups of the model.
     """
-    name = repr(estimator.privileged_group)
-    if not _is_unknown(estimator, model.groups):
+    if code != -1 or not _is_asked(estimator, model.groups):
         return None
+    name = repr(estimator.privileged_group)
     if model.clock.n_added and len(model.groups) > 1 and estimator._told_privileged != name:
         told.add(
             f"privileged_group={name} is none of the groups that have come, "
@@ -42,8 +43,6 @@ def warn_of_privileged(told, estimator, model) -> Any:
     return estimator._told_privileged
 
 
-def _is_unknown(estimator, groups: Sequence[str]) -> bool:
-    """Whether groups are there, and the one that the user names is none of them."""
-    if estimator.control != "schedule" or not estimator._design["constraints"] or not groups:
-        return False
-    return privileged_code(estimator, groups) == -1
+def _is_asked(estimator, groups: Sequence[str]) -> bool:
+    """Whether penalties are asked for, and there are groups to favor."""
+    return estimator.control == "schedule" and bool(estimator._design["constraints"] and groups)

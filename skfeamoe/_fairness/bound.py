@@ -267,6 +267,8 @@ class BoundMonitor:
 
     def _asks_for_others(self, asked: Fairness) -> bool:
         """Whether bounds differ from those that were settled last."""
+        if self.bounds is asked.limits:  # most calls have the settings of the one before
+            return False
         same = np.array_equal(self.bounds, asked.limits)
         same = same and np.array_equal(self.is_ratio, asked.is_ratio)
         return not (same and np.array_equal(self.local_bounds, asked.local_limits, True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,16 +95,28 @@ def check_data(
     classes, n = np.unique(told.values), _num_samples(X)
     if len(classes) < 2:
         raise ValueError(f"y must have two classes, got one class: {classes.tolist()}")
-    groups, labels, names = np.full(n, UNKNOWN, dtype=np.intp), list[str](), None
+    members = _Members.unknown(n)
     if needs_groups(estimator, request) and sensitive is None:
         _tell_of_no_groups(estimator, request)
     elif needs_groups(estimator, request):
         columns = read_sensitive(sensitive)
-        groups, labels = _sorted_groups(columns, n)
-        check_several(labels)
-        names = columns.names
-    given = groups, labels, names, sample_weight, routed, propensity
+        members = _Members(*_sorted_groups(columns, n), columns.names)
+        check_several(members.labels)
+    given = members, sample_weight, routed, propensity
     return _data(estimator, X, told, classes, request, *given)
+
+
+class _Members(NamedTuple):
+    """Which groups there are, who is of which, and what the columns are called."""
+
+    groups: NDArray  # (n_samples,), codes
+    labels: list[str]
+    names: list | None
+
+    @classmethod
+    def unknown(cls, n: int, labels=None, names: list | None = None) -> Self:
+        """Nobody's group is known."""
+        return cls(np.full(n, UNKNOWN, dtype=np.intp), list(labels or []), names)
 
 
 def _sorted_groups(columns: SensitiveColumns, n: int) -> tuple[NDArray, list[str]]:
@@ -152,10 +164,8 @@ def check_stream_data(
         _tell_of_no_groups(estimator, request)
     if not needs_groups(estimator, request):
         sensitive = None
-    of_groups = _stream_groups(estimator, labels, sensitive, n)
-    return _data(
-        estimator, X, told, classes, request, *of_groups, sample_weight, routed, propensity
-    )
+    given = _members(estimator, labels, sensitive, n), sample_weight, routed, propensity
+    return _data(estimator, X, told, classes, request, *given)
 
 
 def _check_design(estimator, request: Request, classes: NDArray) -> None:
@@ -171,20 +181,20 @@ def _check_design(estimator, request: Request, classes: NDArray) -> None:
         )
 
 
-def _stream_groups(estimator, labels, sensitive, n: int) -> tuple[NDArray, list[str], Any]:
-    """Codes of the rows, names of all groups, and of the columns that they are made of.
+def _members(estimator, labels, sensitive, n: int) -> _Members:
+    """Who is of which group among rows of a stream.
 
     Groups may begin to come in mid-stream; ``labels`` are None or empty until then.
     """
     names = estimator._sensitive_names
     if sensitive is None:
-        return np.full(n, UNKNOWN, dtype=np.intp), list(labels or []), names
+        return _Members.unknown(n, labels, names)
     columns = read_sensitive(sensitive, names)
     known = list(labels) if labels else _named_groups(estimator)
     if known is None:
         groups, known = _sorted_groups(columns, n)
         if labels == [] and len(known) < 2:  # nobody can be compared yet
-            return np.full(n, UNKNOWN, dtype=np.intp), [], names
+            return _Members.unknown(n, names=names)
     else:
         groups, found = encode_groups(columns, n, known)
         if len(found) > len(known):
@@ -194,7 +204,7 @@ def _stream_groups(estimator, labels, sensitive, n: int) -> tuple[NDArray, list[
                 "groups before the first call, or fit again"
             )
     check_several(known)
-    return groups, known, columns.names
+    return _Members(groups, known, columns.names)
 
 
 def _named_groups(estimator) -> list[str] | None:
@@ -244,17 +254,7 @@ def _binary_target(estimator, X, y, classes=None) -> Labels:
 
 
 def _data(
-    estimator,
-    X,
-    told,
-    classes,
-    request,
-    groups,
-    labels,
-    names,
-    sample_weight,
-    routed,
-    propensity,
+    estimator, X, told, classes, request, members: _Members, sample_weight, routed, propensity
 ) -> Data:
     """All of it together."""
     weight = (
@@ -279,8 +279,8 @@ def _data(
         known=known,
         classes=classes,
         favored=(y == favorable) & known,
-        groups=groups,
-        group_labels=labels,
+        groups=members.groups,
+        group_labels=members.labels,
         weight=weight,
         label_weight=weight if label_weight is None else label_weight,
         favorable_label=favorable,
@@ -290,7 +290,7 @@ def _data(
         ),
         group_params=routed["group_estimator"],
         split_params=routed["splitter"],
-        sensitive_names=names,
+        sensitive_names=members.names,
     )
 
 
