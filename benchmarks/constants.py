@@ -35,7 +35,8 @@ NOTICEABLE = {"accuracy": 0.002, "gap": 0.005}
 
 HOMES = {
     "_fairness.people": "KEPT_ROWS",
-    "_fairness.bound": "RESCORES LEAST_ROWS LOOK_ROWS MARGIN LEAST_AIM NOISE",
+    "_fairness.due": "RESCORES LEAST_ROWS LOOK_ROWS",
+    "_fairness.settlement": "MARGIN LEAST_AIM NOISE",
     "_fairness.offset": "WIDTH RIDGE PENALTY NEARNESS ROUNDS ATTEMPTS TIGHTER CUTS",
     "_fairness.directions": "RATE SHRINK",
     "_fairness.changes": "LEAST_ROWS LIMIT SUSPECTED LEAST_VARIANCE CLIP",

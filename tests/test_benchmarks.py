@@ -388,12 +388,12 @@ def numbers_of_the_library():
 
 
 def test_a_constant_is_altered_where_it_was_imported_to():
-    from skfeamoe._fairness import bound, changes
+    from skfeamoe._fairness import bound, changes, due
     from skfeamoe._training.drift import recent, replay
 
     with constants.altered("_fairness.changes.LEAST_ROWS", 2.0):
         assert bound.LEAST_OF_CHANGE == changes.LEAST_ROWS == 100
-        assert bound.LEAST_ROWS == 256
+        assert due.LEAST_ROWS == 256
     with constants.altered("_training.drift.recent.RECENT_ROWS", 0.5):
         assert replay.RECENT_ROWS == recent.RECENT_ROWS == 512
     assert replay.RECENT_ROWS == recent.RECENT_ROWS == 1024

@@ -6,15 +6,6 @@ so often has the *present* model decide on them and solves for the offset that k
 bounds (`offset`). What it measured then, `Measured`, is what the model reports: gaps with
 their standard errors, the groups that span them, and what the bounds cost.
 
-A gap on n people is known up to its standard error, and of what an offset closes on them a
-part is lost on new ones (`optimism`). So a bound is aimed at with a margin,
-
-.. math:: \text{aim} = \max(\text{bound} - m \cdot \text{SE}
-    - l\,(\text{gap without offset} - \text{bound})^+,\ \text{bound}/2),
-
-with m = `MARGIN` and l the part that is lost: where there are few people the promise is kept
-more carefully.
-
 Over 400 lines, because the monitor's parts are modules of their own already, and its own steps
 share its state.
 """
@@ -29,7 +20,6 @@ from numpy.typing import NDArray
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.cases import (
     CELLS,
-    MIN_CELL_ROWS,
     Cases,
     LocalMeasured,
     Measured,
@@ -44,48 +34,14 @@ from skfeamoe._fairness.changes import LEAST_ROWS as LEAST_OF_CHANGE
 from skfeamoe._fairness.changes import SUSPECTED, Arrivals, changed_row
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.details import gap_details, largest_gaps, part_details
-from skfeamoe._fairness.directions import Directions, nearest_functions
+from skfeamoe._fairness.directions import Directions
+from skfeamoe._fairness.due import Due
 from skfeamoe._fairness.local import LEAST_BAND_ROWS, LocalOffset
-from skfeamoe._fairness.offset import (
-    Parts,
-    Problem,
-    Solution,
-    affordable_offset,
-    no_offset,
-    solve_offset,
-)
-from skfeamoe._fairness.optimism import lost_part
-from skfeamoe._fairness.people import LEAST_OF_GROUP, People, rows_per_group
-from skfeamoe._fairness.rounds import Place, kept_place
-from skfeamoe._fairness.shrinkage import (
-    effects,
-    raw_limits,
-    shrunken_gaps,
-    variance_between,
-)
+from skfeamoe._fairness.people import People
+from skfeamoe._fairness.rounds import kept_place
+from skfeamoe._fairness.settlement import Settlement
 from skfeamoe._rows import Rows
 from skfeamoe._terms import Carry
-
-MARGIN = 0.5
-"""Standard errors of a gap by which its bound is undercut."""
-
-LEAST_AIM = 0.5
-"""Part of a bound that is aimed at in any case."""
-
-NOISE, LEAST_TOLERANCE = 0.25, 1e-3
-"""Part of a gap's standard error, and least gap, that an offset may be off its aim by: no
-accuracy is paid for less than can be known."""
-
-RESCORES = 3
-"""Bounds are settled again once one in so many of the rows held is new. Newcomers are held
-beside those kept, so that is after half as many rows as are kept (2,048 of 4,096) where all
-groups are known, and after a third (1,366) where none is."""
-
-LOOK_ROWS = 64
-"""Rows between two looks for other people."""
-
-LEAST_ROWS = 256
-"""Fewest rows between two solutions, unless groups or bounds are new."""
 
 
 class Change(NamedTuple):
@@ -105,12 +61,6 @@ def counted_groups(rows: Rows, n_groups: int) -> NDArray:
     return np.bincount(newcomers(rows) + 1, minlength=n_groups + 1)[1:].astype(np.float64)
 
 
-def _margin(scored: Scored, offset: NDArray, local: LocalOffset) -> NDArray:
-    """Margins with an offset, (n_samples,)."""
-    margin = scored.margin + scored.Z @ offset[:-1] + offset[-1]
-    return margin + local.values(scored.Z, scored.values) if local.columns else margin
-
-
 class BoundMonitor:
     """Directions, people, and the offset that is solved on them."""
 
@@ -123,15 +73,11 @@ class BoundMonitor:
         self.directions = Directions(label_events(slots), 0, n_terms)
         self.people = People(sparse=sparse)
         self.arrivals = Arrivals()
+        self.due = Due()
         self.n_slots = len(slots)
-        self.direction_of = [  # of every slot
-            self.directions.events.index(label_event(event)) for event in slots.events
-        ]
         self.axis_of = self._axes_of(slots)  # of every slot
         self.shares = np.zeros(0)  # (n_groups,), rows of each group, faded
         self.taught = np.zeros(0)  # (n_groups,), people by whom directions were taught
-        self.held = np.zeros(0)  # (n_groups,), people of each when bounds were settled last
-        self.came = np.zeros(0)  # (n_groups,), who have come since
         self.n_unknown = 0  # people of unknown group since the last one whose group was known
         self.coef = np.zeros(0)  # (n_directions,), of the offset
         self.offset = np.zeros(n_terms + 1)  # the linear function that predicts
@@ -140,15 +86,14 @@ class BoundMonitor:
         self.bounds = np.full(len(slots), np.nan)  # that were asked for last
         self.is_ratio = np.zeros(len(slots), dtype=bool)  # of which form they were
         self.local_bounds = np.full(len(slots), np.nan)
-        self.solved_at = 0  # row of the stream
-        self.looked_at = 0  # row at which arrivals were compared last
         self.known_at = 0  # last row of the stream whose group was known
         self.changed_at = 0  # row at which the people of any group changed last
         self.measured = Measured.nothing(len(slots), 0)
 
     def _axes_of(self, slots: Slots) -> list[int]:
         """The axis that belongs to every slot: its event's, or one of a distance's own."""
-        axes, n = list(self.direction_of), len(self.directions.events)
+        events = self.directions.events
+        axes, n = [events.index(label_event(event)) for event in slots.events], len(events)
         for s, owner in enumerate(slots.owners):
             if owner.uses_distance:
                 axes[s], n = n, n + 1
@@ -198,8 +143,7 @@ class BoundMonitor:
         self.directions = self.directions.with_groups(n_groups)
         self.shares = np.pad(self.shares, (0, missing))
         self.taught = np.pad(self.taught, (0, missing))
-        self.held = np.pad(self.held, (0, missing))
-        self.came = np.pad(self.came, (0, missing))
+        self.due.add_groups(n_groups)
         grown = Measured.nothing(self.n_slots, n_groups)
         for name in CELLS:
             getattr(grown, name)[:, : n_groups - missing] = getattr(self.measured, name)
@@ -240,7 +184,8 @@ class BoundMonitor:
                 counted = np.bincount(groups, rows.weight[known], self.n_groups)
             counts = rows.weight[known] > 0.0
             n_came = np.bincount(groups, counts, self.n_groups)
-            self.taught, self.came = self.taught + n_came, self.came + n_came
+            self.taught = self.taught + n_came
+            self.due.count(n_came)
             self.shares = self.shares * 0.5 ** (n_known / asked.half_life) + counted
             self.known_at = self.people.n_seen
             self.n_unknown = 0 if counts.any() else self.n_unknown
@@ -248,22 +193,23 @@ class BoundMonitor:
     @property
     def n_waiting(self) -> int:
         """Rows since the bounds were settled."""
-        return self.people.n_seen - self.solved_at
+        return self.due.n_waiting(self.people.n_seen)
 
     def is_due(self, asked: Fairness) -> bool:
         """Whether so many, or such other, people have come that it is time to `settle`.
 
         It is, too, when other bounds are asked for than were settled last.
         """
-        n_new = self.n_waiting
-        if n_new >= max(len(self.people) / RESCORES, LEAST_ROWS):
+        row, n_held = self.people.n_seen, len(self.people)
+        if self.due.by_rows(row, n_held):
             return True
-        if self._has_enough() and self._asks_for_others(asked):
+        can_be_early = self.due.can_be_early(n_held)
+        if can_be_early and self._asks_for_others(asked):
             return True
-        if self.people.n_seen - self.looked_at < LOOK_ROWS:
+        if not self.due.look(row):
             return False
-        self.looked_at = self.people.n_seen
-        return self._has_young_group() or len(self.arrivals.changed()) > 0
+        young = can_be_early and self.due.has_young_group()
+        return young or len(self.arrivals.changed()) > 0
 
     def _asks_for_others(self, asked: Fairness) -> bool:
         """Whether bounds differ from those that were settled last."""
@@ -272,22 +218,6 @@ class BoundMonitor:
         same = np.array_equal(self.bounds, asked.limits)
         same = same and np.array_equal(self.is_ratio, asked.is_ratio)
         return not (same and np.array_equal(self.local_bounds, asked.local_limits, True))
-
-    def _has_young_group(self) -> bool:
-        """Whether a group that had few people, or none, can be compared or has doubled.
-
-        Of very many groups fewer people are held of each, so that they are few for less long.
-        """
-        n_now, few = self.held + self.came, min(LEAST_OF_GROUP, rows_per_group(self.n_groups))
-        young = (self.held < few) & (self.came >= self.held)
-        return self._has_enough() and bool((young & (n_now >= MIN_CELL_ROWS)).any())
-
-    def _has_enough(self) -> bool:
-        """Whether bounds were settled, and so many are held that they can be settled again.
-
-        At first all groups are young, and once more after `without_people`.
-        """
-        return self.solved_at > 0 and len(self.people) >= LEAST_ROWS
 
     def settle(
         self,
@@ -305,8 +235,7 @@ class BoundMonitor:
         stays as it is. With ``suspected`` less is enough for a change.
         """
         part = SUSPECTED if suspected else 1.0
-        self.solved_at = self.looked_at = self.people.n_seen
-        self.came = np.zeros(self.n_groups)
+        self.due.settled(self.people.n_seen)
         self.bounds, self.is_ratio = asked.limits, asked.is_ratio
         self.local_bounds = asked.local_limits
         of_stream = rows is None
@@ -324,7 +253,7 @@ class BoundMonitor:
             kept = self.people.gather(self.n_groups)
             if kept is not None:
                 rows, scored = kept.rows, score(kept.rows.X, self.offset, self.local)
-        self.held = counted_groups(rows, self.n_groups)
+        self.due.held = counted_groups(rows, self.n_groups)
         self.arrivals.start_over(scored.Z, newcomers(rows), self.n_groups)
         if not of_stream or self.people.n_seen >= LEAST_BAND_ROWS:
             self._meet_parts(asked, scored)
@@ -367,32 +296,18 @@ class BoundMonitor:
     ) -> list[Change]:
         """Solve for the offset on rows and measure; changes that have widened a gap."""
         cases = Cases(self.shares, asked, rows)
-        margin = _margin(scored, self.offset, self.local)
-        measured = cases.measure(scored, margin)
-        changes = self._widened(asked, measured, changed)
-        if not measured.is_comparable():
-            self.measured = measured
+        settlement = Settlement(
+            cases, score, scored, self.directions, self.axis_of, self.taught
+        )
+        here = settlement.start(self.coef, self.offset, self.local)
+        changes = self._widened(asked, here.measured, changed)
+        if not here.measured.is_comparable():
+            self.measured = here.measured
             return changes
-
-        def at(coef: NDArray, offset: NDArray, local: LocalOffset) -> Place:
-            # nothing of a score but distances depends on the offset
-            now = score(rows.X, offset, local) if asked.slots.uses_distance else scored
-            margin = _margin(now, offset, local)
-            return Place(coef, offset, local, now, margin, cases.measure(now, margin))
-
-        def solve(place: Place) -> tuple[Place, Solution]:
-            axes = self._axes(cases, place.scored, place.margin)
-            solution = self._solve(asked, cases, place, axes)
-            offset = np.append(solution.coef @ axes, solution.intercept)
-            weight = solution.local[:, :-1] @ axes
-            local = place.local.with_weights(np.column_stack([weight, solution.local[:, -1]]))
-            return at(solution.coef, offset, local), solution
-
-        here = Place(self.coef, self.offset, self.local, scored, margin, measured)
-        place, solved = kept_place(here, solve, at, asked)
-        self.coef, self.offset, self.local = place.coef, place.offset, place.local
-        self.measured = replace(place.measured, solved=solved)
-        self._measure_parts(cases, place)
+        kept, solved = kept_place(here, settlement.step, settlement.place, asked)
+        self.coef, self.offset, self.local = kept.coef, kept.offset, kept.local
+        self.measured = replace(kept.measured, solved=solved)
+        self.local_measured = settlement.measured_parts(kept)
         return changes
 
     def _meet_parts(self, asked: Fairness, scored: Scored) -> None:
@@ -401,40 +316,6 @@ class BoundMonitor:
             self.local = self.local.meeting(
                 asked.local_columns, asked.local_is_category, scored.values, scored.Z.shape[1]
             )
-
-    def _parts(self, scored: Scored) -> list[Parts]:
-        """The part of every row, by column with local bounds."""
-        return self.local.parts(scored.values) if self.local.columns else []
-
-    def _measure_parts(self, cases: Cases, place: Place) -> None:
-        """Measure the gaps within parts, and what is known of them."""
-        self.local_measured = []
-        if not self.local.columns:
-            return
-        scored = place.scored
-        free = cases.measure(scored, scored.margin)
-        for column in self._parts(scored):
-            parts = cases.measure_parts(scored, place.margin, column)
-            without = cases.measure_parts(scored, scored.margin, column)
-            known = []
-            for s in range(self.n_slots):
-                between = variance_between(effects(without, free, s))
-                known.append(shrunken_gaps(effects(parts, self.measured, s), between)[0])
-            self.local_measured.append(LocalMeasured(parts, np.array(known)))
-
-    def _local_limits(
-        self, asked: Fairness, cases: Cases, scored: Scored, free: Measured, aims: NDArray
-    ) -> list[NDArray]:
-        """Gaps that are aimed at in all parts, slot by slot of every column."""
-        limits = []
-        for column in self._parts(scored):
-            without = cases.measure_parts(scored, scored.margin, column)
-            for s in range(self.n_slots):
-                found = effects(without, free, s)
-                weights = shrunken_gaps(found, variance_between(found))[1]
-                aim = asked.local_limits[s] if asked.is_ratio[s] else aims[s]
-                limits.append(raw_limits(weights, asked.local_limits[s], aim))
-        return limits
 
     def _widened(
         self, asked: Fairness, measured: Measured, changed: Iterable[int]
@@ -447,75 +328,6 @@ class BoundMonitor:
                 span = measured.span(s) or ()
                 changes += [Change(s, group) for group in changed if group in span]
         return changes
-
-    def _axes(self, cases: Cases, scored: Scored, margin: NDArray) -> NDArray:
-        """The linear functions that the offset is made of, (n_directions, n_terms)."""
-        axes = self.directions.axes
-        if self.n_axes == len(self.directions.events):
-            return axes
-        counted = cases.counted_in_distances(scored, margin)
-        used = np.count_nonzero(axes, axis=0) > 0
-        return np.concatenate([axes, nearest_functions(scored.Z, counted, used)])
-
-    def _solve(
-        self,
-        asked: Fairness,
-        cases: Cases,
-        place: Place,
-        axes: NDArray,
-    ) -> Solution:
-        """The cheapest offset for what is aimed at, relaxed where it costs too much."""
-        scored, measured, margin = place.scored, place.measured, place.margin
-        errors = np.nan_to_num(
-            [measured.gap(s, ratio=bool(asked.is_ratio[s]))[1] for s in range(self.n_slots)]
-        )
-        directions = scored.Z @ axes.T
-        free = cases.measure(scored, scored.margin)  # without any offset
-        margins = MARGIN * errors + self._optimism(asked, cases, free, directions)
-        aims = np.maximum(asked.limits - margins, LEAST_AIM * asked.limits)
-        local = self._local_limits(asked, cases, scored, free, aims)
-        least = np.maximum(NOISE * errors, LEAST_TOLERANCE)
-        problem = Problem(
-            scored.margin,
-            cases.by_person * scored.cost,
-            directions,
-            cases.slots(scored, margin, self._parts(scored)),
-            np.concatenate([aims, *local]),
-            np.concatenate([least, np.full(sum(map(len, local)), LEAST_TOLERANCE)]),
-            self._parts(scored),
-        )
-        start = no_offset(problem)._replace(coef=place.coef, intercept=place.offset[-1])
-        solution = solve_offset(problem, start)
-        accuracy = cases.accuracy(scored.decided)
-        without = float(problem.cost @ (problem.margin > 0.0))
-        most = without + max(accuracy - asked.accuracy_floor, 0.0)
-        if asked.accuracy_floor > 0.0 and solution.cost > most:
-            solution = affordable_offset(problem, most)
-        left = solution.excess.copy()
-        left[: self.n_slots] += aims - asked.limits
-        return solution._replace(excess=left)
-
-    def _optimism(
-        self, asked: Fairness, cases: Cases, free: Measured, directions: NDArray
-    ) -> NDArray:
-        """Part of every slot's gap that would come back on new people, (n_slots,)."""
-        lost = np.zeros(self.n_slots)
-        by_group = directions.reshape(len(directions), self.n_axes, self.n_groups)
-        for s, e in enumerate(self.direction_of):
-            gap = free.gap(s, ratio=bool(asked.is_ratio[s]))[0]
-            span = free.span(s)
-            if span is None or gap <= asked.limits[s]:
-                continue
-            apart = by_group[:, e, span[0]] - by_group[:, e, span[1]]
-            high, low = (cases.members[s] & (cases.code == a) for a in span)
-            taught = [
-                self.taught[a] * own.sum() / (cases.code == a).sum()
-                for a, own in zip(span, (high, low), strict=True)
-            ]
-            n_terms = int(np.count_nonzero(self.directions.squares[e, span[0], :-1]))
-            part = lost_part(apart, high, low, n_terms, taught)
-            lost[s] = part * (gap - asked.limits[s])
-        return lost
 
     # ----------------------------------------------------------------- reporting
 
@@ -582,13 +394,14 @@ class BoundMonitor:
         other.directions = self.directions.copy()
         other.people = self.people.copy()
         other.arrivals = self.arrivals.copy()
+        other.due = self.due.copy()
         return other
 
     def without_people(self) -> Self:
         """A copy with the same offset and nobody to measure it on; they come anew."""
         other = self.copy()
         other.people, other.arrivals = self.people.emptied(), Arrivals()
-        other.held = other.came = np.zeros(self.n_groups)
+        other.due.without_people()
         return other
 
     def merge(self, other: Self, codes: NDArray) -> None:
@@ -613,13 +426,12 @@ class BoundMonitor:
         self.people.merge(other.people, codes)
         self.known_at = self.people.n_seen - since
         self.n_unknown = min(self.n_unknown, other.n_unknown)
-        self.held = self.came = np.zeros(self.n_groups)
         self.offset = (1.0 - part) * self.offset + part * other.offset
         self.coef = np.zeros(self.n_axes * self.n_groups)
         if other.local.columns or self.local.columns:  # solved anew on the merged people
             self.local, self.local_measured = LocalOffset(), []
-        self.arrivals = Arrivals()
-        self.solved_at = self.looked_at = 0
+        self.arrivals, self.due = Arrivals(), Due()
+        self.due.add_groups(self.n_groups)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
@@ -628,6 +440,7 @@ class BoundMonitor:
             "directions": self.directions.to_dict(),
             "people": self.people.to_dict(),
             "arrivals": self.arrivals.to_dict(),
+            "due": self.due.to_dict(),
             "measured": self.measured.to_dict(),
             "local": self.local.to_dict(),
             "local_measured": [part.to_dict() for part in self.local_measured],
@@ -636,23 +449,32 @@ class BoundMonitor:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Self:
         """The monitor that `to_dict` has written."""
+        data = _of_today(data)
         made = cls.__new__(cls)
         vars(made).update(data)
-        if "taught" not in data:  # of a model from before optimism was counted
-            made.taught = data["shares"].copy()
-        if "local" not in data:  # of a model from before there were local bounds
-            n_slots = data["n_slots"]
-            made.is_ratio, made.local_bounds = np.zeros(n_slots, bool), np.full(n_slots, np.nan)
-            data = {**data, "local": LocalOffset().to_dict(), "local_measured": []}
-        made.changed_at = data.get("changed_at", 0)  # 0: of a model from before it was kept
-        if "held" not in data:  # nor was who had come since
-            made.held = made.came = np.zeros(len(made.shares))
-            made.n_unknown = data["people"]["n_seen"] - made.known_at
-        made.axis_of = data.get("axis_of", data["direction_of"])  # distances had no own
         made.directions = Directions.from_dict(data["directions"])
         made.people = People.from_dict(data["people"])
         made.arrivals = Arrivals.from_dict(data["arrivals"])
+        made.due = Due.from_dict(data["due"])
         made.measured = Measured(**data["measured"])
         made.local = LocalOffset.from_dict(data["local"])
         made.local_measured = [LocalMeasured.from_dict(m) for m in data["local_measured"]]
         return made
+
+
+def _of_today(data: dict[str, Any]) -> dict[str, Any]:
+    """What a monitor of any version has written, as one of today would write it."""
+    data, n_groups, n_slots = dict(data), len(data["shares"]), data["n_slots"]
+    direction_of = data.pop("direction_of", None)
+    data.setdefault("axis_of", direction_of)  # distances had no axes of their own
+    data.setdefault("taught", data["shares"].copy())  # nobody counted optimism
+    data.setdefault("changed_at", 0)
+    if "local" not in data:  # there were no local bounds, nor ratios
+        data |= {"is_ratio": np.zeros(n_slots, bool), "local_bounds": np.full(n_slots, np.nan)}
+        data |= {"local": LocalOffset().to_dict(), "local_measured": []}
+    data.setdefault("n_unknown", data["people"]["n_seen"] - data["known_at"])
+    if "due" not in data:  # its fields were the monitor's own, or not there
+        due = {name: data.pop(name) for name in ("solved_at", "looked_at")}
+        due |= {name: data.pop(name, np.zeros(n_groups)) for name in ("held", "came")}
+        data["due"] = due
+    return data

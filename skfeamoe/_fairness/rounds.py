@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.cases import Measured, Scored
 from skfeamoe._fairness.local import LocalOffset
-from skfeamoe._fairness.offset import Solution
+from skfeamoe._fairness.offset import Parts, Solution
 
 ENOUGH_ROUNDS, MOST_ROUNDS = 4, 12
 """Rounds after which bounds that are kept are kept well enough, and most rounds."""
@@ -41,6 +41,11 @@ class Place(NamedTuple):
     scored: Scored
     margin: NDArray  # (n_samples,)
     measured: Measured
+
+    @property
+    def parts(self) -> list[Parts]:
+        """The part of every row, by column with local bounds."""
+        return self.local.parts(self.scored.values) if self.local.columns else []
 
     def merit(self, asked: Fairness) -> tuple[float, float]:
         """Largest excess over a bound, 0 if there is none, and the price: less is better."""

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from skfeamoe._fairness import bound as module
-from skfeamoe._fairness import offset
+from skfeamoe._fairness import offset, settlement
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.cases import Measured, Scored
@@ -174,13 +173,13 @@ def test_standard_errors_are_those_of_a_bootstrap():
 @pytest.mark.parametrize(("n", "aim"), [(400, 0.025), (100_000, 0.0484)])
 def test_the_aim_undercuts_the_bound_by_part_of_the_error(n, aim, monkeypatch):
     seen = []
-    solve = module.solve_offset
+    solve = settlement.solve_offset
 
     def spy(problem, start=None):
         seen.append(problem.bounds.copy())
         return solve(problem, start)
 
-    monkeypatch.setattr(module, "solve_offset", spy)
+    monkeypatch.setattr(settlement, "solve_offset", spy)
     asked = bounds()
     made = monitor(asked)
     rows = world(n)
@@ -240,8 +239,8 @@ def test_details_tell_gap_error_groups_and_verdict():
 
 def test_a_row_of_weight_two_counts_as_two(monkeypatch):
     """But for what is known better of more people: margins and tolerances."""
-    monkeypatch.setattr(module, "MARGIN", 0.0)
-    monkeypatch.setattr(module, "NOISE", 0.0)
+    monkeypatch.setattr(settlement, "MARGIN", 0.0)
+    monkeypatch.setattr(settlement, "NOISE", 0.0)
     monkeypatch.setattr(offset, "WIDTH_ROWS", 1)
     asked = bounds()
     rows = world(3000)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from skfeamoe._fairness import bound as module
-from skfeamoe._fairness import offset, rounds
+from skfeamoe._fairness import offset, rounds, settlement
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.cases import Cases
 from skfeamoe._fairness.constraints import Slots
+from skfeamoe._fairness.due import RESCORES
 from skfeamoe._fairness.offset import Problem, Solution, solve_offset
 from tests.monitored import learned, monitor, people, scored, wishes
 
@@ -21,7 +21,7 @@ def problems(monkeypatch):
         given.append(problem)
         return solve_offset(problem, start)
 
-    monkeypatch.setattr(module, "solve_offset", spy)
+    monkeypatch.setattr(settlement, "solve_offset", spy)
     return given
 
 
@@ -70,13 +70,13 @@ def test_kept_people_are_decided_on_anew_while_a_third_as_many_come():
         made.learn(asked, part.X, part)
         due.append(made.is_due(asked))
     first = 3050 + 50 * due.index(True)
-    assert first - 3000 == pytest.approx(first / module.RESCORES, abs=50)
+    assert first - 3000 == pytest.approx(first / RESCORES, abs=50)
     present = made.people.gather(2).rows
     made.settle(asked, lambda X, *_: scored(-X)._replace(Z=X))  # now another model decides
     margin = scored(-present.X).margin + present.X @ made.offset[:-1] + made.offset[-1]
     rates = [(margin > 0.0)[present.groups == a].mean() for a in range(2)]
     np.testing.assert_allclose(made.measured.mean[0], rates)
-    assert made.solved_at == made.people.n_seen
+    assert made.due.solved_at == made.people.n_seen
 
 
 @pytest.mark.parametrize("names", [("demographic_parity",), ("equalized_odds", "burden")])
@@ -195,6 +195,7 @@ def test_a_model_from_before_distances_had_axes_goes_on_without_them():
     data = made.to_dict()
     assert BoundMonitor.from_dict(dict(data)).n_axes == 2
     del data["axis_of"]
+    data["direction_of"] = [0]
     old = BoundMonitor.from_dict({**data, "coef": made.coef[:2]})
     assert old.n_axes == 1
     old.settle(asked, scored)

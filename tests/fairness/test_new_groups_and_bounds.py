@@ -11,6 +11,7 @@ from fairlearn.metrics import demographic_parity_difference
 from skfeamoe import FEAMOEClassifier, _told
 from skfeamoe._fairness import bound as module
 from skfeamoe._fairness.cases import MIN_CELL_ROWS, Cases
+from skfeamoe._fairness.due import LOOK_ROWS
 from skfeamoe._fairness.people import People
 from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.persistence import without_people
@@ -50,11 +51,11 @@ def test_bounds_are_settled_again_when_a_young_group_has_doubled():
     made.settle(asked, scored)
     made.add_groups(3)
     counts = []
-    for part in people(24 * module.LOOK_ROWS, seed=1).slices(module.LOOK_ROWS):
+    for part in people(24 * LOOK_ROWS, seed=1).slices(LOOK_ROWS):
         part.groups[:16] = 2
         made.learn(asked, part.X, part)
         if made.is_due(asked):
-            counts.append(int(made.came[2] + made.held[2]))
+            counts.append(int(made.due.came[2] + made.due.held[2]))
             made.settle(asked, scored)
     assert counts == [32, 64, 128, 256]
     assert 16 < MIN_CELL_ROWS <= 32  # of 16 a look
@@ -66,13 +67,14 @@ def test_no_group_is_young_before_the_first_solution_nor_with_many_people():
     assert not made.is_due(asked)
     made = learned(asked, people(8000))
     made.settle(asked, scored)
-    made.held, made.came = np.full(2, 255.0), np.array([254.0, 255.0])
-    assert made._has_young_group()
-    made.held = np.full(2, 256.0)
-    made.came = np.full(2, 256.0)
-    assert not made._has_young_group()
-    made.held, made.came = np.array([4000.0, 0.0]), np.array([0.0, 19.0])
-    assert not made._has_young_group()
+    due = made.due
+    due.held, due.came = np.full(2, 255.0), np.array([254.0, 255.0])
+    assert due.has_young_group()
+    due.held = np.full(2, 256.0)
+    due.came = np.full(2, 256.0)
+    assert not due.has_young_group()
+    due.held, due.came = np.array([4000.0, 0.0]), np.array([0.0, 19.0])
+    assert not due.has_young_group()
 
 
 @pytest.mark.parametrize(
@@ -223,8 +225,9 @@ def test_a_model_from_before_people_were_counted_goes_on():
     made = learned(wishes(), people(3000))
     made.settle(wishes(), scored)
     data = made.to_dict()
-    for name in ("held", "came", "n_unknown"):
-        del data[name]
+    due = data.pop("due")  # its rows were fields of the monitor, its people were not counted
+    data |= {name: due[name] for name in ("solved_at", "looked_at")}
+    del data["n_unknown"]
     data["known_at"] = 2500
     old = module.BoundMonitor.from_dict(data)
     assert old.n_unknown == 500
@@ -252,9 +255,9 @@ def test_of_very_many_groups_none_is_young_for_ever(n_groups, held, due):
     made = learned(wishes(), people(600))
     made.settle(wishes(), scored)
     made.add_groups(n_groups)
-    made.held = np.full(n_groups, float(held))
-    made.came = np.full(n_groups, float(held))
-    assert made._has_young_group() == due
+    made.due.held = np.full(n_groups, float(held))
+    made.due.came = np.full(n_groups, float(held))
+    assert made.due.has_young_group() == due
 
 
 def test_an_outcome_is_nobody_of_known_group_who_comes():

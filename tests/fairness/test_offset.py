@@ -6,8 +6,8 @@ from scipy.optimize import brentq
 from scipy.special import expit, log_softmax, softmax
 
 from skfeamoe import FEAMOEClassifier
-from skfeamoe._fairness import bound, smoothed
 from skfeamoe._fairness import offset as module
+from skfeamoe._fairness import settlement, smoothed
 from skfeamoe._fairness.margins import flip_margin, flip_margin_of
 from skfeamoe._fairness.offset import (
     Problem,
@@ -283,7 +283,7 @@ def test_rounding_errors_stay_small_where_distances_are_bound(monkeypatch):
     X, y, groups, _ = lending(600, 2, 3, 2, 8)
     model = FEAMOEClassifier(constraints=ALL, difference_bound=0.1, random_state=0)
     with monkeypatch.context() as patched:
-        patched.setattr(bound, "solve_offset", spy)
+        patched.setattr(settlement, "solve_offset", spy)
         patched.setattr(smoothed, "FLATTEST_OF_DISTANCES", 3e-3)
         for start in range(0, 600, 100):
             part = slice(start, start + 100)

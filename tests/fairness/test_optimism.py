@@ -5,7 +5,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from skfeamoe import FEAMOEClassifier
-from skfeamoe._fairness import bound, optimism
+from skfeamoe._fairness import optimism, settlement
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.optimism import lost_part
@@ -76,7 +76,7 @@ def gap_of_new_people(seed):
 def test_the_bound_is_kept_on_new_people_though_columns_are_many(monkeypatch):
     gaps = [gap_of_new_people(seed) for seed in range(16)]
     assert np.mean(gaps) < 0.05 + 2.0 * np.std(gaps) / 4.0
-    monkeypatch.setattr(bound, "lost_part", lambda *_: 0.0)
+    monkeypatch.setattr(settlement, "lost_part", lambda *_: 0.0)
     assert np.mean([gap_of_new_people(seed) for seed in range(16)]) > np.mean(gaps) + 0.005
 
 
@@ -87,7 +87,7 @@ def test_slots_of_labels_count_their_own_people():
     y = X[:, 1] > 0.5
     seen = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(bound, "lost_part", lambda *given: seen.append(given) or 0.0)
+        patch.setattr(settlement, "lost_part", lambda *given: seen.append(given) or 0.0)
         model.set_params(difference_bound=0.001).fit(
             X, y, sensitive_features=np.where(one, "a", "b")
         )

@@ -4,6 +4,8 @@ What the control does and why: docs/decisions/offset.md.
 """
 
 BOUND = "skfeamoe/_fairness/bound.py"
+SETTLEMENT = "skfeamoe/_fairness/settlement.py"
+DUE = "skfeamoe/_fairness/due.py"
 CASES = "skfeamoe/_fairness/cases.py"
 OFFSET = "skfeamoe/_fairness/offset.py"
 SMOOTHED = "skfeamoe/_fairness/smoothed.py"
@@ -13,21 +15,21 @@ ROUNDS = "skfeamoe/_fairness/rounds.py"
 CONTROLS = (
     (
         "aim beyond the bound",
-        BOUND,
+        SETTLEMENT,
         "asked.limits - margins",
         "asked.limits + margins",
     ),
     (
         "pay accuracy for noise",
-        BOUND,
+        SETTLEMENT,
         "np.maximum(NOISE * errors, LEAST_TOLERANCE)",
         "LEAST_TOLERANCE",
     ),
     (
         "never decide on kept people anew",
-        BOUND,
-        "if n_new >= max(len(self.people) / RESCORES, LEAST_ROWS):",
-        "if not self.solved_at and n_new >= LEAST_ROWS:",
+        DUE,
+        "return self.n_waiting(row) >= max(n_held / RESCORES, LEAST_ROWS)",
+        "return not self.solved_at and row >= LEAST_ROWS",
     ),
     (
         "keep everybody for ever",
@@ -49,7 +51,7 @@ CONTROLS = (
     ),
     (
         "ignore the floor of accuracy",
-        BOUND,
+        SETTLEMENT,
         "if asked.accuracy_floor > 0.0 and solution.cost > most:",
         "if False:",
     ),
@@ -79,7 +81,7 @@ CONTROLS = (
     ),
     (
         "count wrong people as the accuracy that bounds may cost",
-        BOUND,
+        SETTLEMENT,
         "accuracy = cases.accuracy(scored.decided)",
         "accuracy = 1.0 - cases.accuracy(scored.decided)",
     ),
