@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from pandas._libs.parsers import STR_NA_VALUES
 
 from skfeamoe._cli import main
 from skfeamoe._cli._errors import InputError
@@ -217,3 +218,13 @@ def test_classes_that_are_no_whole_numbers_are_learned_as_texts(folder, capsys):
     options = (*STREAM, "--quiet", "--categorical", "repaid", "--model", "m")
     assert run(capsys, "stream", "rows.csv", *options)[0] == 0
     assert load("m").classes_.tolist() == ["0", "0.5"]
+
+
+def test_words_for_nothing_are_those_of_pandas():
+    cells = [*WORDS, "", *YES_AND_NO, "x"]
+    file = io.StringIO("cell\n" + "\n".join(f'"{cell}"' for cell in cells))
+    read = pd.read_csv(file, skip_blank_lines=False)["cell"]
+    assert read.isna().tolist() == [cell in {*WORDS, ""} for cell in cells]
+    for word, value in YES_AND_NO.items():
+        assert pd.read_csv(io.StringIO(f"cell\n{word}\n"))["cell"].tolist() == [value]
+    assert set(WORDS) == STR_NA_VALUES - {""}

@@ -480,6 +480,8 @@ def test_wrong_parameters_are_refused():
         metric_interval(accuracy_score, [0, 1], [0, 1], n_resamples=1)
     with pytest.raises(ValueError, match="inconsistent"):
         metric_interval(accuracy_score, [0, 1], [0, 1], people=[1])
+    with pytest.raises(ValueError, match=r"confidence_level must be in \[0.5, 1\), got 0.4"):
+        metric_interval(accuracy_score, [0, 1], [0, 1], confidence_level=0.4)
 
 
 @pytest.mark.parametrize(
@@ -503,10 +505,14 @@ def test_wrong_parameters_are_refused():
             [0, 1],
             [100, 100],
             {"confidence_level": level},
-            rf"in \(0, 1\), got {level}",
+            rf"in {allowed}, got {level}",
         )
-        for function in (gap_interval, gap_confidence_sequence)
-        for level in (0, -0.5, 1, 95, np.nan)
+        for function, allowed in (
+            (gap_interval, r"\[0.5, 1\)"),
+            (mean_gap_interval, r"\[0.5, 1\)"),
+            (gap_confidence_sequence, r"\(0, 1\)"),
+        )
+        for level in (0, -0.5, 1, 95, np.nan, *([0.49] if "5" in allowed else []))
     ],
 )
 def test_what_is_no_rate_no_number_of_rows_and_no_level_is_refused(

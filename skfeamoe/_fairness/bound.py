@@ -86,6 +86,7 @@ class BoundMonitor:
         self.bounds = np.full(len(slots), np.nan)  # that were asked for last
         self.is_ratio = np.zeros(len(slots), dtype=bool)  # of which form they were
         self.local_bounds = np.full(len(slots), np.nan)
+        self.accuracy_floor = 0.0
         self.known_at = 0  # last row of the stream whose group was known
         self.changed_at = 0  # row at which the people of any group changed last
         self.measured = Measured.nothing(len(slots), 0)
@@ -217,6 +218,7 @@ class BoundMonitor:
             return False
         same = np.array_equal(self.bounds, asked.limits)
         same = same and np.array_equal(self.is_ratio, asked.is_ratio)
+        same = same and self.accuracy_floor == asked.accuracy_floor
         return not (same and np.array_equal(self.local_bounds, asked.local_limits, True))
 
     def settle(
@@ -237,7 +239,7 @@ class BoundMonitor:
         part = SUSPECTED if suspected else 1.0
         self.due.settled(self.people.n_seen)
         self.bounds, self.is_ratio = asked.limits, asked.is_ratio
-        self.local_bounds = asked.local_limits
+        self.local_bounds, self.accuracy_floor = asked.local_limits, asked.accuracy_floor
         of_stream = rows is None
         changed = self.arrivals.changed(part).tolist() if of_stream else []
         kept = self.people.gather(self.n_groups)
@@ -469,6 +471,7 @@ def _of_today(data: dict[str, Any]) -> dict[str, Any]:
     data.setdefault("axis_of", direction_of)  # distances had no axes of their own
     data.setdefault("taught", data["shares"].copy())  # nobody counted optimism
     data.setdefault("changed_at", 0)
+    data.setdefault("accuracy_floor", 0.0)
     if "local" not in data:  # there were no local bounds, nor ratios
         data |= {"is_ratio": np.zeros(n_slots, bool), "local_bounds": np.full(n_slots, np.nan)}
         data |= {"local": LocalOffset().to_dict(), "local_measured": []}

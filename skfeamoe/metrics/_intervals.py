@@ -42,6 +42,9 @@ N_HALVINGS = 50
 ROUNDING = 1e-9
 """Weighted shares may be so far beyond 0 and 1."""
 
+LEAST_LEVEL = 0.5
+"""Least level of a gap's interval: its ends lie on both sides of what was measured."""
+
 
 class Interval(NamedTuple):
     """A measured value and the ends of its confidence interval.
@@ -103,7 +106,7 @@ def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.9
         Whether the smallest rate over the largest is meant (adverse impact) rather than the
         largest minus the smallest.
     confidence_level : float, default=0.95
-        Chance with which the interval holds the true gap.
+        Chance with which the interval holds the true gap, from 0.5 on.
 
     Returns
     -------
@@ -151,7 +154,7 @@ def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.9
     >>> [round(end, 3) for end in gap]
     [0.07, 0.0, 0.125]
     """
-    _check_level(confidence_level)
+    _check_level(confidence_level, LEAST_LEVEL)
     rates, n = _by_group("rates", rates, n)
     known = (n > 0) & ~np.isnan(rates)
     rates, n = _shares(rates[known]), n[known]
@@ -178,7 +181,7 @@ def mean_gap_interval(means, errors, *, confidence_level: float = 0.95) -> Inter
     means, errors : array-like of shape (n_groups,)
         Mean of each group and its standard error.
     confidence_level : float, default=0.95
-        Chance with which the interval holds the true gap, as for `gap_interval`.
+        Chance with which the interval holds the true gap, from 0.5 on, as for `gap_interval`.
 
     Returns
     -------
@@ -196,7 +199,7 @@ def mean_gap_interval(means, errors, *, confidence_level: float = 0.95) -> Inter
     >>> [round(end, 2) for end in mean_gap_interval([1.0, 1.5], [0.1, 0.1])]
     [0.5, 0.25, 0.78]
     """
-    _check_level(confidence_level)
+    _check_level(confidence_level, LEAST_LEVEL)
     means, errors = np.asarray(means, dtype=float), np.asarray(errors, dtype=float)
     known = ~(np.isnan(means) | np.isnan(errors))
     means, errors = means[known], errors[known]
@@ -354,7 +357,7 @@ def metric_interval(
         Whose row it is, of no row unknown. Rows of one person are drawn together, as they are
         not independent. None takes every row for a person.
     confidence_level : float, default=0.95
-        Chance with which the interval holds the true value.
+        Chance with which the interval holds the true value, from 0.5 on.
     n_resamples : int, default=1000
         Bootstrap samples.
     random_state : int, RandomState instance or None, default=None
@@ -421,7 +424,7 @@ def metric_interval(
     >>> bool(found.low < 0.2 < found.high)
     True
     """
-    _check_level(confidence_level)
+    _check_level(confidence_level, LEAST_LEVEL)
     if not isinstance(n_resamples, (int, np.integer)) or n_resamples < 2:
         raise ValueError(f"n_resamples must be an integer of at least 2, got {n_resamples!r}")
     if not arrays:
@@ -566,7 +569,8 @@ def _take(part, rows: NDArray):
     return part.iloc[rows] if hasattr(part, "iloc") else np.asarray(part)[rows]
 
 
-def _check_level(level: float) -> None:
+def _check_level(level: float, least: float = 0.0) -> None:
     """A level is a chance."""
-    if not 0 < level < 1:
-        raise ValueError(f"confidence_level must be in (0, 1), got {level!r}; 0.95 is usual")
+    if not least <= level < 1 or not level:
+        range_ = f"[{least:g}, 1)" if least else "(0, 1)"
+        raise ValueError(f"confidence_level must be in {range_}, got {level!r}; 0.95 is usual")

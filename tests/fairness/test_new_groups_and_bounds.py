@@ -78,7 +78,13 @@ def test_no_group_is_young_before_the_first_solution_nor_with_many_people():
 
 
 @pytest.mark.parametrize(
-    "other", [{"limit": 0.02}, {"ratios": frozenset(["demographic_parity"])}]
+    "other",
+    [
+        {"limit": 0.02},
+        {"ratios": frozenset(["demographic_parity"])},
+        {"accuracy_floor": 0.9},
+        {"local_limits": np.array([0.1])},
+    ],
 )
 def test_other_bounds_are_settled_at_once(other):
     asked, rows = wishes(), people(3000)
