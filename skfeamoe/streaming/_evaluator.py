@@ -11,7 +11,6 @@ state.
 
 from __future__ import annotations
 
-import time as clock
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -20,9 +19,10 @@ from sklearn.base import clone
 
 from skfeamoe._groups import group_name
 
-from . import _alarms, _calls, _tally
-from ._batches import StreamBatch, stacked
-from ._granted import VIEWS, Lottery, counted, lesson
+from . import _alarms, _calls
+from ._batches import StreamBatch
+from ._entrant import Counting, Entrant
+from ._granted import Lottery
 from ._groups import group_labels, sensitive_columns
 from ._inputs import InputMonitor
 from ._measures import checked_measures
@@ -34,18 +34,15 @@ from ._parameters import (
     check_time,
     check_train_names,
     named_models,
-    new_model,
 )
-from ._people import PeopleCodes, add_decisions, rates_of_people
-from ._points import EvaluationPoint, ModelPoint, View
+from ._people import PeopleCodes, rates_of_people
+from ._points import EvaluationPoint
 from ._result import PrequentialResult
-from ._ring import new_ring, push_rows, ring_rows
 from ._river import RiverModel, is_river
 
 MAX_GROUPS = 1000
 MAX_POINTS = 400  # evaluation points kept with evaluate_every="auto"
 FIRST_INTERVAL = 500
-TALLIES = {"cumulative", "faded", *VIEWS}
 
 
 class PrequentialEvaluator:
@@ -163,20 +160,21 @@ class PrequentialEvaluator:
         check_labels(labels, exploration, random_state)
         self.measures = checked_measures(metrics)
         self.estimators_ = named_models(estimator)
-        self._callers: dict[str, Any] = {
-            name: RiverModel(model) if is_river(model) else model
+
+        def watch() -> _alarms.Watch | None:
+            if detector is None:
+                return None
+            return _alarms.Watch(detector, dict(detector_params or {}), self.measures.named)
+
+        self._models = {
+            name: Entrant(
+                name, RiverModel(model) if is_river(model) else model, train, pretrain_rows
+            )
             for name, model in self.estimators_.items()
         }
-        self._models = {
-            name: new_model(name, model, train, pretrain_rows)
-            for name, model in self._callers.items()
-        }
         check_train_names(train, self.estimators_)
-        if detector is not None:
-            for model in self._models.values():
-                model["watch"] = _alarms.Watch(
-                    detector, dict(detector_params or {}), self.measures.named
-                )
+        for model in self._models.values():
+            model.watch = watch()
         self.classes = classes
         self.favorable_label = favorable_label
         self.window = window
@@ -284,8 +282,8 @@ class PrequentialEvaluator:
         self._check_begun()
         while self._waiting:
             self._label_arrives()
-        for name, model in self._models.items():
-            self._fit_static(name, model)
+        for model in self._models.values():
+            model.fit_kept()
         last = self._points[-1].rows_seen if self._points else -1
         if self.rows_labeled_ > last:
             self._add_point()
@@ -317,12 +315,12 @@ class PrequentialEvaluator:
             },
             inputs=self.inputs_,
             alarm_records={
-                name: [dict(alarm) for alarm in model["watch"].alarms]
+                name: [dict(alarm) for alarm in model.watch.alarms]
                 for name, model in self._models.items()
-                if "watch" in model
+                if model.watch is not None
             },
             people=self._rates_of_people(),
-            timings={name: dict(m["seconds"]) for name, m in self._models.items()},
+            timings={name: dict(m.seconds) for name, m in self._models.items()},
             estimators=dict(self.estimators_),
         )
 
@@ -334,7 +332,9 @@ class PrequentialEvaluator:
         name : str
             Name of the model.
         """
-        return self._models[name]["watch"]
+        watch = self._models[name].watch
+        assert watch is not None
+        return watch
 
     @property
     def group_names_(self) -> list[str]:
@@ -343,17 +343,34 @@ class PrequentialEvaluator:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """What was pickled, by this version or an earlier one."""
+        state = dict(state)
+        callers = state.pop("_callers", {})  # models were dicts once, and stood beside these
         vars(self).update(state)
-        for model in self._models.values():
-            for view in TALLIES & set(model):
-                model[view] = _tally.with_squares(model[view], "the evaluator")
+        self._models = {
+            name: Entrant.of_earlier(callers[name], model) if isinstance(model, dict) else model
+            for name, model in self._models.items()
+        }
+
+    @property
+    def _counting(self) -> Counting:
+        """How decisions are counted."""
+        return Counting(
+            self.measures,
+            len(self.classes_),
+            self._favorable,
+            self.window,
+            self.fading_factor,
+            self.min_group_size,
+            self._lottery is not None,
+            self.group_names_,
+        )
 
     def _rates_of_people(self) -> dict[str, dict[str, list[float]]]:
         """Rates by person of each model; none if nobody said whose rows they are."""
         people, n_groups = self._people, len(self._groups)
         models = self._models.items() if people.told else ()
         return {
-            name: rates_of_people(model["people"], people.groups, n_groups)
+            name: rates_of_people(model.people, people.groups, n_groups)
             for name, model in models
         }
 
@@ -368,7 +385,8 @@ class PrequentialEvaluator:
             return self.classes_, self._favorable
         classes: Any = self.classes
         if classes is None:
-            fitted = [e for e in self._callers.values() if hasattr(e, "classes_")]
+            models = [model.estimator for model in self._models.values()]
+            fitted = [model for model in models if hasattr(model, "classes_")]
             classes = fitted[0].classes_ if fitted else y
         classes = np.unique(np.asarray(classes))
         if len(classes) < 2:
@@ -393,13 +411,7 @@ class PrequentialEvaluator:
         """Fix the labels, and make what counts them."""
         self.classes_, self._favorable = classes, favorable
         for model in self._models.values():
-            model["cumulative"] = _tally.new_tally(len(classes))
-            if self.fading_factor is not None:
-                model["faded"] = _tally.new_tally(len(classes))
-            for view in VIEWS if self._lottery is not None else ():
-                model[view] = _tally.new_tally(len(classes))
-            if self.window is not None:
-                model["ring"] = new_ring(self.window)
+            model.begin(self._counting)
 
     def _groups_of(
         self, sensitive_features, n_rows: int
@@ -436,18 +448,14 @@ class PrequentialEvaluator:
         """Predict a batch with every model that has learned something."""
         needs, predictions = self.measures.needs, {}
         for name, model in self._models.items():
-            if not model["fitted"]:
+            if not model.is_fitted:
                 continue
-            begin = clock.perf_counter()
-            predictions[name] = _calls.predict_rows(
-                self._callers[name], X, true, classes, favorable, needs
-            )
-            model["seconds"]["predict"] += clock.perf_counter() - begin
+            predicted = model.predict(X, true, classes, favorable, needs)
             if self._lottery is not None and self.rows_arrived_ >= self.pretrain_rows:
-                predicted = predictions[name]["predicted"]
-                chances = self._lottery.chances(predicted, favorable)
-                predictions[name]["chances"] = chances
-                predictions[name]["shown"] = self._lottery.seen(chances, self.rows_arrived_)
+                chances = self._lottery.chances(predicted["predicted"], favorable)
+                predicted["chances"] = chances
+                predicted["shown"] = self._lottery.seen(chances, self.rows_arrived_)
+            predictions[name] = predicted
         weight = batch.sample_weight
         return {
             "X": X,
@@ -477,14 +485,20 @@ class PrequentialEvaluator:
         """Count the oldest waiting batch, train on it, and take stock when it is time."""
         item = self._waiting.pop(0)
         pretraining = self.rows_labeled_ < self.pretrain_rows
+        is_last = self.rows_labeled_ + len(item["true"]) >= self.pretrain_rows
+        counting, n_people = self._counting, len(self._people.number)
         for name, model in self._models.items():
-            if name in item["predictions"] and not pretraining:
-                self._count(model, item, item["predictions"][name])
+            predicted = item["predictions"].get(name, {})
+            if predicted and not pretraining:
+                model.count(item, predicted, counting, n_people, self.rows_labeled_)
             else:
-                model["rows_unscored"] += len(item["true"])
-            begin = clock.perf_counter()
-            self._train(name, model, item, pretraining)
-            model["seconds"]["train"] += clock.perf_counter() - begin
+                model.rows_unscored += len(item["true"])
+            if model.trains:
+                model.learn(item, predicted, self.classes_)
+            elif pretraining and not model.is_fitted:
+                model.keep(item)
+                if is_last:
+                    model.fit_kept()
         before = self.rows_labeled_
         self.rows_labeled_ += len(item["true"])
         self.rows_unknown_group_ += int((item["group"] < 0).sum())
@@ -493,93 +507,10 @@ class PrequentialEvaluator:
             return self._add_point()
         return None
 
-    def _count(self, model: dict[str, Any], item: dict[str, Any], predicted: dict) -> None:
-        """Add one batch of predictions to every view of a model."""
-        rows = {key: item[key] for key in ("true", "group", "weight")}
-        rows |= {
-            k: predicted[k] for k in ("predicted", "score", "log_loss", "proba", "distance")
-        }
-        model["is_proba"] = predicted["is_proba"]
-        bins = not np.isnan(rows["score"]).all()
-        if bins:
-            rows["bin"] = _tally.score_bins(rows["score"], predicted["is_proba"])
-        n = len(rows["true"])
-        model["rows_scored"] += n
-        _tally.grow_groups(model["cumulative"], len(self._groups))
-        _tally.add_rows(model["cumulative"], rows, self._favorable, bins=bins)
-        if self.fading_factor is not None:
-            _tally.grow_groups(model["faded"], len(self._groups))
-            _tally.decay(model["faded"], self.fading_factor**n)
-            age = self.fading_factor ** np.arange(n - 1, -1, -1.0)
-            _tally.add_rows(model["faded"], rows, self._favorable, age, bins)
-        if "shown" in predicted:
-            for view, part in counted(rows, predicted["shown"], predicted["chances"]).items():
-                _tally.grow_groups(model[view], len(self._groups))
-                _tally.add_rows(model[view], part, self._favorable, bins=bins)
-        if item["person"] is not None:
-            granted, n_people = rows["predicted"] == self._favorable, len(self._people.number)
-            person = np.where(rows["weight"] > 0, item["person"], -1)
-            model["people"] = add_decisions(model["people"], person, granted, n_people)
-        if self.window is not None:
-            push_rows(model["ring"], rows)
-        if "gate" in predicted:
-            model["usage"] = _tally.add_usage(
-                model["usage"], predicted["gate"], rows["group"], len(self._groups)
-            )
-        if "watch" in model:
-            model["watch"].update(
-                rows,
-                self._favorable,
-                len(self._groups),
-                self.rows_labeled_,
-                item["times"],
-            )
-
-    def _train(
-        self, name: str, model: dict[str, Any], item: dict[str, Any], pretraining: bool
-    ) -> None:
-        """Let a model learn from a batch whose labels have arrived."""
-        estimator = self._callers[name]
-        if model["train"]:
-            takes = model["accepts"]["partial_fit"]
-            item = self._shown(name, item, takes)
-            if not len(item["y"]):
-                return
-            extra = _extra(item, takes)
-            if not model["fitted"] and _calls.takes_classes(estimator):
-                extra["classes"] = self.classes_
-            estimator.partial_fit(item["X"], item["y"], **extra)
-            model["fitted"] = True
-        elif pretraining and not model["fitted"]:
-            keys = ("X", "y", "sensitive_features", "sample_weight")
-            model["waiting"].append({key: item[key] for key in keys})
-            if self.rows_labeled_ + len(item["y"]) >= self.pretrain_rows:
-                self._fit_static(name, model)
-
-    def _shown(self, name: str, item: dict[str, Any], takes: list[str]) -> dict[str, Any]:
-        """What a model may learn of a batch: all of it unless only the granted show a label."""
-        predicted = item["predictions"].get(name, {})
-        if "shown" not in predicted:
-            return {**item, "propensity": None}
-        return lesson(item, takes, predicted["shown"], predicted["chances"])
-
-    def _fit_static(self, name: str, model: dict[str, Any]) -> None:
-        """Fit a static model once on the rows kept for it."""
-        kept = model["waiting"]
-        if not kept:
-            return
-        item = {
-            key: None if kept[0][key] is None else stacked([part[key] for part in kept])
-            for key in kept[0]
-        }
-        extra = _extra(item, model["accepts"]["fit"])
-        self._callers[name].fit(item["X"], item["y"], **extra)
-        model["waiting"] = []
-        model["fitted"] = True
-
     def _add_point(self) -> EvaluationPoint:
         """Take stock of every view of every model."""
-        models = {name: self._stock(name, model) for name, model in self._models.items()}
+        counting = self._counting
+        models = {name: model.stock(counting) for name, model in self._models.items()}
         point = EvaluationPoint(self.rows_labeled_, self._time, models)
         self._points.append(point)
         self.n_points_ += 1
@@ -587,76 +518,3 @@ class PrequentialEvaluator:
             self._points = self._points[1::2]
             self.evaluate_every *= 2
         return point
-
-    def _stock(self, name: str, model: dict[str, Any]) -> ModelPoint:
-        """Measures of one model now."""
-        views = {"cumulative": self._view(model["cumulative"], model)}
-        if self.window is not None:
-            views["window"] = self._window_view(model)
-        if self.fading_factor is not None:
-            views["faded"] = self._view(model["faded"], model)
-        for name_of_view in VIEWS if self._lottery is not None else ():
-            views[name_of_view] = self._view(model[name_of_view], model)
-        usage, model["usage"] = model["usage"], {}
-        ids = getattr(self._callers[name], "expert_ids_", None)
-        return ModelPoint(
-            rows_scored=model["rows_scored"],
-            n_experts=getattr(self._callers[name], "n_experts_", None),
-            expert_ids=None if ids is None else np.asarray(ids).tolist(),
-            usage=usage,
-            views=views,
-        )
-
-    def _window_view(self, model: dict[str, Any]) -> View:
-        """Measures of the rows in the window; those of scores are exact."""
-        rows = ring_rows(model["ring"])
-        tally = _tally.new_tally(len(self.classes_), len(self._groups))
-        _tally.add_rows(tally, rows, self._favorable, bins=False)
-        told = rows["true"] != _tally.UNTOLD
-        positive = (rows["true"] == self._favorable)[told]
-        scores, weight = rows["score"][told], rows["weight"][told]
-        tally["scores"] = _tally.exact_scores(positive, scores, weight)
-        names = self.group_names_
-        custom = {
-            name: measure.of_rows(rows, self._favorable, names)
-            for name, measure in self.measures.custom.items()
-        }
-        return self._view(tally, model, custom)
-
-    def _view(
-        self,
-        tally: dict[str, np.ndarray],
-        model: dict[str, Any],
-        custom: dict[str, float] | None = None,
-    ) -> View:
-        """Measures of a tally, and the group counts that they came from."""
-        _tally.grow_groups(tally, len(self._groups))
-        if custom is None:
-            counts = {**tally, "outcomes": _outcomes(tally["confusion"], self._favorable)}
-            custom = {
-                name: measure.of_tally(counts, model["is_proba"], self.group_names_)
-                for name, measure in self.measures.custom.items()
-            }
-        known = {
-            **_tally.overall_measures(tally, tally["scores"]),
-            **_tally.group_gaps(tally, self.min_group_size),
-            **custom,
-        }
-        return View(
-            n_rows=float(tally["sums"][0]),
-            measures={name: known[name] for name in self.measures.names},
-            **{name: tally[name].copy() for name in _tally.GROUP_COUNTS[:-1]},
-            reliability=tally["reliability"][:, : None if model["is_proba"] else 0].copy(),
-        )
-
-
-def _outcomes(confusion: np.ndarray, favorable: int) -> np.ndarray:
-    """Weights by favorable truth and favorable decision, (2, 2)."""
-    parts = np.array([~np.eye(len(confusion), dtype=bool)[favorable]]).astype(float)
-    of = np.vstack([parts, 1.0 - parts])
-    return of @ confusion @ of.T
-
-
-def _extra(item: dict[str, Any], names: list[str]) -> dict[str, Any]:
-    """Metadata of a batch that a method takes."""
-    return {name: item[name] for name in names if item[name] is not None}

@@ -10,7 +10,6 @@ import numpy as np
 from skfeamoe._frames import refuse_lazy
 from skfeamoe._groups import is_missing
 
-from . import _calls
 from ._batches import StreamBatch
 from ._river import is_river
 
@@ -36,35 +35,6 @@ def named_models(estimator) -> dict[str, Any]:
                 f"estimator {name!r} must have predict, got {type(model).__name__}"
             )
     return models
-
-
-def new_model(name: str, estimator, train, pretrain_rows: int) -> dict[str, Any]:
-    """State of one model before the stream."""
-    trains = train.get(name, True) if isinstance(train, Mapping) else bool(train)
-    fitted = _calls.is_fitted(estimator)
-    if trains and not hasattr(estimator, "partial_fit"):
-        raise ValueError(
-            f"estimator {name!r} ({type(estimator).__name__}) has no partial_fit; pass "
-            f"train={{{name!r}: False}} to evaluate it as it is, and give transformers as "
-            "preprocessor instead of a Pipeline"
-        )
-    if not trains and not fitted and not pretrain_rows:
-        raise ValueError(
-            f"estimator {name!r} is not trained in the stream and not fitted; fit it "
-            "before, or pass pretrain_rows to fit it on the first rows"
-        )
-    return {
-        "train": trains,
-        "fitted": fitted,
-        "accepts": _calls.accepted_metadata(estimator),
-        "waiting": [],
-        "is_proba": False,
-        "usage": {},
-        "people": np.zeros((2, 0)),
-        "rows_scored": 0,
-        "rows_unscored": 0,
-        "seconds": {"predict": 0.0, "train": 0.0},
-    }
 
 
 def check_train_names(train, models: Mapping[str, Any]) -> None:

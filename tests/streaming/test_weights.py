@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+from pandas.testing import assert_frame_equal
 
 from skfeamoe.metrics import gap_interval, mean_gap_interval
 from skfeamoe.streaming import PrequentialEvaluator, StreamBatch, StreamMonitor, monitor
@@ -137,9 +138,39 @@ def test_the_burden_has_the_error_of_its_effective_rows():
     np.testing.assert_allclose(gap[["gap", "low", "high"]].astype(float), wanted)
 
 
+def with_dicts(watch):
+    """A monitor as it was pickled when its models were dicts."""
+    evaluator = (watch := pickle.loads(pickle.dumps(watch)))._evaluator
+    names = {"trains": "train", "is_fitted": "fitted", "kept": "waiting"}
+    evaluator._callers = {name: m.estimator for name, m in evaluator._models.items()}
+    evaluator._models = {
+        name: {
+            **{names.get(k, k): v for k, v in vars(m).items() if v is not None},
+            **m.views,
+        }
+        for name, m in evaluator._models.items()
+    }
+    for model in evaluator._models.values():
+        del model["views"], model["estimator"]
+    return watch
+
+
+def test_a_monitor_saved_when_models_were_dicts_goes_on():
+    y, decided, sex, weight = fair_decisions(3)
+    first, rest = slice(1_000), slice(1_000, None)
+    whole = StreamMonitor(classes=[0, 1])
+    whole.update(y[first], decided[first], sex[first], sample_weight=weight[first])
+    other = pickle.loads(pickle.dumps(with_dicts(whole)))
+    for watch in (whole, other):
+        watch.update(y[rest], decided[rest], sex[rest], sample_weight=weight[rest])
+    result = other.result()
+    assert_frame_equal(whole.result().table, result.table)
+    assert_frame_equal(whole.result().alarms, result.alarms)
+
+
 def as_of_before(watch):
     """The pickled state of a monitor as it was when tallies had no squares of weights."""
-    watch = pickle.loads(pickle.dumps(watch))
+    watch = with_dicts(watch)
     for model in watch._evaluator._models.values():
         for part in model.values():
             if isinstance(part, dict):
