@@ -1,10 +1,22 @@
 """What all classifiers of this package share: a gate over experts, and decisions by it."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
+
+
+def last_step(estimator) -> Any:
+    """The estimator, or the last one of a Pipeline."""
+    return estimator[-1] if hasattr(estimator, "steps") else estimator
+
+
+def favorable_label_of(estimator, default: Any = None) -> Any:
+    """The label that is good for the person, if the estimator tells one, or the default."""
+    label = getattr(last_step(estimator), "favorable_label", None)
+    return default if label is None else label
 
 
 class GatedClassifier(ClassifierMixin, BaseEstimator, ABC):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_array, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._feedback import EXPLORE, Decisions, Exploration, Waiting, uniforms
 from skfeamoe._labels import Labels, read_labels
@@ -174,7 +174,7 @@ default=None
             What `partial_fit` tells.
         """
         check_is_fitted(self)
-        ids = Waiting.numbers_of(check_array(ids, ensure_2d=False, ensure_min_samples=0))
+        ids = Waiting.numbers_of(ids)
         if not len(ids):
             return self
         with drafted(self) as draft:

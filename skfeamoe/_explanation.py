@@ -151,8 +151,8 @@ def _active_columns(estimator, X, rows) -> NDArray:
     if needed > MOST_BYTES:
         raise ValueError(
             f"background has {rows.shape[0]} rows with {len(active):,} different columns, "
-            f"which would take {needed / 2**30:.1f} GB; pass fewer of them, such as "
-            f"background=model.background_[:{max(rows.shape[0] * MOST_BYTES // needed, 1)}]"
+            f"which would take {needed / 2**30:.1f} GB; pass a background of at most "
+            f"{max(rows.shape[0] * MOST_BYTES // needed, 1)} rows"
         )
     return active
 

@@ -340,7 +340,9 @@ and (n_experts, n_outputs)
 
     background_ : {ndarray, sparse array} of shape (n_background, n_features)
         The sample of rows that `explain` compares with, at most `background_size` of them,
-        in order of arrival.
+        in order of arrival, as the experts read them: without `sensitive_columns`, and a
+        category as its number in the order in which categories came, -1 for an unknown one.
+        Only of columns of numbers they are rows for the parameter `background` of `explain`.
 
     background_weight_ : ndarray of shape (n_background,)
         Their weights, 1 on average: all equal without `sample_weight`.

@@ -23,6 +23,7 @@ def fitted_layers(
     activation: str,
     classes: NDArray,
     n_features: int,
+    feature_names: Sequence[str] | None = None,
 ) -> list[Layer]:
     """Layers of a fitted classifier, (n_out, n_in) weights and (n_out,) biases each.
 
@@ -50,6 +51,13 @@ def fitted_layers(
         raise ValueError(
             f"{name} was fitted on {weight.shape[1]} features, X has {n_features}; give all "
             "of them the same columns"
+        )
+    names = [] if feature_names is None else list(feature_names)
+    fitted_on = list(getattr(model, "feature_names_in_", names))
+    if names and fitted_on != names:
+        raise ValueError(
+            f"{name} was fitted on the columns {fitted_on}, X has {names}; fit it on the same "
+            "columns in the same order"
         )
     if scaler is not None:
         if scaler.scale_ is not None:

@@ -226,6 +226,7 @@ def fitted_experts(estimator, terms: Terms) -> list:
             'initial_experts need expert="logistic" or "mlp" on columns of numbers without '
             "missing values; encode categories and holes first, or leave initial_experts out"
         )
+    _, names, are_known = feature_columns(estimator)
     models = list(estimator.initial_experts)
     if not 1 <= len(models) <= estimator.max_experts:
         raise ValueError(
@@ -241,6 +242,7 @@ def fitted_experts(estimator, terms: Terms) -> list:
             activation=estimator.activation,
             classes=estimator.classes_,
             n_features=terms.n_inputs,
+            feature_names=names if are_known else None,
         )
         for k, model in enumerate(models)
     ]

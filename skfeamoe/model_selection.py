@@ -15,6 +15,7 @@ import numpy as np
 from fairlearn import metrics as fairlearn_metrics
 from sklearn.metrics import make_scorer
 
+from skfeamoe._classifier import favorable_label_of
 from skfeamoe._fairness.constraints import gaps_of_rates
 from skfeamoe.exceptions import FairnessWarning
 
@@ -36,8 +37,9 @@ def gap_scorer(constraint: str = "demographic_parity", *, favorable_label: Any =
 default="demographic_parity"
         Which gap.
     favorable_label : label, default=None
-        The label that is good for the person; default: the last of the estimator's
-        ``classes_``, or of the labels and predictions that are scored where it has none.
+        The label that is good for the person; default: the estimator's `favorable_label`, or
+        that of the last step of a Pipeline, if it has one, the last of its ``classes_``, or of
+        the labels and predictions that are scored where it has none.
 
     Returns
     -------
@@ -72,6 +74,8 @@ class _GapScorer:
     def __call__(self, estimator, X, y_true, **given) -> float:
         """Minus the gap of the estimator's decisions."""
         label = self.favorable_label
+        if label is None:
+            label = favorable_label_of(estimator)
         if label is None and hasattr(estimator, "classes_"):
             label = estimator.classes_[-1]
         return self._scorer(estimator, X, y_true, favorable_label=label, **given)

@@ -1,6 +1,7 @@
 """Fitted linear models as first experts."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from lending import make_lending
 from sklearn.linear_model import LogisticRegression, SGDClassifier
@@ -90,3 +91,16 @@ def test_errors_name_the_model_and_the_remedy():
         with pytest.raises(ValueError, match=message):
             model.fit(X, y)
         assert not hasattr(model, "classes_")
+
+
+@pytest.mark.parametrize("columns", [["b", "a"], ["a", "other"]])
+def test_models_of_other_columns_are_refused(columns):
+    X, y, _ = make_lending(300)
+    table = pd.DataFrame(X[:, :2], columns=["a", "b"])
+    fitted = LogisticRegression().fit(table.set_axis(columns, axis=1), y)
+    said = r"initial_experts\[0\] was fitted on the columns .*; fit it on the same columns"
+    with pytest.raises(ValueError, match=said):
+        still([fitted]).fit(table, y)
+    still([LogisticRegression().fit(table, y)]).fit(table, y)
+    still([LogisticRegression().fit(X[:, :2], y)]).fit(table, y)
+    still([fitted]).fit(X[:, :2], y)

@@ -3,11 +3,16 @@
 import numpy as np
 import pytest
 import sklearn
-from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
+from fairlearn.metrics import (
+    demographic_parity_difference,
+    equal_opportunity_difference,
+    equalized_odds_difference,
+)
 from lending import make_lending
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
 
 from skfeamoe import FairnessWarning, FEAMOEClassifier
 from skfeamoe.model_selection import GAPS, best_within, gap_scorer
@@ -143,3 +148,20 @@ def test_wrong_parameters_are_refused():
         best_within(0)
     with pytest.raises(ValueError, match="scoring must have 'gap'"):
         best_within(0.1)({"mean_test_accuracy": [1]})
+
+
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_the_favorable_label_is_that_of_the_estimator(in_pipeline):
+    rng = np.random.default_rng(1)
+    group = rng.choice(["a", "b"], 600)
+    X = rng.normal(size=(600, 2)) + 0.6 * (group == "a")[:, None]
+    y = (X[:, 0] + rng.logistic(size=600) > 0.5).astype(int)
+    model = FEAMOEClassifier("equal_opportunity", favorable_label=0, random_state=0)
+    model.fit(X, y, sensitive_features=group)
+    model = Pipeline([("model", model)]) if in_pipeline else model
+    with sklearn.config_context(enable_metadata_routing=True):
+        found = gap_scorer("equal_opportunity")(model, X, y, sensitive_features=group)
+    expected = equal_opportunity_difference(
+        1 - y, 1 - model.predict(X), sensitive_features=group
+    )
+    assert found == pytest.approx(-expected)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from skfeamoe._classifier import favorable_label_of
 from skfeamoe.streaming._sources import frame_of
 
 from ._errors import InputError, as_input_error, new_console
@@ -36,9 +37,7 @@ def run_explain(arguments) -> None:
 
 def _favorable(model: Any) -> Any:
     """The label that is good for the person."""
-    estimator = model[-1] if hasattr(model, "steps") else model
-    label = estimator.favorable_label
-    return estimator.classes_[-1] if label is None else label
+    return favorable_label_of(model, model.classes_[-1])
 
 
 def _loaded(name: str, trust_joblib: bool) -> Any:

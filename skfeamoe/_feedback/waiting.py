@@ -4,10 +4,11 @@ It holds at most so many of them; the oldest go first. Updates replace arrays, s
 them, and what is saved is plain data.
 """
 
+from numbers import Real
 from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from skfeamoe._rows import Rows, in_container
 
@@ -55,18 +56,23 @@ class Waiting:
         return n_gone
 
     @staticmethod
-    def numbers_of(ids: NDArray) -> NDArray:
+    def numbers_of(ids: ArrayLike) -> NDArray:
         """Numbers of people as integers; they may be floats, but no fractions."""
-        ids = ids.ravel()
-        if ids.dtype.kind in "iu":
-            return ids.astype(np.int64)
-        is_mask = ids.dtype.kind == "b"
-        wrong = ids[is_mask | (ids != np.floor(ids)) | (np.abs(ids) > LARGEST_ID)]
-        if len(wrong):
+        given = np.asarray(ids).ravel()
+        if given.dtype.kind in "iu":
+            return given.astype(np.int64)
+        try:
+            numbers = given.astype(np.float64)
+            wrong = (numbers != np.floor(numbers)) | ~(np.abs(numbers) <= LARGEST_ID)
+            wrong |= given.dtype.kind not in "fO"
+        except (TypeError, ValueError):
+            wrong = np.array([not isinstance(each, Real) for each in given])
+        if wrong.any():
             raise ValueError(
-                f"ids must be whole numbers, those that `decide` gave, got {wrong[0]}"
+                "ids must be whole numbers, those that `decide` gave, got "
+                f"{given[wrong][:1].tolist()[0]!r}"
             )
-        return ids.astype(np.int64)
+        return numbers.astype(np.int64)
 
     def take(self, ids: NDArray) -> tuple[Rows, NDArray]:
         """The rows of these numbers, in their order, and propensities; they wait no more."""

@@ -244,6 +244,7 @@ class LinearTerms(OneToOne):
         self._known = None
         if self.centered and (alike := self.votes > ALL * self.n_rows).any():
             self.mean = np.where(alike, self.usual, self.mean)
+            self.variance[alike] = 0.0  # what rounding leaves of sums of many rows
 
     @property
     def scale(self) -> NDArray:

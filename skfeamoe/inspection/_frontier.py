@@ -13,6 +13,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing
 
+from skfeamoe._classifier import favorable_label_of
 from skfeamoe._fairness.constraints import CONSTRAINTS, gaps_of_rates
 from skfeamoe._optional import optional
 from skfeamoe.inspection._style import INK, MARKERS, QUIET, SERIES, pyplot, tidy
@@ -265,8 +266,7 @@ def _point(estimator, X, y, groups, parts, bound: float, constraint: str) -> dic
     y = np.asarray(y)
     model.fit(_safe_indexing(X, train), y[train], sensitive_features=groups[train])
     decided = model.predict(_safe_indexing(X, test))
-    favorable = getattr(estimator, "favorable_label", None)
-    favorable = model.classes_[-1] if favorable is None else favorable
+    favorable = favorable_label_of(estimator, model.classes_[-1])
     measure = getattr(fairlearn.metrics, CONSTRAINTS[constraint].metric)
     gap = measure(
         (y[test] == favorable).astype(int),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skfeamoe._classifier import favorable_label_of, last_step
 from skfeamoe.inspection._recourse_action import actions_of
 from skfeamoe.inspection._recourse_encoding import encoded_margin
 from skfeamoe.inspection._recourse_search import (
@@ -21,6 +22,9 @@ from skfeamoe.inspection._recourse_search import (
 
 ROWS_PER_CALL = 50_000
 SMALLEST = np.finfo(float).tiny
+
+OPEN = -1e-3
+"""Largest margin of a person on whom nothing is decided."""
 
 
 @dataclass(frozen=True)
@@ -324,21 +328,36 @@ class _Table:
         """A frame, or an array as it was given."""
         return frame.to_numpy() if self.as_array else frame
 
+    @property
+    def may_abstain(self) -> bool:
+        """Whether there are people on whom the estimator does not decide."""
+        return getattr(last_step(self.estimator), "coverage", None) is not None
+
     def margins(self, position: int) -> Margin:
-        """Function of rows and values: log-odds of the class against the best other one."""
+        """Function of rows and values: log-odds of the class against the best other one.
+
+        Who is not decided on is not granted, whatever the odds.
+        """
+
+        favorable = self.estimator.classes_[position]
 
         def margin(rows, values):
             found = np.empty(len(rows))
             for first in range(0, len(rows), ROWS_PER_CALL):
                 part = slice(first, first + ROWS_PER_CALL)
-                proba = self.estimator.predict_proba(self.with_values(rows[part], values[part]))
-                found[part] = _margin_of(proba, position)
+                asked = self.with_values(rows[part], values[part])
+                found[part] = _margin_of(self.estimator.predict_proba(asked), position)
+                if self.may_abstain:
+                    granted = self.estimator.predict(asked) == favorable
+                    found[part] = np.where(granted, found[part], np.minimum(found[part], OPEN))
             return found
 
         return margin
 
     def encoded_margins(self, position: int) -> Margin | None:
         """The same of rows that are put together from encoded columns, where that can be."""
+        if self.may_abstain:
+            return None
         return encoded_margin(
             self.estimator,
             self.with_values,
@@ -371,10 +390,7 @@ def _favorable_label(estimator, label):
         raise TypeError(f"estimator must have predict_proba, got {type(estimator).__name__}")
     classes = list(estimator.classes_)
     if label is None:
-        last = estimator[-1] if hasattr(estimator, "steps") else estimator
-        label = getattr(last, "favorable_label", None)
-    if label is None:
-        label = classes[-1]
+        label = favorable_label_of(estimator, classes[-1])
     if label not in classes:
         raise ValueError(f"favorable_label must be one of {classes}, got {label!r}")
     return label

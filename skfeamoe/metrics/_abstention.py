@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from fairlearn.metrics import MetricFrame
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
 from skfeamoe.metrics._checks import as_labels
@@ -25,7 +27,7 @@ def coverage(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> 
     y_pred : array-like of shape (n_samples,)
         Predictions, `abstain_label` where nothing is decided.
     abstain_label : label, default=-1
-        The answer that decides nothing.
+        The answer that decides nothing: of text labels a text, such as ``"abstain"``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -40,8 +42,9 @@ def coverage(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> 
     >>> coverage([0, 1, 1, 0], [0, -1, 1, 0])
     0.75
     """
-    decided = as_labels("y_pred", y_pred, mark=abstain_label) != abstain_label
-    check_consistent_length(y_true, decided, sample_weight)
+    y_pred = _answers(y_pred, abstain_label)
+    check_consistent_length(y_true, y_pred, sample_weight)
+    decided = y_pred != abstain_label
     return float(np.average(decided, weights=sample_weight))
 
 
@@ -55,7 +58,7 @@ def selective_accuracy(y_true, y_pred, *, abstain_label: Any = -1, sample_weight
     y_pred : array-like of shape (n_samples,)
         Predictions, `abstain_label` where nothing is decided.
     abstain_label : label, default=-1
-        The answer that decides nothing.
+        The answer that decides nothing: of text labels a text, such as ``"abstain"``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -71,7 +74,7 @@ def selective_accuracy(y_true, y_pred, *, abstain_label: Any = -1, sample_weight
     0.6666666666666666
     """
     y_true = as_labels("y_true", y_true)
-    y_pred = as_labels("y_pred", y_pred, mark=abstain_label)
+    y_pred = _answers(y_pred, abstain_label)
     check_consistent_length(y_true, y_pred, sample_weight)
     weight = np.ones(len(y_pred)) if sample_weight is None else np.asarray(sample_weight, float)
     weight = weight * (y_pred != abstain_label)
@@ -101,7 +104,7 @@ def coverage_difference(
     method : {"between_groups", "to_overall"}, default="between_groups"
         See :meth:`fairlearn.metrics.MetricFrame.difference`.
     abstain_label : label, default=-1
-        The answer that decides nothing.
+        The answer that decides nothing: of text labels a text, such as ``"abstain"``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -150,7 +153,7 @@ def selective_accuracy_difference(
     method : {"between_groups", "to_overall"}, default="between_groups"
         See :meth:`fairlearn.metrics.MetricFrame.difference`.
     abstain_label : label, default=-1
-        The answer that decides nothing.
+        The answer that decides nothing: of text labels a text, such as ``"abstain"``.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -180,6 +183,21 @@ def selective_accuracy_difference(
         abstain_label,
         sample_weight,
     )
+
+
+def _answers(y_pred, abstain_label: Any) -> NDArray:
+    """Predictions, of which `abstain_label` may be one: a number is none among texts."""
+    answers = as_labels("y_pred", y_pred, mark=abstain_label)
+    kind, is_text = answers.dtype.kind, isinstance(abstain_label, str)
+    texts = kind in "UST" or (kind == "O" and all(isinstance(label, str) for label in answers))
+    mixed = (kind == "O" and not texts) or pd.isna(abstain_label)
+    if answers.size and not mixed and texts != is_text:
+        raise ValueError(
+            f"abstain_label must be of the kind of the predicted labels, got {abstain_label!r} "
+            f"where labels look like {answers[0]!r}; the rule of this library says 'abstain' "
+            "among texts, -1 among numbers"
+        )
+    return answers
 
 
 def _difference(measure, y_true, y_pred, groups, method, abstain_label, sample_weight) -> float:

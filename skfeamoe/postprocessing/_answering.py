@@ -52,7 +52,8 @@ class AnsweringRule:
         m = rule.margins(eta, pi) / rule.scales
         if m.shape[1] == 1:
             return m[:, 0]
-        chosen = rule.chosen(uniform_of_rows(X, self._draw_seed))
+        names = getattr(self, "feature_names_in_", None)
+        chosen = rule.chosen(uniform_of_rows(X, self._draw_seed, names))
         return np.take_along_axis(m, chosen[:, None], axis=1)[:, 0]
 
     def decision_function(self, X):

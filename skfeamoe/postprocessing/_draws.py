@@ -7,6 +7,7 @@ values and not of their container or order; splitmix64 spreads it (Steele, Lea a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 
 import numpy as np
@@ -18,9 +19,9 @@ from scipy.sparse import issparse
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def uniform_of_rows(X, seed: int) -> NDArray:
-    """Uniform numbers, (n_samples,)."""
-    values = pd.util.hash_pandas_object(_plain_frame(X), index=False).to_numpy(np.uint64)
+def uniform_of_rows(X, seed: int, names: Sequence[str] | None = None) -> NDArray:
+    """Uniform numbers, (n_samples,); columns with names are taken in the order of ``names``."""
+    values = _combined([_hashes(column) for column in _columns(X, names)])
     with np.errstate(over="ignore"):
         z = values + GOLDEN * np.uint64(seed + 1)
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -29,28 +30,49 @@ def uniform_of_rows(X, seed: int) -> NDArray:
     return (z >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
-def _plain_frame(X) -> pd.DataFrame:
-    """Rows as a frame whose numbers are float64 and whose other values are text."""
+def _columns(X, names: Sequence[str] | None) -> list[pd.Series]:
+    """The columns of rows in any container."""
     if issparse(X):
         X = X.toarray()
     columns = getattr(X, "columns", None)
-    if columns is None:
-        frame = pd.DataFrame(np.asarray(X))
-    else:
-        parts = (X[name] for name in columns)
-        frame = pd.DataFrame({j: np.asarray(part) for j, part in enumerate(parts)})
-    return pd.DataFrame({j: _plain(frame.iloc[:, j]) for j in range(frame.shape[1])})
+    if names is not None and columns is not None and set(columns) == set(names):
+        columns = names
+    parts = np.asarray(X).T if columns is None else [np.asarray(X[name]) for name in columns]
+    return [pd.Series(part) for part in parts]
 
 
-def _plain(column: pd.Series) -> pd.Series:
-    """A column as float64, or value by value as text: never by what else is in the batch."""
+def _hashes(column: pd.Series) -> NDArray:
+    """Hashes of values, (n_samples,): of numbers as float64, of others as text.
+
+    Value by value, and never by what else is in the batch: a number is the same one in a
+    column of numbers and in one of objects, and so is a missing value.
+    """
     if is_numeric_dtype(column) or is_bool_dtype(column):
-        return column.astype(np.float64) + 0.0  # minus zero becomes zero
-    return column.astype(object).map(_text)
+        return _of_numbers(column.to_numpy(np.float64))
+    values = column.to_numpy(object)
+    missing = pd.isna(values)
+    numbers = missing | [isinstance(value, Real | np.bool_) for value in values]
+    known = [np.nan if gone else value for gone, value in zip(missing, values, strict=True)]
+    hashes = np.empty(len(values), dtype=np.uint64)
+    hashes[numbers] = _of_numbers(
+        np.array([known[row] for row in np.flatnonzero(numbers)], dtype=np.float64)
+    )
+    texts = np.array([str(known[row]) for row in np.flatnonzero(~numbers)], dtype=object)
+    hashes[~numbers] = pd.util.hash_array(texts, categorize=False)
+    return hashes
 
 
-def _text(value) -> str:
-    """A value as text, a number as that of its float."""
-    if isinstance(value, Real):
-        return repr(float(value) + 0.0)
-    return str(value)
+def _of_numbers(values: NDArray) -> NDArray:
+    """Hashes of numbers, (n_samples,); minus zero is zero."""
+    return pd.util.hash_array(values + 0.0)
+
+
+def _combined(parts: list[NDArray]) -> NDArray:
+    """One hash of several, (n_samples,): that of tuples in CPython 3.7, as in pandas."""
+    values = np.full(len(parts[0]), 0x345678, dtype=np.uint64)
+    factor = 1000003
+    with np.errstate(over="ignore"):
+        for left in range(len(parts), 0, -1):
+            values = (values ^ parts[-left]) * np.uint64(factor % 2**64)
+            factor += 82520 + 2 * left
+        return values + np.uint64(97531)

@@ -267,6 +267,14 @@ def _data(
             f"abstain_label must not be one of the classes {classes.tolist()}, got "
             f"{abstain_label(estimator, classes)!r}; name another label in abstain_label"
         )
+    is_text = classes.dtype.kind in "OU"
+    if estimator.coverage is not None and is_text != isinstance(
+        abstain_label(estimator, classes), str
+    ):
+        raise InvalidParameterError(
+            f"abstain_label must be of the kind of the classes {classes.tolist()}, got "
+            f"{estimator.abstain_label!r}; name {'a text' if is_text else 'a number'}"
+        )
     favorable: Any = classes[check_favorable(estimator.favorable_label, classes)]
     known = np.ones(len(weight), dtype=bool) if told.known is None else told.known
     y = classes[np.zeros(len(weight), dtype=np.intp)]

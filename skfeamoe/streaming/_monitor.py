@@ -14,7 +14,7 @@ from skfeamoe._fairness.constraints import gaps_of_rates, ratio_of
 
 from ._batches import StreamBatch
 from ._evaluator import PrequentialEvaluator
-from ._parameters import labels_of_rows
+from ._parameters import decisions_of_rows, labels_of_rows
 from ._result import PrequentialResult
 from ._tally import UNTOLD, events_of
 
@@ -223,7 +223,7 @@ default=None
                 raise ValueError(
                     f"{name} must be given to a monitor with {option}, and to no other"
                 )
-        decisions = labels_of_rows("y_pred", y_pred)
+        decisions = decisions_of_rows(y_pred)
         scores = None if y_score is None else np.asarray(y_score, dtype=float)
         if scores is not None and not ((scores >= 0) & (scores <= 1)).all():
             raise ValueError("y_score must be probabilities between 0 and 1")
@@ -399,7 +399,7 @@ default=None
     >>> sorted(set(result.alarms["cause"]))
     ['accuracy', 'selection_rate_gap', 'true_positive_rate_gap']
     """
-    y_pred = labels_of_rows("y_pred", y_pred)
+    y_pred = decisions_of_rows(y_pred)
     y_true = None if y_true is None else labels_of_rows("y_true", y_true)
     n = len(y_pred)
     if (y_true is not None and len(y_true) != n) or not n:

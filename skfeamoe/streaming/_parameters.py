@@ -160,6 +160,20 @@ def labels_of_rows(name: str, labels: Any) -> np.ndarray:
     return found
 
 
+def decisions_of_rows(decisions: Any) -> np.ndarray:
+    """Decisions of rows, one in each."""
+    found = labels_of_rows("y_pred", decisions)
+    none = np.flatnonzero(
+        [is_missing(label) for label in found] if found.dtype == object else found != found
+    )
+    if len(none):
+        raise ValueError(
+            f"y_pred must hold a decision in every row, got {found[none[0]]!r} in row "
+            f"{none[0]}; leave out rows on which nothing was decided"
+        )
+    return found
+
+
 def check_weights(sample_weight: Any) -> None:
     """Weights must be finite numbers from 0 on."""
     if sample_weight is None:

@@ -396,6 +396,7 @@ def test_saving_with_skops():
         ({"margin": 1.5}, GROUP, "margin"),
         ({"coverage": 1.2}, GROUP, "coverage"),
         ({"abstain_label": 1, "coverage": 0.8}, GROUP, "abstain_label"),
+        ({"abstain_label": "ask", "coverage": 0.8}, GROUP, "got 'ask'; name a number"),
         ({"ratio_bound": 0.0}, GROUP, "ratio_bound"),
         ({"cv": 3000}, GROUP, "cv=3000"),
         (
@@ -469,6 +470,25 @@ def test_other_containers_have_the_same_lots():
     assert np.abs(np.sort(numbers) - np.linspace(0, 1, len(numbers))).max() < 0.03
     other = uniform_of_rows(X, 1)
     assert abs(np.corrcoef(numbers, other)[0, 1]) < 0.06
+
+
+def test_lots_are_of_values_and_names():
+    from skfeamoe.postprocessing._draws import uniform_of_rows
+
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"])
+    frame["count"], frame["flag"] = rng.integers(0, 5, 300), rng.random(300) < 0.5
+    frame["kind"] = rng.choice(["x", "y"], 300)
+    frame.loc[7, "b"] = np.nan
+    numbers = uniform_of_rows(frame, 0)
+    for same in (frame.astype(object), frame.to_numpy(), frame.convert_dtypes()):
+        np.testing.assert_array_equal(uniform_of_rows(same, 0), numbers)
+    for i in range(9):
+        assert uniform_of_rows(frame.iloc[i].to_frame().T, 0)[0] == numbers[i]
+    turned = frame[["kind", "b", "a", "flag", "count"]]
+    names = list(frame.columns)
+    np.testing.assert_array_equal(uniform_of_rows(turned, 0, names), numbers)
+    assert not np.array_equal(uniform_of_rows(turned, 0), numbers)
 
 
 def test_lots_of_text_and_missing_values_do_not_depend_on_the_batch():

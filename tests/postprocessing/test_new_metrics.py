@@ -66,6 +66,12 @@ def test_other_labels():
     pred = np.where(PRED == -1, "ask", np.array(["no", "yes"])[PRED])
     assert coverage(text, pred, abstain_label="ask") == coverage(Y, PRED)
     assert selective_accuracy(text, pred, abstain_label="ask") == selective_accuracy(Y, PRED)
+    for measure in (coverage, selective_accuracy):
+        for answers in (pred, np.array(pred, dtype=object)):
+            with pytest.raises(ValueError, match=r"abstain_label must be of the kind.*got -1"):
+                measure(text, answers)
+        with pytest.raises(ValueError, match="got 'ask'"):
+            measure(Y, PRED, abstain_label="ask")
 
 
 def test_decisions_of_the_twin_have_no_infra_marginality():

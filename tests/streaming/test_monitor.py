@@ -204,6 +204,8 @@ SCORED = {"classes": [0, 1], "scored": True}
         ({"scored": True}, {"y_score": np.full(9, 0.5)}, "y_score has 9 rows, but y_pred has"),
         ({"input_window": 50}, {"X": np.ones((9, 1))}, "X has 9 rows, but y_pred has 200"),
         ({}, {"y_pred": DECIDED[:-1]}, "y_pred has 199 rows, but y_true has 200; give the"),
+        ({}, {"y_pred": np.where(Y, Y, np.nan)}, "y_pred must hold a decision in every row"),
+        ({}, {"y_pred": [*DECIDED[:-1], None]}, "got None in row 199; leave out rows"),
         ({}, {"sample_weight": -np.ones(200)}, "sample_weight must not be negative, got -1.0"),
         (
             {},

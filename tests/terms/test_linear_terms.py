@@ -231,3 +231,16 @@ def test_terms_of_before_there_were_squares_tell_as_before():
     old = LinearTerms.from_dict(data)
     old.update(np.full((1, 1), 1e4), np.ones(1))
     assert old.n_far.tolist() == [1]
+
+
+@pytest.mark.parametrize("n_rows", [3_200, 4_000, 7_013, 9_999])
+@pytest.mark.parametrize("value", [2024.0, 0.1, -1e9])
+def test_a_constant_column_has_no_spread_whatever_the_number_of_rows(n_rows, value):
+    """Rounding of a mean of many rows was taken for spread, and other values flew apart."""
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(n_rows, 2)), np.full(n_rows, value)])
+    for weight in (np.ones(n_rows), rng.exponential(size=n_rows)):
+        terms = LinearTerms(3)
+        terms.update(X, weight)
+        assert terms.scale[2] == 1.0
+        assert terms.mean[2] == value
