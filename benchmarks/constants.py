@@ -35,7 +35,8 @@ NOTICEABLE = {"accuracy": 0.002, "gap": 0.005}
 
 HOMES = {
     "_fairness.people": "KEPT_ROWS",
-    "_fairness.due": "RESCORES LEAST_ROWS LOOK_ROWS",
+    "_fairness.bound": "GLANCED_ROWS WIDER_BY",
+    "_fairness.due": "RESCORES LEAST_ROWS LOOK_ROWS GLANCE_ROWS",
     "_fairness.settlement": "MARGIN LEAST_AIM NOISE",
     "_fairness.offset": "WIDTH RIDGE PENALTY NEARNESS ROUNDS ATTEMPTS TIGHTER CUTS",
     "_fairness.directions": "RATE SHRINK",

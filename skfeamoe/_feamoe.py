@@ -295,12 +295,14 @@ and (n_experts, n_outputs)
         or missing values.
 
     group_gaps_ : dict of str to float
-        Largest difference between two groups by constraint. With ``control="bound"`` of the
-        present model's decisions on the people seen last (after `fit` on at most 30,000 rows
-        of the training data), whatever was decided on them at the time; nan while fewer than
-        two groups have 20 people. With ``control="schedule"`` of the decisions on recent
-        rows, each made just before the row was learned; after `fit` of the finished model's
-        decisions on at most 20,000 rows of the training data.
+        Largest difference between two groups by constraint. With ``control="bound"`` of what
+        the model decided on the people seen last when it settled bounds last (after `fit` on
+        at most 30,000 rows of the training data), whatever was decided on them before; nan
+        while fewer than two groups have 20 people. In a stream that is up to some 2,000 rows
+        ago, or less: every 256 rows the present model decides on newcomers, and bounds are
+        settled again if it has widened a gap. With ``control="schedule"`` of the decisions on
+        recent rows, each made just before the row was learned; after `fit` of the finished
+        model's decisions on at most 20,000 rows of the training data.
 
     group_gap_details_ : list of dict
         The same for every constraint and event: "gap", "standard_error", "bound", the groups

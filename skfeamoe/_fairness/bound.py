@@ -43,6 +43,12 @@ from skfeamoe._fairness.settlement import Settlement
 from skfeamoe._rows import Rows
 from skfeamoe._terms import Carry
 
+GLANCED_ROWS = 512
+"""Newcomers that are glanced at."""
+
+WIDER_BY = 3.0
+"""Standard errors by which a gap that was glanced at must be wider than the one told."""
+
 
 class Change(NamedTuple):
     """Other people in a group, by whom the gap of a slot has become wider than its bound."""
@@ -211,6 +217,35 @@ class BoundMonitor:
             return False
         young = can_be_early and self.due.has_young_group()
         return young or len(self.arrivals.changed()) > 0
+
+    def has_widened(self, asked: Fairness, score: Score) -> bool:
+        """Whether a gap is wider than it was when bounds were settled, and than its bound.
+
+        The experts learn on, and what they learn may widen it: so the present model decides
+        on the newcomers now and then. Of few people much is needed, since one looks often.
+        """
+        if not self.due.glance(self.people.n_seen) or not self.measured.is_comparable():
+            return False
+        rows = self.people.newest(GLANCED_ROWS)
+        if rows is None:
+            return False
+        cases = Cases(self.shares, asked, rows)
+        settlement = Settlement(
+            cases,
+            score,
+            score(rows.X, self.offset, self.local),
+            self.directions,
+            self.axis_of,
+            self.taught,
+        )
+        now = settlement.start(self.coef, self.offset, self.local).measured
+        for s, ratio in enumerate(asked.is_ratio):
+            gap, error = now.gap(s, ratio=bool(ratio))
+            told, told_error = self.measured.gap(s, ratio=bool(ratio))
+            least = max(asked.limits[s], told)
+            if gap - WIDER_BY * np.hypot(error, told_error) > least:
+                return True
+        return False
 
     def _asks_for_others(self, asked: Fairness) -> bool:
         """Whether bounds differ from those that were settled last."""

@@ -20,6 +20,10 @@ LEAST_ROWS = 256
 """Fewest rows between two solutions, unless groups or bounds are new."""
 
 
+GLANCE_ROWS = 256
+"""Rows between two glances at what the present model decides on newcomers."""
+
+
 class Due:
     """What has come since bounds were settled last. Rows are counted along the stream."""
 
@@ -28,6 +32,7 @@ class Due:
         self.came = np.zeros(0)  # (n_groups,), who have come since
         self.solved_at = 0  # row at which that was; 0: never, or not since people were lost
         self.looked_at = 0  # row at which somebody looked for other people last
+        self.glanced_at = 0  # row at which somebody looked at decisions last
 
     def add_groups(self, n_groups: int) -> None:
         """Count groups that have just appeared; nobody of them was there."""
@@ -40,7 +45,7 @@ class Due:
 
     def settled(self, row: int) -> None:
         """Bounds are settled at this row."""
-        self.solved_at = self.looked_at = row
+        self.solved_at = self.looked_at = self.glanced_at = row
         self.came = np.zeros(len(self.came))
 
     def n_waiting(self, row: int) -> int:
@@ -63,6 +68,13 @@ class Due:
         if row - self.looked_at < LOOK_ROWS:
             return False
         self.looked_at = row
+        return True
+
+    def glance(self, row: int) -> bool:
+        """Whether it is time to look at decisions; remembered as done."""
+        if not self.solved_at or row - self.glanced_at < GLANCE_ROWS:
+            return False
+        self.glanced_at = row
         return True
 
     def has_young_group(self) -> bool:

@@ -84,6 +84,17 @@ class People:
         self._hold([kept])
         return kept
 
+    def newest(self, n_rows: int) -> Rows | None:
+        """The last so many rows, or all of them."""
+        parts: list[Kept] = []
+        for part in reversed(self.parts):
+            late = slice(max(len(part.arrival) - n_rows, 0), len(part.arrival))
+            parts.insert(0, Kept(part.rows.take(late), part.arrival[late]))
+            n_rows -= len(part.arrival)
+            if n_rows <= 0:
+                break
+        return _join(parts).rows if parts else None
+
     def _hold(self, parts: list[Kept]) -> None:
         """Keep these parts and no others."""
         self.parts, self.n_kept = parts, sum(len(part.arrival) for part in parts)
