@@ -272,7 +272,9 @@ class PrequentialEvaluator:
         """Let the labels that are still on their way arrive, and report.
 
         The last `label_delay` batches are counted and trained on like all others, so
-        nothing is lost at the end of a stream.
+        nothing is lost at the end of a stream. The result ends with an evaluation point of
+        all rows so far, which the evaluator does not keep: without a `label_delay`, going on
+        is as if nobody had asked.
 
         Returns
         -------
@@ -285,15 +287,17 @@ class PrequentialEvaluator:
         for model in self._models.values():
             model.fit_kept()
         last = self._points[-1].rows_seen if self._points else -1
-        if self.rows_labeled_ > last:
-            self._add_point()
-        return self.result()
+        return self._result([self._point()] if self.rows_labeled_ > last else [])
 
     def result(self) -> PrequentialResult:
         """Return the result up to the last evaluation point, without waiting for labels."""
         self._check_begun()
+        return self._result([])
+
+    def _result(self, last: list[EvaluationPoint]) -> PrequentialResult:
+        """The result of the points that are kept, and a last one that is not."""
         return PrequentialResult(
-            points=list(self._points),
+            points=[*self._points, *last],
             classes=self.classes_.tolist(),
             favorable_label=self.classes_.tolist()[self._favorable],
             metrics=self.measures.names,
@@ -507,11 +511,17 @@ class PrequentialEvaluator:
             return self._add_point()
         return None
 
-    def _add_point(self) -> EvaluationPoint:
+    def _point(self) -> EvaluationPoint:
         """Take stock of every view of every model."""
         counting = self._counting
         models = {name: model.stock(counting) for name, model in self._models.items()}
-        point = EvaluationPoint(self.rows_labeled_, self._time, models)
+        return EvaluationPoint(self.rows_labeled_, self._time, models)
+
+    def _add_point(self) -> EvaluationPoint:
+        """Take stock, and keep it; sums of gate weights start over."""
+        point = self._point()
+        for model in self._models.values():
+            model.usage = {}
         self._points.append(point)
         self.n_points_ += 1
         if self.thin_points and len(self._points) >= MAX_POINTS:

@@ -262,12 +262,13 @@ default=None
         return np.unique(np.asarray(self._evaluator.classes))
 
     def result(self) -> PrequentialResult:
-        """Report what was seen so far.
+        """Report what was seen so far; looking changes nothing, however often.
 
         Returns
         -------
         PrequentialResult
-            As of a prequential run, with one model named "decisions".
+            As of a prequential run, with one model named "decisions". Its last line is of
+            all rows so far; the next result has it only if it is due.
         """
         return self._evaluator.finish()
 

@@ -224,17 +224,16 @@ def prequential(
         preprocessor, batches = _fitted(preprocessor, batches, preprocessor_rows)
     evaluator.use_preprocessor(preprocessor)
     with progress_bar(progress, total_rows) as draw:
-        text = ""
+        text, told = "", 0
         for batch in batches:
             point = evaluator.update(batch)
             if point is not None:
-                text = _progress_text(point)
+                text, told = _progress_text(point), point.rows_seen
                 if callback is not None:
                     callback(point)
             draw(evaluator.rows_arrived_, text)
-        n_points = evaluator.n_points_
         result = evaluator.finish()
-        if callback is not None and evaluator.n_points_ > n_points:
+        if callback is not None and result.points[-1].rows_seen > told:
             callback(result.points[-1])
     return result
 
