@@ -122,3 +122,18 @@ def test_a_picture_that_cannot_be_written_is_told_at_the_end(folder, capsys, mon
     assert "drift alarms" in out
     assert "--output 'gap.png' cannot be written: No space left on device" in err
     assert not (folder / "gap.png").exists()
+
+
+def test_short_windows_leave_no_row_out(folder, capsys):
+    """A stretch of 150 unfair rows is told, by windows that are shorter than batches."""
+    rng = np.random.default_rng(0)
+    n, bad = 60_000, slice(30_000, 30_150)
+    group, chance = rng.choice(["f", "m"], n), np.full(n, 0.5)
+    chance[bad] = group[bad] == "m"
+    frame = pd.DataFrame({"granted": (rng.random(n) < chance).astype(int), "group": group})
+    frame.to_csv("long.csv", index=False)
+    more = ("--bound", "0.1", "--window", "150", "--no-plot")
+    code, out, _ = run(capsys, "long.csv", *OPTIONS, *more)
+    assert code == 0
+    assert "did NOT keep its bound" in out
+    assert "lie in none" not in out

@@ -30,6 +30,8 @@ from ._survey import (
 from ._verdict import people_sentences, print_wrapped
 
 MOST_BATCH_ROWS = 5_000
+MOST_WINDOWS = 2_000
+"""Windows, at most, that are looked at where they are so short that it takes many."""
 
 
 def run_monitor(arguments) -> None:
@@ -91,7 +93,7 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, dic
         classes=labels,
         favorable_label=favorable,
         window=window,
-        evaluate_every=max(found.n_rows // 200, 1),
+        evaluate_every=_rows_between(found.n_rows, window),
         min_group_size=MIN_GROUP_SIZE,
         input_window=window if inputs else None,
         labeled=arguments.target is not None,
@@ -106,6 +108,11 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, dic
     for note in odd:
         print_wrapped(console, f"- {note}", "  ")
     return watch.result(), record(arguments, notes + odd, left_out)
+
+
+def _rows_between(n_rows: int, window: int) -> int:
+    """Rows between evaluation points: some 200 of them, more where windows are shorter."""
+    return max(min(max(n_rows // 200, 100), window), n_rows // MOST_WINDOWS, 1)
 
 
 def _feed(watch, source, roles, arguments, found: Survey, inputs) -> int:

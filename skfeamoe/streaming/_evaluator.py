@@ -260,7 +260,7 @@ class PrequentialEvaluator:
         self._sensitive_names, self._groups = names, groups
         self._people.add(newcomers)
         self.preprocessor_, self._preprocessor_ready = preprocessor, True
-        self._waiting.append({**item, "group": group, "person": person})
+        self._waiting += self._parts({**item, "group": group, "person": person})
         self.rows_arrived_ += len(batch)
         self.next_row_ = self.rows_arrived_ if batch.next_row is None else batch.next_row
         point = None
@@ -476,6 +476,10 @@ class PrequentialEvaluator:
     def _watched(self, batch: StreamBatch) -> Any:
         """The inputs that are watched for changes."""
         return batch.X
+
+    def _parts(self, item: dict[str, Any]) -> list[dict[str, Any]]:
+        """The batch in the parts that are counted one by one: whole, as models learn of it."""
+        return [item]
 
     def _is_due(self, item: dict[str, Any]) -> bool:
         """Whether the labels of a waiting batch have come by now."""

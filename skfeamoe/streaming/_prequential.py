@@ -80,7 +80,9 @@ def prequential(
         column of years). Whole batches arrive, when the labels of all their rows have.
     evaluate_every : int or "auto", default="auto"
         Rows between evaluation points (at the end of a batch). "auto" starts with 500 and
-        doubles, dropping every second point, whenever 400 points are reached.
+        doubles, dropping every second point, whenever 400 points are reached. Rows between
+        two points that are further apart than `window` lie in no window; a verdict tells how
+        many do.
     metrics : sequence of str or mapping of str to callable, default=None
         Of "accuracy", "balanced_accuracy", "majority_accuracy" (of always saying the most
         frequent label), "log_loss", "brier_score", "roc_auc", "ks_statistic",

@@ -30,6 +30,7 @@ from ._words import (
     facts_of_settings,
     percent,
     points,
+    share,
     when,
 )
 
@@ -53,16 +54,16 @@ def tiles(report: Any) -> list[dict[str, Any]]:
     verdict = report.verdicts[0] if report.verdicts else None
     if verdict is not None and verdict.windows is not None:
         windows = verdict.windows
-        noise = (
-            f"noise alone would leave {percent(windows.share_noise, 0)} outside"
-            if np.isfinite(windows.share_noise) and verdict.within
-            else ""
-        )
+        notes = []
+        if np.isfinite(windows.share_noise) and verdict.within:
+            notes.append(f"noise alone would leave {percent(windows.share_noise, 0)} outside")
+        if windows.share_in_none > 0:
+            notes.append(f"{share(windows.share_in_none)} of the rows lie in none of them")
         found.append(
             {
                 "label": f"Windows of {count(windows.size)} rows within the bound",
-                "value": percent(windows.share_within, 0),
-                "note": noise,
+                "value": share(windows.share_within),
+                "note": "; ".join(notes),
                 "state": "bad" if windows.n_above else "plain",
             }
         )

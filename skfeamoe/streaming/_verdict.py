@@ -34,7 +34,7 @@ from ._gaps import (
 )
 from ._points import View
 from ._tally import event_rates, events_of, large_groups
-from ._words import GAP_WORDS, apart, count, decimal, percent, when
+from ._words import GAP_WORDS, apart, count, decimal, percent, share, when
 
 KEPT, NOT_SHOWN, NOT_KEPT = "kept", "not shown", "not kept"
 ALPHA = 0.05
@@ -66,6 +66,9 @@ class WindowCheck:
         Row of the stream at which that window ends.
     worst_time : object
         Its time, None if unknown.
+    share_in_none : float
+        Share of the scored rows that lie in none of these windows: where evaluation points
+        are further apart than windows are long, or windows compare fewer than two groups.
 
     Examples
     --------
@@ -84,6 +87,7 @@ class WindowCheck:
     worst: Interval
     worst_row: int
     worst_time: Any
+    share_in_none: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -197,8 +201,8 @@ class Verdict:
     def _windows_sentence(self, windows: WindowCheck) -> str:
         """What the windows say."""
         text = (
-            f"In windows of {count(windows.size)} rows it was within the bound "
-            f"{percent(windows.share_within, 0)} of the time"
+            f"It was within the bound in {share(windows.share_within)} of the windows of "
+            f"{count(windows.size)} rows that were looked at"
         )
         if np.isfinite(windows.share_noise) and self.within:
             text += f"; noise alone would leave {percent(windows.share_noise, 0)} outside"
@@ -210,6 +214,11 @@ class Verdict:
             f"({apart(windows.worst.low, self.bound)} to "
             f"{apart(windows.worst.high, self.bound)}; up to {at})"
         )
+        if windows.share_in_none > 0:
+            text += (
+                f". {_upper(share(windows.share_in_none))} of the rows lie in none of these "
+                "windows, and count in the gap over all rows alone"
+            )
         return text + "."
 
 
@@ -313,7 +322,15 @@ def _window_check(
         worst=found[worst][1],
         worst_row=found[worst][0].row,
         worst_time=found[worst][0].time,
+        share_in_none=_share_in_none(result, model, [w.row for w, _ in found]),
     )
+
+
+def _share_in_none(result: Any, model: str, ends: list[int]) -> float:
+    """Share of the scored rows in no window that ends at one of these rows."""
+    size, n_rows = result.settings["window"], result.points[-1].models[model].rows_scored
+    covered = size + np.minimum(np.diff(ends), size).sum()  # the first of them is full
+    return max(1.0 - float(covered) / n_rows, 0.0)
 
 
 def _noise(

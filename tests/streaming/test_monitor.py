@@ -318,3 +318,63 @@ def test_the_callback_of_a_run_is_told_of_its_last_point():
             callback=lambda point, seen=seen: seen.append(point.rows_seen),
         )
         assert seen == rows
+
+
+@pytest.mark.parametrize("size", [7, 1_000, 3_000])
+def test_points_fall_on_the_rows_asked_for_whatever_the_batches(size):
+    y, decided, sex = decisions(3_000, at=1_500, refused=(0.0, 0.5))
+    time = np.arange(3_000) / 10
+    score = np.random.default_rng(1).random(3_000)
+    tables = []
+    for step in (size, 250):
+        watch = StreamMonitor(**SCORED, window=400, evaluate_every=250)
+        told = []
+        for start in range(0, 3_000, step):
+            rows = slice(start, start + step)
+            told += watch.update(
+                y[rows],
+                decided[rows],
+                sex[rows],
+                y_score=score[rows],
+                time=time[rows],
+                person=np.arange(3_000)[rows] // 3,
+                sample_weight=1.0 + score[rows],
+            )
+        assert told
+        result = watch.result()
+        tables.append([result.table, result.group_table, result.alarms, result.people_table])
+    assert tables[0][0]["rows_seen"].unique().tolist() == list(range(250, 3_001, 250))
+    last = tables[0][0].drop_duplicates("rows_seen")
+    np.testing.assert_allclose(last["time"], (last["rows_seen"] - 1) / 10)
+    for left, right in zip(*tables, strict=True):
+        pd.testing.assert_frame_equal(left, right)
+
+
+def test_a_large_batch_that_is_refused_is_refused_as_a_whole():
+    y, decided, sex = decisions(1_000)
+    watch = StreamMonitor(classes=[0, 1], window=100, evaluate_every=100)
+    watch.update(y, decided, sex)
+    table = watch.result().table
+    with pytest.raises(ValueError, match="the label 2"):
+        watch.update(np.append(y[1:], 2), decided, sex)
+    pd.testing.assert_frame_equal(watch.result().table, table)
+
+
+def test_an_unfair_week_is_found_where_windows_are_asked_for():
+    """A tenth of a batch; windows ended at every second batch once."""
+    rng = np.random.default_rng(0)
+    n, bad = 200_000, slice(61_000, 63_000)
+    sex, unfair = rng.choice(["f", "m"], n), np.zeros(n, dtype=bool)
+    unfair[bad] = sex[bad] == "f"
+    decided = (rng.random(n) < np.where(unfair, 0.0, 0.5)).astype(int)
+    watch = StreamMonitor(
+        classes=[0, 1], detector=None, labeled=False, window=500, evaluate_every=500
+    )
+    for start in range(0, n, 20_000):
+        rows = slice(start, start + 20_000)
+        watch.update(None, decided[rows], sex[rows])
+    result = watch.result()
+    verdict = result.verdict(bound=0.1)
+    assert (len(result.points), verdict.windows.share_in_none) == (400, 0.0)
+    assert (verdict.answer, verdict.windows.n_above) == ("not kept", 4)
+    assert "lie in none" not in " ".join(verdict.sentences)
