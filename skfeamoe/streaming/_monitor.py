@@ -251,7 +251,7 @@ default=None
             raise ValueError("y_score must be probabilities between 0 and 1")
         batch = StreamBatch(
             X=_Rows(decisions, scores, X),
-            y=decisions if y_true is None else labels_of_rows("y_true", y_true),
+            y=labels_of_rows("y_true", y_true) if self._labeled else _untold(len(decisions)),
             sensitive_features=sensitive_features,
             sample_weight=sample_weight,
             time=None if time is None else np.asarray(time),
@@ -470,6 +470,11 @@ default=None
         cut = {k: None if p is None else _rows(p, rows) for k, p in parts.items()}
         watch.update(None if y_true is None else y_true[rows], y_pred[rows], **cut)
     return watch.result()
+
+
+def _untold(n: int) -> np.ndarray:
+    """True labels of rows of which none is told."""
+    return np.full(n, None, dtype=object)
 
 
 def _told(y_true) -> np.ndarray:

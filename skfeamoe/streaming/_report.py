@@ -16,7 +16,7 @@ from ._cautions import cautions_of
 from ._files import write_csv, write_text
 from ._result_parts import bound_of, chosen_gap, chosen_model
 from ._verdict import Verdict
-from ._words import GAP_MEANING, GAP_WORDS, facts_of_settings
+from ._words import DASH, GAP_MEANING, GAP_WORDS, facts_of_settings
 
 MOST_EXPLAINED = 300
 """Rows, at most, whose explanations make up importance, shapes and those of the gap."""
@@ -115,6 +115,8 @@ def render(
         models=parts.model_table(result),
         gaps=parts.gap_lines(result, model),
         groups=groups,
+        rates=parts.group_columns(groups),
+        calibrated=any(line["calibration"] != DASH for line in groups),
         n_more_groups=n_more_groups,
         min_group_size=result.min_group_size,
         window=result.settings["window"],

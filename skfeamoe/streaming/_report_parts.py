@@ -21,6 +21,7 @@ from ._people import gap_of_people
 from ._tally import GAPS, RATIOS, calibration_errors, event_rates, group_rates
 from ._verdict import KEPT, NOT_KEPT
 from ._words import (
+    DASH,
     GAP_WORDS,
     alarm_sentence,
     apart,
@@ -44,6 +45,8 @@ NEAR = 0.05
 
 STATES = {KEPT: "good", NOT_KEPT: "bad"}
 RATES = ("base_rate", "selection_rate", "true_positive_rate", "false_positive_rate")
+RATE_HEADINGS = {"base_rate": "Favorable truth"}
+"""Where a heading is not the name of the rate."""
 
 
 def tiles(report: Any) -> list[dict[str, Any]]:
@@ -207,6 +210,12 @@ def group_lines(result, model: str) -> tuple[list[dict[str, Any]], int]:
             line[f"{name}_ends"] = between(ends)
         lines.append(line)
     return lines, max(len(order) - MOST_LINES, 0)
+
+
+def group_columns(lines: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Rates of the groups, with headings; those that nobody has are left out."""
+    names = [name for name in RATES if any(line[name] != DASH for line in lines)]
+    return [(n, RATE_HEADINGS.get(n, n.replace("_", " ").capitalize())) for n in names]
 
 
 def _why_small(n_rows: float, n_effective: float, least: int) -> str:
