@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skfeamoe.streaming import PrequentialResult, StreamBatch, StreamMonitor, iter_batches
+from skfeamoe.streaming._compared import compared
 from skfeamoe.streaming._monitor import DECISIONS
 
 from ._bounds import bounds_of
@@ -208,12 +209,8 @@ def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -
     if arguments.quiet:
         console.quiet = False
     if not bounds:
-        gap = result.gap_table(measure, view="cumulative", anytime=True).iloc[-1]
-        text = (
-            f"The gap is {gap['gap']:.3f} (95 % interval at any time {gap['low']:.3f} to "
-            f"{gap['high']:.3f}); --bound X judges it."
-        )
-        print_wrapped(console, f"- {text}", "  ")
+        for sentence in _gap_sentences(result, measure):
+            print_wrapped(console, f"- {sentence}", "  ")
     for name, bound in bounds.items():
         verdict = result.verdict(measure=name, bound=bound)
         for sentence in verdict.sentences[: 1 if arguments.quiet else None]:
@@ -222,6 +219,19 @@ def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -
     for sentence in people:
         print_wrapped(console, f"- {sentence}", "  ")
     console.quiet = arguments.quiet
+
+
+def _gap_sentences(result: PrequentialResult, measure: str) -> list[str]:
+    """The gap over all rows where no bound judges it, and whom it leaves out."""
+    found = compared(result, DECISIONS, measure, anytime=True)
+    ends = found.whole.interval
+    text = (
+        f"The gap is {ends.value:.3f} (95 % interval at any time {ends.low:.3f} to "
+        f"{ends.high:.3f}); --bound X judges it."
+    )
+    if np.isnan(ends.value):
+        text = "The gap cannot be measured, as fewer than two groups have enough rows."
+    return [text, *found.sentences()]
 
 
 def _write(console, arguments, outputs: Outputs, result, facts, bounds, measure: str) -> None:

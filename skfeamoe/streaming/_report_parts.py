@@ -53,7 +53,7 @@ def tiles(report: Any) -> list[dict[str, Any]]:
     """The answers that are wanted first: label, value, note and state of each."""
     result, model = report.result, report.model
     view = result.points[-1].models[model].views["cumulative"]
-    found = [_gap_tile(report, view)]
+    found = [_gap_tile(report)]
     verdict = report.verdicts[0] if report.verdicts else None
     if verdict is not None and verdict.windows is not None:
         windows = verdict.windows
@@ -83,20 +83,11 @@ def tiles(report: Any) -> list[dict[str, Any]]:
     return [*found, _alarm_tile(result, model)]
 
 
-def _gap_tile(report: Any, view) -> dict[str, Any]:
+def _gap_tile(report: Any) -> dict[str, Any]:
     """The gap over all rows."""
     name = GAP_WORDS[report.measure].capitalize()
     verdict = report.verdicts[0] if report.verdicts else None
-    gap = verdict.whole if verdict is not None else None
-    if gap is None:
-        result = report.result
-        gap = gap_of(
-            view,
-            report.measure,
-            result.group_names,
-            min_group_size=result.min_group_size,
-            anytime=not report.decided_first,
-        )
+    gap = report.compared().whole if verdict is None else verdict.whole
     if not np.isfinite(gap.interval.value):
         return {
             "label": name,

@@ -23,14 +23,13 @@ from scipy.stats import binom
 from skfeamoe.metrics import Interval
 
 from ._cautions import cautions_of, same_answer
+from ._compared import compared, left_out_sentences
 from ._gaps import (
     Gap,
     Window,
-    compared_groups,
     disjoint,
     full_windows,
     gap_of,
-    large_in_all,
 )
 from ._points import View
 from ._tally import event_rates, events_of, large_groups
@@ -184,18 +183,9 @@ class Verdict:
             if self.full_windows:
                 what = "Too few of the full windows have enough rows of two groups"
             found.append(f"{what}, so nothing is said about single periods.")
-        if self.left_out:
-            named = ", ".join(f"{name} ({count(n)})" for name, n in self.left_out[:6])
-            more = f" and {len(self.left_out) - 6} more" if len(self.left_out) > 6 else ""
-            where = "" if self.windows is None else " in windows"
-            found.append(f"Not compared for want of rows{where}: {named}{more}.")
-            if self.others is not None:
-                ends = self.others.interval
-                found.append(
-                    f"With those of them that have enough rows in all, the gap over all rows "
-                    f"is {apart(ends.value, self.bound)} ({apart(ends.low, self.bound)} to "
-                    f"{apart(ends.high, self.bound)})."
-                )
+        found += left_out_sentences(
+            self.left_out, self.others, self.bound, windows=self.windows is not None
+        )
         return found + self.cautions
 
     def _windows_sentence(self, windows: WindowCheck) -> str:
@@ -226,17 +216,10 @@ def judge(
     result: Any, model: str, measure: str, bound: float, *, anytime: bool = False
 ) -> Verdict:
     """Judge one model's gap by a bound."""
-    names, size = result.group_names, result.min_group_size
     view = result.points[-1].models[model].views["cumulative"]
-    mask = compared_groups(result, model, measure)
-    options: dict[str, Any] = {"min_group_size": size, "anytime": anytime}
-    whole = gap_of(view, measure, names, mask, **options)
-    everyone = gap_of(view, measure, names, **options)
-    others = None if everyone == whole else everyone
-    windows = _window_check(result, model, measure, bound, mask, view)
-    if np.isnan(whole.interval.value) and others is not None:
-        # the windows have fewer than two groups to compare, the whole stream has
-        whole, others, mask = others, None, large_in_all(result, model, measure)
+    found = compared(result, model, measure, anytime=anytime)
+    whole, others, left = found.whole, found.others, found.left_out
+    windows = _window_check(result, model, measure, bound, found.in_windows, view)
     answer, reasons = _answer(whole, others, windows, measure, bound)
     cautions = cautions_of(view, result.favorable_label, model)
     if answer == KEPT and same_answer(view) is not None:
@@ -244,8 +227,6 @@ def judge(
         reasons = ["nearly everybody gets the same answer, which makes every gap small"]
     if np.isnan(whole.interval.value):
         answer, reasons = NOT_SHOWN, []
-    rows = view.counts.sum(axis=(1, 2))
-    left = [(names[g], round(float(rows[g]))) for g in np.flatnonzero(~mask) if g < len(rows)]
     n_full = len(full_windows(result, model))
     return Verdict(
         model, measure, bound, answer, whole, windows, others, left, cautions, reasons, n_full
