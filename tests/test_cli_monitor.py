@@ -1,5 +1,7 @@
 """`monitor` on the command line: alarms in words, missing truths, pictures, refusals."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -122,3 +124,56 @@ def test_a_picture_that_cannot_be_written_is_told_at_the_end(folder, capsys, mon
     assert "drift alarms" in out
     assert "--output 'gap.png' cannot be written: No space left on device" in err
     assert not (folder / "gap.png").exists()
+
+
+def test_short_windows_leave_no_row_out(folder, capsys):
+    """A stretch of 150 unfair rows is told, by windows that are shorter than batches."""
+    rng = np.random.default_rng(0)
+    n, bad = 60_000, slice(30_000, 30_150)
+    group, chance = rng.choice(["f", "m"], n), np.full(n, 0.5)
+    chance[bad] = group[bad] == "m"
+    frame = pd.DataFrame({"granted": (rng.random(n) < chance).astype(int), "group": group})
+    frame.to_csv("long.csv", index=False)
+    more = ("--bound", "0.1", "--window", "150", "--no-plot")
+    code, out, _ = run(capsys, "long.csv", *OPTIONS, *more)
+    assert code == 0
+    assert "did NOT keep its bound" in out
+    assert "lie in none" not in out
+
+
+@pytest.mark.parametrize("more", [(), ("--quiet",)])
+def test_without_a_bound_a_gap_names_whom_it_leaves_out(folder, capsys, more):
+    """A small group that is granted far more often counts in no window."""
+    rng = np.random.default_rng(0)
+    group = rng.choice(["a", "b", "c"], N, p=[0.49, 0.49, 0.02])
+    granted = (rng.random(N) < np.where(group == "c", 0.9, 0.4)).astype(int)
+    pd.DataFrame({"granted": granted, "group": group}).to_csv("small.csv", index=False)
+    outputs = ("--no-plot", "--report", "small.html", "--json", "numbers")
+    code, out, _ = run(capsys, "small.csv", *OPTIONS, *outputs, *more)
+    assert code == 0
+    rates = [granted[group == name].mean() for name in "abc"]
+    n_left_out = (group == "c").sum()
+    said = [
+        f"Not compared for want of rows in windows: c ({n_left_out}).",
+        "With those of them that have enough rows in all, the gap over all rows is "
+        f"{np.ptp(rates):.3f} (",
+    ]
+    assert f"The gap is {np.ptp(rates[:2]):.3f} (95 % interval" in out
+    page = " ".join((folder / "small.html").read_text().split())
+    assert f"parity gap was {np.ptp(rates[:2]):.3f} (95 % interval" in page
+    for sentence in said:
+        assert sentence in out
+        assert sentence in page
+    record = json.loads((folder / "numbers" / "report.json").read_text())
+    assert record["left_out"] == {"c": n_left_out}
+
+
+def test_a_gap_of_one_group_is_not_measured(folder, capsys):
+    frame = pd.read_csv("loans.csv").assign(group="all")
+    frame.loc[::1_000, "group"] = "few"
+    frame.to_csv("one.csv", index=False)
+    code, out, _ = run(capsys, "one.csv", *OPTIONS, "--no-plot")
+    assert code == 0
+    assert "The gap cannot be measured, as fewer than two groups have enough rows." in out
+    assert "Not compared for want of rows: few (6)." in out
+    assert "nan" not in out

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from skfeamoe.streaming import PrequentialResult, StreamBatch, StreamMonitor, iter_batches
+from skfeamoe.streaming._compared import compared
 from skfeamoe.streaming._monitor import DECISIONS
 
 from ._bounds import bounds_of
@@ -30,6 +31,8 @@ from ._survey import (
 from ._verdict import people_sentences, print_wrapped
 
 MOST_BATCH_ROWS = 5_000
+MOST_WINDOWS = 2_000
+"""Windows, at most, that are looked at where they are so short that it takes many."""
 
 
 def run_monitor(arguments) -> None:
@@ -91,7 +94,7 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, dic
         classes=labels,
         favorable_label=favorable,
         window=window,
-        evaluate_every=max(found.n_rows // 200, 1),
+        evaluate_every=_rows_between(found.n_rows, window),
         min_group_size=MIN_GROUP_SIZE,
         input_window=window if inputs else None,
         labeled=arguments.target is not None,
@@ -106,6 +109,11 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, dic
     for note in odd:
         print_wrapped(console, f"- {note}", "  ")
     return watch.result(), record(arguments, notes + odd, left_out)
+
+
+def _rows_between(n_rows: int, window: int) -> int:
+    """Rows between evaluation points: some 200 of them, more where windows are shorter."""
+    return max(min(max(n_rows // 200, 100), window), n_rows // MOST_WINDOWS, 1)
 
 
 def _feed(watch, source, roles, arguments, found: Survey, inputs) -> int:
@@ -201,12 +209,8 @@ def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -
     if arguments.quiet:
         console.quiet = False
     if not bounds:
-        gap = result.gap_table(measure, view="cumulative", anytime=True).iloc[-1]
-        text = (
-            f"The gap is {gap['gap']:.3f} (95 % interval at any time {gap['low']:.3f} to "
-            f"{gap['high']:.3f}); --bound X judges it."
-        )
-        print_wrapped(console, f"- {text}", "  ")
+        for sentence in _gap_sentences(result, measure):
+            print_wrapped(console, f"- {sentence}", "  ")
     for name, bound in bounds.items():
         verdict = result.verdict(measure=name, bound=bound)
         for sentence in verdict.sentences[: 1 if arguments.quiet else None]:
@@ -215,6 +219,19 @@ def _show(console, arguments, result: PrequentialResult, bounds, measure: str) -
     for sentence in people:
         print_wrapped(console, f"- {sentence}", "  ")
     console.quiet = arguments.quiet
+
+
+def _gap_sentences(result: PrequentialResult, measure: str) -> list[str]:
+    """The gap over all rows where no bound judges it, and whom it leaves out."""
+    found = compared(result, DECISIONS, measure, anytime=True)
+    ends = found.whole.interval
+    text = (
+        f"The gap is {ends.value:.3f} (95 % interval at any time {ends.low:.3f} to "
+        f"{ends.high:.3f}); --bound X judges it."
+    )
+    if np.isnan(ends.value):
+        text = "The gap cannot be measured, as fewer than two groups have enough rows."
+    return [text, *found.sentences()]
 
 
 def _write(console, arguments, outputs: Outputs, result, facts, bounds, measure: str) -> None:

@@ -215,18 +215,17 @@ class Entrant:
         self.seconds["train"] += clock.perf_counter() - begin
 
     def stock(self, counting: Counting) -> ModelPoint:
-        """Measures of all views now; sums of gate weights start over."""
+        """Measures of all views now."""
         views = {"cumulative": self._view(self.views["cumulative"], counting)}
         if self.ring is not None:
             views["window"] = self._window_view(self.ring, counting)
         views |= {name: self._view(self.views[name], counting) for name in counting.tallies[1:]}
-        usage, self.usage = self.usage, {}
         ids = getattr(self.estimator, "expert_ids_", None)
         return ModelPoint(
             rows_scored=self.rows_scored,
             n_experts=getattr(self.estimator, "n_experts_", None),
             expert_ids=None if ids is None else np.asarray(ids).tolist(),
-            usage=usage,
+            usage=self.usage,
             views=views,
         )
 

@@ -260,7 +260,7 @@ class PrequentialEvaluator:
         self._sensitive_names, self._groups = names, groups
         self._people.add(newcomers)
         self.preprocessor_, self._preprocessor_ready = preprocessor, True
-        self._waiting.append({**item, "group": group, "person": person})
+        self._waiting += self._parts({**item, "group": group, "person": person})
         self.rows_arrived_ += len(batch)
         self.next_row_ = self.rows_arrived_ if batch.next_row is None else batch.next_row
         point = None
@@ -272,7 +272,9 @@ class PrequentialEvaluator:
         """Let the labels that are still on their way arrive, and report.
 
         The last `label_delay` batches are counted and trained on like all others, so
-        nothing is lost at the end of a stream.
+        nothing is lost at the end of a stream. The result ends with an evaluation point of
+        all rows so far, which the evaluator does not keep: without a `label_delay`, going on
+        is as if nobody had asked.
 
         Returns
         -------
@@ -285,15 +287,17 @@ class PrequentialEvaluator:
         for model in self._models.values():
             model.fit_kept()
         last = self._points[-1].rows_seen if self._points else -1
-        if self.rows_labeled_ > last:
-            self._add_point()
-        return self.result()
+        return self._result([self._point()] if self.rows_labeled_ > last else [])
 
     def result(self) -> PrequentialResult:
         """Return the result up to the last evaluation point, without waiting for labels."""
         self._check_begun()
+        return self._result([])
+
+    def _result(self, last: list[EvaluationPoint]) -> PrequentialResult:
+        """The result of the points that are kept, and a last one that is not."""
         return PrequentialResult(
-            points=list(self._points),
+            points=[*self._points, *last],
             classes=self.classes_.tolist(),
             favorable_label=self.classes_.tolist()[self._favorable],
             metrics=self.measures.names,
@@ -473,6 +477,10 @@ class PrequentialEvaluator:
         """The inputs that are watched for changes."""
         return batch.X
 
+    def _parts(self, item: dict[str, Any]) -> list[dict[str, Any]]:
+        """The batch in the parts that are counted one by one: whole, as models learn of it."""
+        return [item]
+
     def _is_due(self, item: dict[str, Any]) -> bool:
         """Whether the labels of a waiting batch have come by now."""
         if self.delay_unit == "batches":
@@ -507,11 +515,17 @@ class PrequentialEvaluator:
             return self._add_point()
         return None
 
-    def _add_point(self) -> EvaluationPoint:
+    def _point(self) -> EvaluationPoint:
         """Take stock of every view of every model."""
         counting = self._counting
         models = {name: model.stock(counting) for name, model in self._models.items()}
-        point = EvaluationPoint(self.rows_labeled_, self._time, models)
+        return EvaluationPoint(self.rows_labeled_, self._time, models)
+
+    def _add_point(self) -> EvaluationPoint:
+        """Take stock, and keep it; sums of gate weights start over."""
+        point = self._point()
+        for model in self._models.values():
+            model.usage = {}
         self._points.append(point)
         self.n_points_ += 1
         if self.thin_points and len(self._points) >= MAX_POINTS:

@@ -6,6 +6,7 @@ Over 400 lines, because half of the lines document the public class and its meth
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -79,6 +80,27 @@ class _DecisionEvaluator(PrequentialEvaluator):
         if told.any():
             codes[told] = super()._codes_of(_labels_told(y, told), classes)
         return codes
+
+    def _parts(self, item: dict[str, Any]) -> list[dict[str, Any]]:
+        """The batch, cut at the rows where evaluation points are asked for; nobody learns."""
+        if self.thin_points:
+            return [item]
+        start, every = self.rows_arrived_, self.evaluate_every
+        edges = range((start // every + 1) * every - start, len(item["true"]), every)
+        return [_cut(item, slice(*ends)) for ends in pairwise([0, *edges, len(item["true"])])]
+
+
+def _cut(item: dict[str, Any], rows: slice) -> dict[str, Any]:
+    """Some rows of a batch, in all that is counted."""
+    names = ("true", "group", "weight", "person", "times")
+    return {
+        **item,
+        **{name: None if item[name] is None else item[name][rows] for name in names},
+        "predictions": {
+            model: {k: v[rows] if isinstance(v, np.ndarray) else v for k, v in found.items()}
+            for model, found in item["predictions"].items()
+        },
+    }
 
 
 class StreamMonitor:
@@ -229,7 +251,7 @@ default=None
             raise ValueError("y_score must be probabilities between 0 and 1")
         batch = StreamBatch(
             X=_Rows(decisions, scores, X),
-            y=decisions if y_true is None else labels_of_rows("y_true", y_true),
+            y=labels_of_rows("y_true", y_true) if self._labeled else _untold(len(decisions)),
             sensitive_features=sensitive_features,
             sample_weight=sample_weight,
             time=None if time is None else np.asarray(time),
@@ -262,12 +284,13 @@ default=None
         return np.unique(np.asarray(self._evaluator.classes))
 
     def result(self) -> PrequentialResult:
-        """Report what was seen so far.
+        """Report what was seen so far; looking changes nothing, however often.
 
         Returns
         -------
         PrequentialResult
-            As of a prequential run, with one model named "decisions".
+            As of a prequential run, with one model named "decisions". Its last line is of
+            all rows so far; the next result has it only if it is due.
         """
         return self._evaluator.finish()
 
@@ -329,7 +352,9 @@ default=None
     window : int, default=1000
         Rows in the view "window".
     evaluate_every : int or "auto", default="auto"
-        Rows between the lines of the tables; "auto" keeps at most 400 of them.
+        Rows between the lines of the tables, and between the ends of windows. "auto" keeps
+        at most 400 of them, at ends of batches (in `monitor`, of a 200th of the rows): of a
+        long stream some rows lie in no window then, and a verdict tells how many.
     min_group_size : int, default=30
         Rows that a group needs to count in a gap; of unequal weights, rows of equal weight
         that tell as much.
@@ -445,6 +470,11 @@ default=None
         cut = {k: None if p is None else _rows(p, rows) for k, p in parts.items()}
         watch.update(None if y_true is None else y_true[rows], y_pred[rows], **cut)
     return watch.result()
+
+
+def _untold(n: int) -> np.ndarray:
+    """True labels of rows of which none is told."""
+    return np.full(n, None, dtype=object)
 
 
 def _told(y_true) -> np.ndarray:

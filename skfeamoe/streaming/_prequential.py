@@ -80,7 +80,9 @@ def prequential(
         column of years). Whole batches arrive, when the labels of all their rows have.
     evaluate_every : int or "auto", default="auto"
         Rows between evaluation points (at the end of a batch). "auto" starts with 500 and
-        doubles, dropping every second point, whenever 400 points are reached.
+        doubles, dropping every second point, whenever 400 points are reached. Rows between
+        two points that are further apart than `window` lie in no window; a verdict tells how
+        many do.
     metrics : sequence of str or mapping of str to callable, default=None
         Of "accuracy", "balanced_accuracy", "majority_accuracy" (of always saying the most
         frequent label), "log_loss", "brier_score", "roc_auc", "ks_statistic",
@@ -224,17 +226,16 @@ def prequential(
         preprocessor, batches = _fitted(preprocessor, batches, preprocessor_rows)
     evaluator.use_preprocessor(preprocessor)
     with progress_bar(progress, total_rows) as draw:
-        text = ""
+        text, told = "", 0
         for batch in batches:
             point = evaluator.update(batch)
             if point is not None:
-                text = _progress_text(point)
+                text, told = _progress_text(point), point.rows_seen
                 if callback is not None:
                     callback(point)
             draw(evaluator.rows_arrived_, text)
-        n_points = evaluator.n_points_
         result = evaluator.finish()
-        if callback is not None and evaluator.n_points_ > n_points:
+        if callback is not None and result.points[-1].rows_seen > told:
             callback(result.points[-1])
     return result
 

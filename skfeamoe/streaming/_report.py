@@ -13,10 +13,11 @@ import numpy as np
 
 from . import _report_parts as parts
 from ._cautions import cautions_of
+from ._compared import Compared, compared
 from ._files import write_csv, write_text
 from ._result_parts import bound_of, chosen_gap, chosen_model
 from ._verdict import Verdict
-from ._words import GAP_MEANING, GAP_WORDS, facts_of_settings
+from ._words import DASH, GAP_MEANING, GAP_WORDS, facts_of_settings
 
 MOST_EXPLAINED = 300
 """Rows, at most, whose explanations make up importance, shapes and those of the gap."""
@@ -76,6 +77,10 @@ class Report:
         """Whether the run itself decided each row before it learned from it."""
         return bool(self.result.settings.get("decided_first", True))
 
+    def compared(self) -> Compared:
+        """The gap over all rows, and whom it leaves out."""
+        return compared(self.result, self.model, self.measure, anytime=not self.decided_first)
+
 
 MOST_STEPS = 10
 """How often whoever explains, draws and writes a report tells what comes next, at most."""
@@ -109,12 +114,19 @@ def render(
         gap_meaning=GAP_MEANING[measure],
         bound=report.bound,
         verdicts=report.verdicts,
-        cautions=[] if report.verdicts else cautions_of(view, result.favorable_label, model),
+        cautions=[]
+        if report.verdicts
+        else [
+            *report.compared().sentences(),
+            *cautions_of(view, result.favorable_label, model),
+        ],
         tiles=parts.tiles(report),
         pictures=pictures(report, tell),
         models=parts.model_table(result),
         gaps=parts.gap_lines(result, model),
         groups=groups,
+        rates=parts.group_columns(groups),
+        calibrated=any(line["calibration"] != DASH for line in groups),
         n_more_groups=n_more_groups,
         min_group_size=result.min_group_size,
         window=result.settings["window"],
@@ -176,6 +188,7 @@ def write_numbers(report: Report, folder, *, title: str, facts: Mapping[str, Any
             {**dataclasses.asdict(verdict), "sentences": verdict.sentences}
             for verdict in report.verdicts
         ],
+        "left_out": dict(report.compared().left_out),
         "summary": tables["summary"].to_dict("records"),
         "record": dict(parts.record_facts(report.result, report.model, facts or {})),
         "tables": sorted(f"{name}.csv" for name in tables),

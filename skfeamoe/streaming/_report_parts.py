@@ -21,6 +21,7 @@ from ._people import gap_of_people
 from ._tally import GAPS, RATIOS, calibration_errors, event_rates, group_rates
 from ._verdict import KEPT, NOT_KEPT
 from ._words import (
+    DASH,
     GAP_WORDS,
     alarm_sentence,
     apart,
@@ -30,6 +31,7 @@ from ._words import (
     facts_of_settings,
     percent,
     points,
+    share,
     when,
 )
 
@@ -43,26 +45,28 @@ NEAR = 0.05
 
 STATES = {KEPT: "good", NOT_KEPT: "bad"}
 RATES = ("base_rate", "selection_rate", "true_positive_rate", "false_positive_rate")
+RATE_HEADINGS = {"base_rate": "Favorable truth"}
+"""Where a heading is not the name of the rate."""
 
 
 def tiles(report: Any) -> list[dict[str, Any]]:
     """The answers that are wanted first: label, value, note and state of each."""
     result, model = report.result, report.model
     view = result.points[-1].models[model].views["cumulative"]
-    found = [_gap_tile(report, view)]
+    found = [_gap_tile(report)]
     verdict = report.verdicts[0] if report.verdicts else None
     if verdict is not None and verdict.windows is not None:
         windows = verdict.windows
-        noise = (
-            f"noise alone would leave {percent(windows.share_noise, 0)} outside"
-            if np.isfinite(windows.share_noise) and verdict.within
-            else ""
-        )
+        notes = []
+        if np.isfinite(windows.share_noise) and verdict.within:
+            notes.append(f"noise alone would leave {percent(windows.share_noise, 0)} outside")
+        if windows.share_in_none > 0:
+            notes.append(f"{share(windows.share_in_none)} of the rows lie in none of them")
         found.append(
             {
                 "label": f"Windows of {count(windows.size)} rows within the bound",
-                "value": percent(windows.share_within, 0),
-                "note": noise,
+                "value": share(windows.share_within),
+                "note": "; ".join(notes),
                 "state": "bad" if windows.n_above else "plain",
             }
         )
@@ -79,20 +83,11 @@ def tiles(report: Any) -> list[dict[str, Any]]:
     return [*found, _alarm_tile(result, model)]
 
 
-def _gap_tile(report: Any, view) -> dict[str, Any]:
+def _gap_tile(report: Any) -> dict[str, Any]:
     """The gap over all rows."""
     name = GAP_WORDS[report.measure].capitalize()
     verdict = report.verdicts[0] if report.verdicts else None
-    gap = verdict.whole if verdict is not None else None
-    if gap is None:
-        result = report.result
-        gap = gap_of(
-            view,
-            report.measure,
-            result.group_names,
-            min_group_size=result.min_group_size,
-            anytime=not report.decided_first,
-        )
+    gap = report.compared().whole if verdict is None else verdict.whole
     if not np.isfinite(gap.interval.value):
         return {
             "label": name,
@@ -206,6 +201,12 @@ def group_lines(result, model: str) -> tuple[list[dict[str, Any]], int]:
             line[f"{name}_ends"] = between(ends)
         lines.append(line)
     return lines, max(len(order) - MOST_LINES, 0)
+
+
+def group_columns(lines: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Rates of the groups, with headings; those that nobody has are left out."""
+    names = [name for name in RATES if any(line[name] != DASH for line in lines)]
+    return [(n, RATE_HEADINGS.get(n, n.replace("_", " ").capitalize())) for n in names]
 
 
 def _why_small(n_rows: float, n_effective: float, least: int) -> str:

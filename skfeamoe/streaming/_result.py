@@ -156,7 +156,8 @@ class PrequentialResult:
         Columns: ``model``, ``view``, ``rows_seen``, ``time``, ``group``, ``n_rows`` (that weigh
         anything), ``n_effective`` (rows of equal weight that tell as much), ``base_rate``,
         ``selection_rate``, ``true_positive_rate``, ``false_positive_rate``, ``burden``,
-        ``calibration_error``. A value is nan where the group has no row to take it from.
+        ``calibration_error``. A value is nan where the group has no row to take it from, and
+        where it needs a true label and none is told.
         """
         import pandas as pd
 
@@ -490,7 +491,8 @@ feature_groups, more_bounds, shown
         fairlearn.metrics.MetricFrame
             With ``selection_rate``, ``true_positive_rate`` and ``false_positive_rate``;
             labels are coded 1 = favorable, 0 = other. Like fairlearn, and unlike ``table``,
-            it gives a group without favorable truths a true positive rate of 0.
+            it gives a group without favorable truths a true positive rate of 0; it is nan
+            where no truth of the group is told.
 
         Raises
         ------

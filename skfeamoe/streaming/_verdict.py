@@ -23,18 +23,17 @@ from scipy.stats import binom
 from skfeamoe.metrics import Interval
 
 from ._cautions import cautions_of, same_answer
+from ._compared import compared, left_out_sentences
 from ._gaps import (
     Gap,
     Window,
-    compared_groups,
     disjoint,
     full_windows,
     gap_of,
-    large_in_all,
 )
 from ._points import View
 from ._tally import event_rates, events_of, large_groups
-from ._words import GAP_WORDS, apart, count, decimal, percent, when
+from ._words import GAP_WORDS, apart, count, decimal, percent, share, when
 
 KEPT, NOT_SHOWN, NOT_KEPT = "kept", "not shown", "not kept"
 ALPHA = 0.05
@@ -66,6 +65,9 @@ class WindowCheck:
         Row of the stream at which that window ends.
     worst_time : object
         Its time, None if unknown.
+    share_in_none : float
+        Share of the scored rows that lie in none of these windows: where evaluation points
+        are further apart than windows are long, or windows compare fewer than two groups.
 
     Examples
     --------
@@ -84,6 +86,7 @@ class WindowCheck:
     worst: Interval
     worst_row: int
     worst_time: Any
+    share_in_none: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -180,25 +183,16 @@ class Verdict:
             if self.full_windows:
                 what = "Too few of the full windows have enough rows of two groups"
             found.append(f"{what}, so nothing is said about single periods.")
-        if self.left_out:
-            named = ", ".join(f"{name} ({count(n)})" for name, n in self.left_out[:6])
-            more = f" and {len(self.left_out) - 6} more" if len(self.left_out) > 6 else ""
-            where = "" if self.windows is None else " in windows"
-            found.append(f"Not compared for want of rows{where}: {named}{more}.")
-            if self.others is not None:
-                ends = self.others.interval
-                found.append(
-                    f"With those of them that have enough rows in all, the gap over all rows "
-                    f"is {apart(ends.value, self.bound)} ({apart(ends.low, self.bound)} to "
-                    f"{apart(ends.high, self.bound)})."
-                )
+        found += left_out_sentences(
+            self.left_out, self.others, self.bound, windows=self.windows is not None
+        )
         return found + self.cautions
 
     def _windows_sentence(self, windows: WindowCheck) -> str:
         """What the windows say."""
         text = (
-            f"In windows of {count(windows.size)} rows it was within the bound "
-            f"{percent(windows.share_within, 0)} of the time"
+            f"It was within the bound in {share(windows.share_within)} of the windows of "
+            f"{count(windows.size)} rows that were looked at"
         )
         if np.isfinite(windows.share_noise) and self.within:
             text += f"; noise alone would leave {percent(windows.share_noise, 0)} outside"
@@ -210,6 +204,11 @@ class Verdict:
             f"({apart(windows.worst.low, self.bound)} to "
             f"{apart(windows.worst.high, self.bound)}; up to {at})"
         )
+        if windows.share_in_none > 0:
+            text += (
+                f". {_upper(share(windows.share_in_none))} of the rows lie in none of these "
+                "windows, and count in the gap over all rows alone"
+            )
         return text + "."
 
 
@@ -217,17 +216,10 @@ def judge(
     result: Any, model: str, measure: str, bound: float, *, anytime: bool = False
 ) -> Verdict:
     """Judge one model's gap by a bound."""
-    names, size = result.group_names, result.min_group_size
     view = result.points[-1].models[model].views["cumulative"]
-    mask = compared_groups(result, model, measure)
-    options: dict[str, Any] = {"min_group_size": size, "anytime": anytime}
-    whole = gap_of(view, measure, names, mask, **options)
-    everyone = gap_of(view, measure, names, **options)
-    others = None if everyone == whole else everyone
-    windows = _window_check(result, model, measure, bound, mask, view)
-    if np.isnan(whole.interval.value) and others is not None:
-        # the windows have fewer than two groups to compare, the whole stream has
-        whole, others, mask = others, None, large_in_all(result, model, measure)
+    found = compared(result, model, measure, anytime=anytime)
+    whole, others, left = found.whole, found.others, found.left_out
+    windows = _window_check(result, model, measure, bound, found.in_windows, view)
     answer, reasons = _answer(whole, others, windows, measure, bound)
     cautions = cautions_of(view, result.favorable_label, model)
     if answer == KEPT and same_answer(view) is not None:
@@ -235,8 +227,6 @@ def judge(
         reasons = ["nearly everybody gets the same answer, which makes every gap small"]
     if np.isnan(whole.interval.value):
         answer, reasons = NOT_SHOWN, []
-    rows = view.counts.sum(axis=(1, 2))
-    left = [(names[g], round(float(rows[g]))) for g in np.flatnonzero(~mask) if g < len(rows)]
     n_full = len(full_windows(result, model))
     return Verdict(
         model, measure, bound, answer, whole, windows, others, left, cautions, reasons, n_full
@@ -313,7 +303,15 @@ def _window_check(
         worst=found[worst][1],
         worst_row=found[worst][0].row,
         worst_time=found[worst][0].time,
+        share_in_none=_share_in_none(result, model, [w.row for w, _ in found]),
     )
+
+
+def _share_in_none(result: Any, model: str, ends: list[int]) -> float:
+    """Share of the scored rows in no window that ends at one of these rows."""
+    size, n_rows = result.settings["window"], result.points[-1].models[model].rows_scored
+    covered = size + np.minimum(np.diff(ends), size).sum()  # the first of them is full
+    return max(1.0 - float(covered) / n_rows, 0.0)
 
 
 def _noise(

@@ -37,6 +37,13 @@ def percent(value: Any, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f} %"
 
 
+def share(value: float) -> str:
+    """A share in whole percent, 0 and 100 only where it is exactly that."""
+    if 0.0 < value < 0.005:
+        return "less than 1 %"
+    return "more than 99 %" if 0.995 <= value < 1.0 else percent(value, 0)
+
+
 def between(ends) -> str:
     """An interval in percent."""
     low, high = ends

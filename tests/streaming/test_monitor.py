@@ -5,8 +5,10 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import log_loss
 
+from skfeamoe import FEAMOEClassifier
 from skfeamoe.streaming import (
     PrequentialEvaluator,
     StreamMonitor,
@@ -158,8 +160,6 @@ def test_prequential_watches_every_model_by_itself():
 
 
 def test_evaluator_with_detectors_resumes_bit_for_bit(tmp_path):
-    from skfeamoe import FEAMOEClassifier
-
     rng = np.random.default_rng(0)
     frame = pd.DataFrame(rng.normal(size=(3_000, 3)), columns=list("abc"))
     flip = np.where(np.arange(3_000) < 1_500, 1, -1)
@@ -257,3 +257,124 @@ def test_scores_are_those_of_the_favorable_label(favorable):
     chance = score if favorable != 0 else 1.0 - score  # of the label 1
     last = watch.result().summary().iloc[0]
     assert last["log_loss"] == pytest.approx(log_loss(y, chance))
+
+
+def test_looking_often_changes_nothing():
+    """Four thousand unfair rows at the beginning, and someone who looks every 50 rows."""
+    rng = np.random.default_rng(0)
+    n = 40_000
+    sex = rng.choice(["f", "m"], n)
+    rate = np.where((np.arange(n) < 4_000) & (sex == "f"), 0.2, 0.5)
+    decided = (rng.random(n) < rate).astype(int)
+    results = []
+    for ask in (False, True):
+        watch = StreamMonitor(classes=[0, 1], detector=None, labeled=False)
+        for start in range(0, n, 50):
+            rows = slice(start, start + 50)
+            watch.update(None, decided[rows], sex[rows])
+            if ask:
+                looked = watch.result()
+                assert looked.points[-1].rows_seen == start + len(decided[rows])
+        results.append(watch.result())
+    plain, asked = results
+    pd.testing.assert_frame_equal(plain.table, asked.table)
+    pd.testing.assert_frame_equal(plain.group_table, asked.group_table)
+    assert plain.verdict(bound=0.1).sentences == asked.verdict(bound=0.1).sentences
+    assert asked.verdict(bound=0.1).answer == "not kept"
+
+
+def test_an_evaluator_that_reports_and_goes_on_loses_nothing():
+    """Twice, in mid-stream: no point, and no weight of the gate."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2_030, 2))
+    batches = [
+        (X[i : i + 70], (X[i : i + 70, 0] > 0).astype(int), rng.choice(["f", "m"], 70))
+        for i in range(0, 2_030, 70)
+    ]
+    results = []
+    for ask in (False, True):
+        model = FEAMOEClassifier(random_state=0)
+        evaluator = PrequentialEvaluator(model, evaluate_every=200)
+        for batch in batches:
+            evaluator.update(batch)
+            if ask:
+                first, second = evaluator.finish(), evaluator.finish()
+                pd.testing.assert_frame_equal(first.expert_table, second.expert_table)
+        assert evaluator.n_points_ == len(evaluator.result().points)
+        results.append(evaluator.finish())
+    for name in ("table", "group_table", "expert_table"):
+        pd.testing.assert_frame_equal(*(getattr(result, name) for result in results))
+
+
+def test_the_callback_of_a_run_is_told_of_its_last_point():
+    y, decided, _ = decisions(1_250)
+    batches = [(y[i : i + 50, None], decided[i : i + 50]) for i in range(0, 1_250, 50)]
+    for every, rows in ((500, [500, 1_000, 1_250]), (625, [650, 1_250])):
+        seen = []
+        prequential(
+            SGDClassifier(),
+            batches,
+            evaluate_every=every,
+            callback=lambda point, seen=seen: seen.append(point.rows_seen),
+        )
+        assert seen == rows
+
+
+@pytest.mark.parametrize("size", [7, 1_000, 3_000])
+def test_points_fall_on_the_rows_asked_for_whatever_the_batches(size):
+    y, decided, sex = decisions(3_000, at=1_500, refused=(0.0, 0.5))
+    time = np.arange(3_000) / 10
+    score = np.random.default_rng(1).random(3_000)
+    tables = []
+    for step in (size, 250):
+        watch = StreamMonitor(**SCORED, window=400, evaluate_every=250)
+        told = []
+        for start in range(0, 3_000, step):
+            rows = slice(start, start + step)
+            told += watch.update(
+                y[rows],
+                decided[rows],
+                sex[rows],
+                y_score=score[rows],
+                time=time[rows],
+                person=np.arange(3_000)[rows] // 3,
+                sample_weight=1.0 + score[rows],
+            )
+        assert told
+        result = watch.result()
+        tables.append([result.table, result.group_table, result.alarms, result.people_table])
+    assert tables[0][0]["rows_seen"].unique().tolist() == list(range(250, 3_001, 250))
+    last = tables[0][0].drop_duplicates("rows_seen")
+    np.testing.assert_allclose(last["time"], (last["rows_seen"] - 1) / 10)
+    for left, right in zip(*tables, strict=True):
+        pd.testing.assert_frame_equal(left, right)
+
+
+def test_a_large_batch_that_is_refused_is_refused_as_a_whole():
+    y, decided, sex = decisions(1_000)
+    watch = StreamMonitor(classes=[0, 1], window=100, evaluate_every=100)
+    watch.update(y, decided, sex)
+    table = watch.result().table
+    with pytest.raises(ValueError, match="the label 2"):
+        watch.update(np.append(y[1:], 2), decided, sex)
+    pd.testing.assert_frame_equal(watch.result().table, table)
+
+
+def test_an_unfair_week_is_found_where_windows_are_asked_for():
+    """A tenth of a batch; windows ended at every second batch once."""
+    rng = np.random.default_rng(0)
+    n, bad = 200_000, slice(61_000, 63_000)
+    sex, unfair = rng.choice(["f", "m"], n), np.zeros(n, dtype=bool)
+    unfair[bad] = sex[bad] == "f"
+    decided = (rng.random(n) < np.where(unfair, 0.0, 0.5)).astype(int)
+    watch = StreamMonitor(
+        classes=[0, 1], detector=None, labeled=False, window=500, evaluate_every=500
+    )
+    for start in range(0, n, 20_000):
+        rows = slice(start, start + 20_000)
+        watch.update(None, decided[rows], sex[rows])
+    result = watch.result()
+    verdict = result.verdict(bound=0.1)
+    assert (len(result.points), verdict.windows.share_in_none) == (400, 0.0)
+    assert (verdict.answer, verdict.windows.n_above) == ("not kept", 4)
+    assert "lie in none" not in " ".join(verdict.sentences)

@@ -149,3 +149,41 @@ def test_a_caution_tells_the_truth_only_where_there_is_one():
     watch.update(np.full(N, np.nan), np.ones(N, dtype=int), sex)
     (caution,) = watch.result().verdict(bound=0.1).cautions
     assert "of the decisions are 1; where nearly everybody" in caution
+
+
+@pytest.mark.parametrize("scored", [False, True])
+def test_without_truths_nothing_that_needs_one_is_told(tmp_path, scored):
+    sex, granted, *_, score = world()
+    given = {"y_score": score} if scored else {}
+    result = monitor(None, granted, sensitive_features=sex, **given)
+    table = result.group_table
+    for name in ("base_rate", "true_positive_rate", "false_positive_rate", "calibration_error"):
+        assert table[name].isna().all()
+    last = table[table["rows_seen"] == N].groupby("group")["selection_rate"].first()
+    frame = result.metric_frame().by_group
+    for name in ("f", "m"):
+        of_group = granted[sex == name].mean()
+        assert last[name] == pytest.approx(of_group)
+        assert frame.loc[name, "selection_rate"] == pytest.approx(of_group)
+    assert frame[["true_positive_rate", "false_positive_rate"]].isna().all(axis=None)
+    parity = demographic_parity_difference(granted, granted, sensitive_features=sex)
+    view = result.points[-1].models["decisions"].views["cumulative"]
+    assert view.measures["demographic_parity_difference"] == pytest.approx(parity)
+    assert result.verdict(bound=0.1).answer == "not kept"
+    assert set(result.alarms["cause"]) <= {"selection_rate_gap"}
+    result.to_json(tmp_path / "numbers", difference_bound=0.1)
+    written = pd.read_csv(tmp_path / "numbers" / "groups.csv")
+    assert written["true_positive_rate"].isna().all()
+    assert written["selection_rate"].notna().all()
+
+
+def test_a_report_without_truths_has_no_columns_for_them():
+    sex, granted, repaid, *_ = world()
+    columns = ("Favorable truth", "True positive rate", "False positive rate")
+    for y, told in ((None, False), (repaid, True)):
+        page = monitor(y, granted, sensitive_features=sex).to_html()
+        table = page.partition('id="groups"')[2].partition("</table>")[0]
+        assert [f">{name}</th>" in table for name in columns] == [told] * 3
+        assert ('data-name="base rate"' in table) == told
+        assert "Selection rate" in table
+        assert "Calibration error" not in table

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from skfeamoe.streaming import monitor
+from skfeamoe.streaming import StreamMonitor, monitor
+from skfeamoe.streaming._report import Report
+from skfeamoe.streaming._report_parts import tiles
 from skfeamoe.streaming._words import (
     DASH,
     alarm_sentence,
@@ -11,6 +13,7 @@ from skfeamoe.streaming._words import (
     between,
     decimal,
     percent,
+    share,
     when,
 )
 
@@ -291,3 +294,40 @@ def test_a_verdict_needs_points_a_gap_of_the_run_and_a_bound():
     result.points.clear()
     with pytest.raises(ValueError, match="no evaluation point; run the stream further"):
         result.verdict(bound=0.05)
+
+
+@pytest.mark.parametrize(
+    ("every", "size", "none"),
+    [("auto", 2_500, 0.6), (4_000, 2_500, 0.75), (1_000, 2_500, 0.0), ("auto", 500, 0.0)],
+)
+def test_rows_in_no_window_are_told(every, size, none):
+    rng = np.random.default_rng(0)
+    n = 20_000
+    sex, decided = rng.choice(["f", "m"], n), rng.integers(2, size=n)
+    watch = StreamMonitor(classes=[0, 1], labeled=False, detector=None, evaluate_every=every)
+    for start in range(0, n, size):
+        watch.update(None, decided[start : start + size], sex[start : start + size])
+    result = watch.result()
+    verdict = result.verdict(bound=0.2)
+    assert verdict.windows.share_in_none == pytest.approx(none)
+    text = " ".join(verdict.sentences)
+    assert "100 % of the windows of 1,000 rows that were looked at" in text
+    assert "of the time" not in text
+    assert (f"{none:.0%}".replace("%", " % of the rows lie in none") in text) == (none > 0)
+    notes = [tile["note"] for tile in tiles(Report.of(result, difference_bound=0.2))]
+    assert any("lie in none of them" in note for note in notes) == (none > 0)
+
+
+def test_rows_that_windows_tell_nothing_of_lie_in_none():
+    """Women come from row 8,000 on; windows of men alone compare nobody."""
+    rng = np.random.default_rng(0)
+    sex = np.where(np.arange(20_000) < 8_000, "m", rng.choice(["f", "m"], 20_000))
+    decided = rng.integers(2, size=20_000)
+    verdict = judged(None, decided, sex, bound=0.2)
+    assert verdict.windows.share_in_none == pytest.approx(0.325)  # up to row 6,500
+
+
+def test_all_and_nothing_are_told_where_they_are_exact():
+    shares = (0.0, 0.004, 0.006, 0.994, 0.996, 1.0)
+    told = ["0 %", "less than 1 %", "1 %", "99 %", "more than 99 %", "100 %"]
+    assert [share(value) for value in shares] == told
