@@ -90,6 +90,47 @@ def test_numbers_stand_beside_other_files_and_replace_their_own(folder, capsys, 
     assert "--json 'out' gets 'out/alarms.csv', which is the same file as the input" in err
 
 
+EARLIER = ("", "{}", "[]", '[{"tables": 1}]')
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *((name, text) for name in ("report.json", "compare.json") for text in EARLIER),
+        ("summary.csv", ""),
+        ("summary.csv", '{"tables": ["alarms.csv"]}'),
+        ("compare.csv", ""),
+    ],
+)
+def test_numbers_never_replace_files_of_the_users_own(folder, capsys, name, content):
+    mine = folder / "mine"
+    mine.mkdir()
+    (mine / "report.json" if content else mine / name).write_text(content)
+    (mine / name).write_text(content or "my own table")
+    before = {path.name: path.read_text() for path in mine.iterdir()}
+    command, own = "monitor", ("--decision", "repaid", "--sensitive", "group")
+    if name.startswith("compare"):
+        command, own = "compare", OPTIONS
+    code, out, err = run(capsys, command, "loans.csv", *own, "--no-plot", "--json", "mine")
+    assert (code, out) == (2, "")
+    assert "--json 'mine' gets 'mine/" in err
+    assert "nothing of yours is overwritten" in err
+    assert {path.name: path.read_text() for path in mine.iterdir()} == before
+
+
+def test_tables_of_an_earlier_run_do_not_stay_beside_the_new_numbers(folder, capsys):
+    (folder / "out").mkdir()
+    (folder / "out" / "mine.csv").write_text("my own table")
+    stream = ("stream", "loans.csv", *STREAM, "--model-only")
+    monitor = ("monitor", "loans.csv", "--decision", "repaid", "--sensitive", "group")
+    for command in (stream, monitor):
+        assert run(capsys, *command, "--no-plot", "--json", "out")[0] == 0
+        written = {path.name for path in (folder / "out").iterdir()}
+        listed = json.loads((folder / "out" / "report.json").read_text())["tables"]
+        assert ("importance.csv" in listed) == (command is stream)
+        assert written == {"report.json", "mine.csv", *listed}
+
+
 def test_files_of_a_folder_are_the_input(folder, capsys):
     (folder / "parts").mkdir()
     good().to_parquet(folder / "parts" / "1.parquet")
