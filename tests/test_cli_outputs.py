@@ -244,6 +244,16 @@ def test_a_closed_pipe_ends_with_one_line_and_its_code(folder):
     assert err == "skfeamoe: standard output was closed, so the run was stopped\n"
 
 
+def test_where_both_outputs_go_into_a_closed_pipe_the_code_is_the_same(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "skfeamoe", "stream", "loans.csv", *STREAM, "--no-plot"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait() == 141
+
+
 def test_help_needs_little_time_and_no_heavy_package():
     code = (
         "import sys, time; from skfeamoe._cli import main\n"

@@ -108,21 +108,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _say("interrupted", 130)
     except (BrokenPipeError, ClosedPipeError):
-        _silence()
+        _silence(sys.stdout)
         return _say("standard output was closed, so the run was stopped", 141)
     return 0
 
 
 def _say(text: str, code: int) -> int:
-    """One line on stderr."""
-    print(f"skfeamoe: {text}", file=sys.stderr)
+    """One line on stderr, if anybody reads it."""
+    try:
+        print(f"skfeamoe: {text}", file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
     return code
 
 
-def _silence() -> None:
-    """Let Python flush standard output into nothing at exit."""
+def _silence(stream) -> None:
+    """Let Python flush what nobody reads into nothing at exit."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError):  # no descriptor to redirect, as under a test
         return
 
