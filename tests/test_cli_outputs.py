@@ -18,6 +18,7 @@ from cli_bad_input import good, in_folder_with_loans
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._cli import _outputs, main
+from skfeamoe._cli._run import window_rows
 from skfeamoe._cli._source import guessed_encoding, guessed_separator, time_format
 from skfeamoe.persistence import load
 from skfeamoe.streaming import _files, _report
@@ -252,6 +253,16 @@ def test_where_both_outputs_go_into_a_closed_pipe_the_code_is_the_same(folder):
     process.stdout.readline()
     process.stdout.close()
     assert process.wait() == 141
+
+
+def test_the_help_says_how_long_a_window_is(capsys):
+    with pytest.raises(SystemExit):
+        main(["monitor", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    said = "(default: a twentieth; of fewer than 20,000 rows 1,000, but a fifth at most)"
+    assert f"rows of a window {said}" in text
+    rows = (40_000, 20_000, 19_999, 5_000, 400)
+    assert [window_rows(n) for n in rows] == [2_000, 1_000, 1_000, 1_000, 80]
 
 
 def test_help_needs_little_time_and_no_heavy_package():

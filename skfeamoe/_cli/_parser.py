@@ -324,7 +324,8 @@ def _add_monitor(commands) -> None:
         "--window",
         type=whole("window", 10),
         metavar="N",
-        help="rows of a window (default: a twentieth)",
+        help="rows of a window (default: a twentieth; of fewer than 20,000 rows 1,000, but a "
+        "fifth at most)",
     )
     _add_report(monitor)
     _add_picture(monitor, "skfeamoe-monitor.png")
