@@ -180,7 +180,7 @@ default="from_dtype"
         SGDClassifier with the log loss, with ``expert="mlp"`` an MLPClassifier of the same
         layers, or a Pipeline of StandardScaler and one of these, fitted on the columns of
         `X`. The gate learns on the new rows.
-        `skfeamoe.streaming.fit_experts` fits them in parallel.
+        `skfeamoe.streaming.fit_experts` fits them in parallel. Read at the start of a stream.
 
     solver : {"adagrad", "sgd"}, default="adagrad"
         Optimizer of all parameters.
@@ -258,7 +258,8 @@ default="from_dtype"
         their outcomes; the oldest go first, with a warning.
 
     random_state : int, RandomState instance or None, default=None
-        Shuffles the passes of `fit`, perturbs new experts and chooses the background.
+        Shuffles the passes of `fit`, perturbs new experts and chooses the background. In
+        a stream it is read in the first call alone: a later one changes nothing.
 
     Attributes
     ----------

@@ -26,6 +26,7 @@ from skfeamoe._parameters import (
     first_terms,
     fitted_experts,
     is_unchanged,
+    n_first_experts,
 )
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._privileged import warn_of_privileged
@@ -58,6 +59,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
     random_state: Any
     sensitive_columns: Any
     _cache: dict
+    _n_first_experts: int | None = None  # not known in files of before they were counted
     _warned_inactive: bool
     _told_far: list[int]
     _told_privileged: str | None = None
@@ -79,7 +81,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         if classes is not None and len(self.classes_) < 2:
             raise ValueError(f"classes must have at least two labels, got {classes!r}")
         self._favorable = check_favorable(self.favorable_label, self.classes_)
-        self._design = design(self)
+        self._design, self._n_first_experts = design(self), n_first_experts(self)
         self._bins, self._sensitive_names = None, None
         self._cache = {"parameters": fingerprint(self)}
         self._n_core_features = X.shape[1]

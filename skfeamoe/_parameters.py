@@ -46,9 +46,6 @@ from skfeamoe._validation import (
     numbers_of_features,
 )
 
-START_ONLY = frozenset(("initial_experts",))
-"""Parameters that are read in the first call only."""
-
 PLAIN = frozenset((str, int, float, bool, type(None)))
 """Types whose values are compared as they are."""
 
@@ -63,7 +60,7 @@ class Fingerprint(NamedTuple):
 
 def fingerprint(estimator) -> Fingerprint:
     """All parameters, and frozen copies of those that can change inside."""
-    names = [name for name in estimator._parameter_constraints if name not in START_ONLY]
+    names = list(estimator._parameter_constraints)
     values = [vars(estimator)[name] for name in names]
     changeable = [(value, _frozen(value)) for value in values if not _is_plain(value)]
     return Fingerprint(names, values, changeable)
@@ -209,8 +206,19 @@ def design(estimator) -> dict:
     }
 
 
+def n_first_experts(estimator) -> int:
+    """How many fitted models `initial_experts` has."""
+    return 0 if estimator.initial_experts is None else len(estimator.initial_experts)
+
+
 def check_design(estimator, started_with: dict) -> None:
     """Refuse parameters that differ from what a stream was started with."""
+    n_first, now = estimator._n_first_experts, n_first_experts(estimator)
+    if n_first is not None and now != n_first:
+        raise ValueError(
+            f"initial_experts has {now} models, and this model was started with {n_first}; "
+            "make a new model (clone) for other initial_experts"
+        )
     for name, value in design(estimator).items():
         if value != started_with.get(name):  # None in files that are older than a parameter
             raise ValueError(

@@ -18,6 +18,7 @@ from cli_bad_input import good, in_folder_with_loans
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._cli import _outputs, main
+from skfeamoe._cli._run import window_rows
 from skfeamoe._cli._source import guessed_encoding, guessed_separator, time_format
 from skfeamoe.persistence import load
 from skfeamoe.streaming import _files, _report
@@ -88,6 +89,47 @@ def test_numbers_stand_beside_other_files_and_replace_their_own(folder, capsys, 
     code, _, err = run(capsys, "stream", "loans.csv", *STREAM, *options)
     assert code == 2
     assert "--json 'out' gets 'out/alarms.csv', which is the same file as the input" in err
+
+
+EARLIER = ("", "{}", "[]", '[{"tables": 1}]')
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *((name, text) for name in ("report.json", "compare.json") for text in EARLIER),
+        ("summary.csv", ""),
+        ("summary.csv", '{"tables": ["alarms.csv"]}'),
+        ("compare.csv", ""),
+    ],
+)
+def test_numbers_never_replace_files_of_the_users_own(folder, capsys, name, content):
+    mine = folder / "mine"
+    mine.mkdir()
+    (mine / "report.json" if content else mine / name).write_text(content)
+    (mine / name).write_text(content or "my own table")
+    before = {path.name: path.read_text() for path in mine.iterdir()}
+    command, own = "monitor", ("--decision", "repaid", "--sensitive", "group")
+    if name.startswith("compare"):
+        command, own = "compare", OPTIONS
+    code, out, err = run(capsys, command, "loans.csv", *own, "--no-plot", "--json", "mine")
+    assert (code, out) == (2, "")
+    assert "--json 'mine' gets 'mine/" in err
+    assert "nothing of yours is overwritten" in err
+    assert {path.name: path.read_text() for path in mine.iterdir()} == before
+
+
+def test_tables_of_an_earlier_run_do_not_stay_beside_the_new_numbers(folder, capsys):
+    (folder / "out").mkdir()
+    (folder / "out" / "mine.csv").write_text("my own table")
+    stream = ("stream", "loans.csv", *STREAM, "--model-only")
+    monitor = ("monitor", "loans.csv", "--decision", "repaid", "--sensitive", "group")
+    for command in (stream, monitor):
+        assert run(capsys, *command, "--no-plot", "--json", "out")[0] == 0
+        written = {path.name for path in (folder / "out").iterdir()}
+        listed = json.loads((folder / "out" / "report.json").read_text())["tables"]
+        assert ("importance.csv" in listed) == (command is stream)
+        assert written == {"report.json", "mine.csv", *listed}
 
 
 def test_files_of_a_folder_are_the_input(folder, capsys):
@@ -201,6 +243,26 @@ def test_a_closed_pipe_ends_with_one_line_and_its_code(folder):
     process.stderr.close()
     assert process.wait() == 141
     assert err == "skfeamoe: standard output was closed, so the run was stopped\n"
+
+
+def test_where_both_outputs_go_into_a_closed_pipe_the_code_is_the_same(folder):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "skfeamoe", "stream", "loans.csv", *STREAM, "--no-plot"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait() == 141
+
+
+def test_the_help_says_how_long_a_window_is(capsys):
+    with pytest.raises(SystemExit):
+        main(["monitor", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    said = "(default: a twentieth; of fewer than 20,000 rows 1,000, but a fifth at most)"
+    assert f"rows of a window {said}" in text
+    rows = (40_000, 20_000, 19_999, 5_000, 400)
+    assert [window_rows(n) for n in rows] == [2_000, 1_000, 1_000, 1_000, 80]
 
 
 def test_help_needs_little_time_and_no_heavy_package():

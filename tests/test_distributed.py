@@ -380,6 +380,13 @@ def test_a_cluster_may_keep_no_background(thread_client):
     assert model.score(X, y) > 0.6
 
 
+def test_a_model_of_first_experts_learns_on(thread_client):
+    X, y, group = make_lending(400)
+    model = FEAMOEClassifier(initial_experts=[LogisticRegression().fit(X, y)], random_state=0)
+    fit_in_shards(thread_client, model, np.arange(400).reshape(2, 200), X, y, group)
+    assert model.partial_fit(X, y, sensitive_features=group).n_samples_seen_ > 400
+
+
 def test_the_order_of_models_does_not_matter():
     parts = [make_lending(1500, seed=seed) for seed in range(3)]
     models = [

@@ -83,6 +83,19 @@ def test_recovery_is_faster_than_without_growth(turned):
     assert with_drift < rows_until_good(single, CHANGE) / 3
 
 
+@pytest.mark.parametrize("share", [False, True])
+def test_another_detector_begins_at_once(share):
+    X, y, group = worlds([1500])
+    model, _ = prequential(make(), X[:1000], y[:1000], group[:1000])
+    before = model._model.drift.detectors["accuracy"]
+    kept = pickle.dumps(before.to_dict())
+    model = deepcopy(model) if share else model
+    model.set_params(drift_detector="page_hinkley").partial_fit(X[1000:], y[1000:])
+    after = model._model.drift.detectors["accuracy"]
+    assert (before.name, after.name, after.n) == ("adwin", "page_hinkley", 500)
+    assert pickle.dumps(before.to_dict()) == kept
+
+
 def test_fit_says_that_it_sees_no_drift():
     X, y, _ = worlds([200, 200])
     with pytest.warns(UserWarning, match=r"shuffles the rows.*partial_fit") as told:

@@ -1,5 +1,7 @@
 """Fitted linear models as first experts."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -104,3 +106,26 @@ def test_models_of_other_columns_are_refused(columns):
     still([LogisticRegression().fit(table, y)]).fit(table, y)
     still([LogisticRegression().fit(X[:, :2], y)]).fit(table, y)
     still([fitted]).fit(X[:, :2], y)
+
+
+@pytest.mark.parametrize("change", [lambda models: None, lambda models: models[:1]])
+@pytest.mark.parametrize("saved", [False, True])
+def test_another_number_of_them_in_mid_stream_is_refused(change, saved):
+    X, y, _ = make_lending(600)
+    models = yearly_models(X, y)
+    model = still(models).partial_fit(X[:300], y[:300], [0, 1])
+    model.set_params(initial_experts=change(models))
+    model = pickle.loads(pickle.dumps(model)) if saved else model
+    with pytest.raises(ValueError, match=r"initial_experts has \d models, and this model was"):
+        model.partial_fit(X[300:], y[300:])
+    model.set_params(initial_experts=models).partial_fit(X[300:], y[300:])
+
+
+def test_first_experts_that_come_late_are_refused():
+    X, y, _ = make_lending(600)
+    model = still(None).partial_fit(X[:300], y[:300], [0, 1])
+    model.set_params(initial_experts=yearly_models(X, y))
+    with pytest.raises(ValueError, match=r"initial_experts has \d models, and this model was"):
+        model.partial_fit(X[300:], y[300:])
+    del model._n_first_experts  # as in files of before they were counted
+    model.partial_fit(X[300:], y[300:])

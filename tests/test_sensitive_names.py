@@ -138,6 +138,14 @@ def test_models_of_other_orders_do_not_merge():
     assert len(merged.groups_) == 4
 
 
+@pytest.mark.parametrize("given", [FRAME, FRAME.to_numpy()], ids=["names", "places"])
+def test_models_of_more_columns_do_not_merge(given):
+    with pytest.raises(ValueError, match=r"models\[1\] has learned from 2 sensitive columns"):
+        merge([started(FRAME["sex"]), started(given)])
+    with pytest.raises(ValueError, match=r"those before it from 2 sensitive columns"):
+        merge([started(given), started(), started(FRAME[["sex"]])])
+
+
 def test_names_that_look_like_places_are_names():
     monitor, names = StreamMonitor(classes=[0, 1]), ["sensitive_0", "sensitive_1"]
     frame = FRAME.set_axis(names, axis=1)

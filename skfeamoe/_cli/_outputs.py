@@ -1,18 +1,23 @@
 """What a run leaves behind: checked before it begins, written whole, one without the other.
 
 No output may be the input, another output, a folder, or anything that is no regular file; its
-folder must exist and be writable. After the run each is written beside its place and put
-there when it is whole; where one fails the others are still written.
+folder must exist and be writable. A folder of numbers may hold other files, but none of the
+names of what is written, unless an earlier run has written it. After the run each is written
+beside its place and put there when it is whole; where one fails the others are still written.
 """
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ._errors import InputError, needs
+
+OF_COMPARISON = {"method", "bound", "accuracy", "gap"}
+"""What every row of a compare.json has."""
 
 
 class Outputs:
@@ -33,6 +38,7 @@ class Outputs:
         for option, path in self.paths.items():
             files = [path / name for name in in_folder] if option == "--json" else []
             _check_free(option, [path, *files], taken)
+            _check_own(option, path, files)
             taken[option] = [path, *files]
 
     def __contains__(self, option: str) -> bool:
@@ -109,6 +115,34 @@ def _check_free(option: str, places: list[Path], taken: Mapping[str, list[Path]]
                     f"{which} is the same file as {other}; nothing of yours is overwritten, so "
                     f"name another {kind}"
                 )
+
+
+def _check_own(option: str, folder: Path, files: list[Path]) -> None:
+    """Refuse a folder with files of the names of `files` that no earlier run has written."""
+    known = _written_before(files) if files else set()
+    for path in files:
+        if path.name not in known and os.path.lexists(path):
+            raise InputError(
+                f"{option} {str(folder)!r} gets {str(path)!r}, which exists and is of "
+                "no earlier run; nothing of yours is overwritten, so name another folder"
+            )
+
+
+def _written_before(files: list[Path]) -> set[str]:
+    """Names of the files that an earlier run has written, as the first of them tells."""
+    from skfeamoe.streaming._report import listed_tables
+
+    first = files[0]
+    tables = listed_tables(first)
+    if tables:
+        return {first.name, *tables}
+    try:
+        rows = json.loads(first.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return set()
+    rows = rows if isinstance(rows, list) else []
+    is_own = rows and all(isinstance(r, dict) and r.keys() >= OF_COMPARISON for r in rows)
+    return {path.name for path in files} if is_own else set()
 
 
 def _files_in(place: Path) -> list[Path]:

@@ -108,21 +108,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _say("interrupted", 130)
     except (BrokenPipeError, ClosedPipeError):
-        _silence()
+        _silence(sys.stdout)
         return _say("standard output was closed, so the run was stopped", 141)
     return 0
 
 
 def _say(text: str, code: int) -> int:
-    """One line on stderr."""
-    print(f"skfeamoe: {text}", file=sys.stderr)
+    """One line on stderr, if anybody reads it."""
+    try:
+        print(f"skfeamoe: {text}", file=sys.stderr, flush=True)
+    except OSError:
+        _silence(sys.stderr)
     return code
 
 
-def _silence() -> None:
-    """Let Python flush standard output into nothing at exit."""
+def _silence(stream) -> None:
+    """Let Python flush what nobody reads into nothing at exit."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError):  # no descriptor to redirect, as under a test
         return
 
@@ -321,7 +324,8 @@ def _add_monitor(commands) -> None:
         "--window",
         type=whole("window", 10),
         metavar="N",
-        help="rows of a window (default: a twentieth)",
+        help="rows of a window (default: a twentieth; of fewer than 20,000 rows 1,000, but a "
+        "fifth at most)",
     )
     _add_report(monitor)
     _add_picture(monitor, "skfeamoe-monitor.png")

@@ -176,6 +176,11 @@ def _check_alike(models: list) -> None:
                 f"{_edges(models[0])}; train all with the same edges as sensitive_bins"
             )
         names, others = model._sensitive_names, _sensitive_names(models[:k])
+        if names and others and len(names) != len(others):
+            raise ValueError(
+                f"models[{k}] has learned from {_counted(names)} and those before it from "
+                f"{_counted(others)}, whose groups are others; train all on the same columns"
+            )
         if names and others and names != others and are_comparable(names, others):
             raise ValueError(
                 f"models[{k}] has learned from the sensitive columns {names} and those before "
@@ -192,6 +197,12 @@ def _check_alike(models: list) -> None:
                 f"models[{k}] has kept no background rows, from which the common gate is "
                 "learned; train it with background_size > 0"
             )
+
+
+def _counted(names: list) -> str:
+    """How many sensitive columns there are, and what they are called."""
+    listed = "" if is_unnamed(names) else f" {names}"
+    return f"{len(names)} sensitive column{'s' * (len(names) > 1)}{listed}"
 
 
 def _edges(model) -> list | None:

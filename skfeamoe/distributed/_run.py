@@ -22,6 +22,7 @@ from skfeamoe._parameters import (
     first_layout,
     fitted_experts,
     monotone_signs,
+    n_first_experts,
 )
 from skfeamoe._rows import Rows
 from skfeamoe._terms import ColumnTerms, Terms
@@ -90,6 +91,7 @@ class Run:
         if not self.n_labels.sum():
             raise ValueError(NO_LABEL)
         self.attributes = summaries[0].attributes
+        self.attributes["_n_first_experts"] = n_first_experts(estimator)
         names = feature_columns(self._probe())[1]
         tables = [summary.attributes["_table"] for summary in summaries]
         empty = [summary.seen.empty for summary in summaries]
@@ -105,6 +107,7 @@ class Run:
     def _probe(self):
         """The estimator as checking the input has left it."""
         probe = clone(self.estimator)
+        probe.initial_experts = self.estimator.initial_experts  # a clone's are not fitted
         vars(probe).update(self.attributes)
         return probe
 

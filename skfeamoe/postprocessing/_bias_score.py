@@ -23,6 +23,7 @@ from skfeamoe.postprocessing._held_out import HeldOut
 from skfeamoe.postprocessing._inputs import (
     check_data,
     check_stream_data,
+    named_groups,
     request_of,
     routed_params,
 )
@@ -164,7 +165,7 @@ these or None, default="demographic_parity"
         Folds that are fitted at a time, as in joblib.
 
     random_state : int, RandomState instance or None, default=None
-        For folds and draws. The estimators have their own.
+        For folds and draws, read in the first call of a stream. The estimators have their own.
 
     Attributes
     ----------
@@ -374,7 +375,7 @@ default=None
             routed = routed_params(draft, "fit", *given, fit_params)
             X, y = indexable(X, y)
             data = check_data(draft, X, y, request, *given, routed, propensity=propensity)
-            draft._draw_seeds()
+            draft._begin()
             draft._take(_fitting.fit_models(draft, data, draft._fold_seed), data)
             messages = draft._solve(request)
         Told(messages).give()
@@ -456,7 +457,7 @@ default=None
                 draft, X, y, request, *given, routed, *known, propensity=propensity
             )
             if first:
-                draft._draw_seeds()
+                draft._begin()
                 draft._publish(_fitting.find_rules(draft, request, None))
             messages = draft._learn_next(data, request)
         Told(messages).give()
@@ -467,6 +468,7 @@ default=None
         begin = bool(data.group_labels) and not vars(self).get("_group_labels", True)
         self._take(_fitting.next_models(self, data), data)
         if begin:  # the rule of before knows no groups
+            self._named = named_groups(self)
             self._publish(_fitting.find_rules(self, request, None))
         if self._buffer is None or self._buffer["n_since_solved"] < self.solve_interval:
             return []
@@ -486,9 +488,9 @@ default=None
         told, self._episodes = self._episodes, list(messages)
         return [text for kind, text in messages.items() if kind not in told]
 
-    def _draw_seeds(self) -> None:
-        """Numbers behind the folds and the draws; nobody waits any more."""
-        self._waiting = None
+    def _begin(self) -> None:
+        """Numbers behind the folds and the draws, and groups; nobody waits any more."""
+        self._waiting, self._named = None, named_groups(self)
         random_state = check_random_state(self.random_state)
         self._fold_seed, self._draw_seed = random_state.randint(LARGEST_SEED, size=2).tolist()
 

@@ -94,7 +94,7 @@ def _pushed(estimator, buffer: dict | None, scored: HeldOut) -> dict:
     """The buffer with rows that were scored, a new one if there is none."""
     if buffer is None:
         buffer = _buffer.new_buffer(estimator.buffer_size, *scored.pi.shape[1:])
-    return _buffer.push(buffer, scored)
+    return _buffer.push({**buffer, "size": estimator.buffer_size}, scored)
 
 
 def _own(model):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from numbers import Number
+from types import BuiltinFunctionType, FunctionType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -29,6 +32,12 @@ from skfeamoe.postprocessing._bounds import NO_BOUND
 from skfeamoe.postprocessing._cross_fit import Data
 from skfeamoe.postprocessing._messages import BURDEN_REASON
 from skfeamoe.postprocessing._rule import Request
+
+COMPARED = ("constraints", "favorable_label")
+"""Parameters of a first model that compare groups, which its copy as the second does not."""
+
+UNCOPIED = (type, FunctionType, BuiltinFunctionType, np.ufunc)
+"""Kinds of parameters that a clone shares."""
 
 
 def request_of(estimator) -> Request:
@@ -174,11 +183,55 @@ def _check_design(estimator, request: Request, classes: NDArray) -> None:
     changed = ["favorable_label"] if favorable != estimator._favorable else []
     if estimator._group_labels and request.with_labels != estimator._with_labels:
         changed.append("constraints")
+    changed += [name for name in ("estimator", "group_estimator") if is_other(estimator, name)]
+    named = named_groups(estimator)
+    if estimator._group_labels and vars(estimator).get("_named", named) != named:
+        changed.append("groups")
     for name in changed:
         raise ValueError(
             f"{name}={getattr(estimator, name)!r} differs from what this model was started "
             f"with; make a new model (clone) for another {name}"
         )
+
+
+def is_other(estimator, name: str) -> bool:
+    """Whether a fitted model is none that the parameter of its name would make now."""
+    fitted, asked = getattr(estimator, f"{name}_"), getattr(estimator, name)
+    if fitted is None:
+        return False
+    off: tuple[str, ...] = ()
+    if asked is None:
+        asked, off = estimator.estimator, COMPARED
+    if type(asked) is not type(fitted):
+        return True
+    if not hasattr(asked, "get_params"):
+        return False
+    own, now = fitted.get_params(), asked.get_params()
+    return own.keys() != now.keys() or not all(
+        is_alike(own[key], None if key in off else now[key]) for key in now
+    )
+
+
+def is_alike(one, other) -> bool:
+    """Whether two values of a parameter may be copies of each other.
+
+    Objects of one kind may: their own parameters are compared beside them, if they have any.
+    """
+    if one is other:
+        return True
+    if isinstance(one, Number) and isinstance(other, Number):
+        return bool(one == other or (one != one and other != other))
+    if type(one) is not type(other) or isinstance(one, UNCOPIED):
+        return False
+    if isinstance(one, str):
+        return one == other
+    if isinstance(one, Mapping):
+        return one.keys() == other.keys() and all(is_alike(one[k], other[k]) for k in one)
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(is_alike, one, other))
+    if isinstance(one, np.ndarray):
+        return is_alike(one.tolist(), other.tolist())
+    return True
 
 
 def _members(estimator, labels, sensitive, n: int) -> _Members:
@@ -190,7 +243,7 @@ def _members(estimator, labels, sensitive, n: int) -> _Members:
     if sensitive is None:
         return _Members.unknown(n, labels, names)
     columns = read_sensitive(sensitive, names)
-    known = list(labels) if labels else _named_groups(estimator)
+    known = list(labels) if labels else named_groups(estimator)
     if known is None:
         groups, known = _sorted_groups(columns, n)
         if labels == [] and len(known) < 2:  # nobody can be compared yet
@@ -207,7 +260,7 @@ def _members(estimator, labels, sensitive, n: int) -> _Members:
     return _Members(groups, known, columns.names)
 
 
-def _named_groups(estimator) -> list[str] | None:
+def named_groups(estimator) -> list[str] | None:
     """Groups that a stream may have, None if its first rows are to tell."""
     if estimator.groups is None:
         return None
@@ -330,5 +383,5 @@ def second_model(estimator):
         return estimator.group_estimator
     model = clone(estimator.estimator)
     own = model.get_params(deep=False)
-    off = {name: None for name in ("constraints", "favorable_label") if name in own}
+    off = {name: None for name in COMPARED if name in own}
     return model.set_params(**off)

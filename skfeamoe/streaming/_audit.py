@@ -109,7 +109,10 @@ class AuditLog:
 
     def _begin(self, name: str, model) -> None:
         """Note where a model is; what happened before is not told again."""
-        self._known[name] = _state(model)
+        now = _state(model)
+        details = model.group_gap_details_ if now else []
+        told = {(row["constraint"], row["event"]): row["verdict"] for row in details}
+        self._known[name] = {**now, "verdicts": told}
         rows = getattr(model, "n_samples_seen_", 0) if hasattr(model, "_model") else 0
         parameters = {k: repr(v) for k, v in model.get_params(deep=False).items()}
         self.record(
@@ -147,21 +150,19 @@ class AuditLog:
                 n_added=now["n_added"] - known.get("n_added", 0),
                 n_experts=model.n_experts_,
             )
-        causes = core.alarm_causes()
-        for row, cause in zip(core.drift.alarm_rows, causes, strict=True):
+        for row, cause in zip(core.drift.alarm_rows, core.alarm_causes(), strict=True):
             if row > known.get("last_alarm", -1):
                 self.record("alarm", model=name, rows=row, cause=cause)
+        now["verdicts"] = known.get("verdicts", {})
         if now["measured"] is not known.get("measured"):
-            now["verdicts"] = self._look_at_bounds(name, model, known.get("verdicts", {}))
-        else:
-            now["verdicts"] = known.get("verdicts", {})
+            now["verdicts"] = self._look_at_bounds(name, model, now["verdicts"])
         self._known[name] = now
 
-    def _look_at_bounds(self, name: str, model, verdicts: dict) -> dict[str, str]:
+    def _look_at_bounds(self, name: str, model, verdicts: dict) -> dict:
         """Record bounds whose verdict has changed; all verdicts."""
         found = {}
         for row in model.group_gap_details_:
-            slot = f"{row['constraint']} ({row['event']})"
+            slot = row["constraint"], row["event"]
             found[slot] = row["verdict"]
             if row["verdict"] != verdicts.get(slot, "not measured"):
                 names = ("constraint", "gap", "standard_error", "bound", "verdict", "highest")

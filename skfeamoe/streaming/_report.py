@@ -171,15 +171,16 @@ NUMBERS = ("report.json", *(f"{name}.csv" for name in TABLES))
 
 
 def write_numbers(report: Report, folder, *, title: str, facts: Mapping[str, Any] | None):
-    """Write every number of the report into a folder: report.json, and tables as CSV."""
+    """Write every number of the report into a folder: report.json, and tables as CSV.
+
+    Tables that an earlier report.json lists and this one does not are removed.
+    """
     place = Path(folder)
     place.mkdir(exist_ok=True)
     tables = {
         name: table for name, make in TABLES.items() if (table := make(report)) is not None
     }
-    for name, table in tables.items():
-        write_csv(place / f"{name}.csv", table)
-    content = {
+    content: dict[str, Any] = {
         "title": title,
         "model": report.model,
         "measure": report.measure,
@@ -193,7 +194,20 @@ def write_numbers(report: Report, folder, *, title: str, facts: Mapping[str, Any
         "record": dict(parts.record_facts(report.result, report.model, facts or {})),
         "tables": sorted(f"{name}.csv" for name in tables),
     }
+    for name in listed_tables(place / NUMBERS[0]) - set(content["tables"]):
+        (place / name).unlink(missing_ok=True)
     write_text(place / NUMBERS[0], json.dumps(_plain(content), indent=1, allow_nan=False))
+    for name, table in tables.items():  # whose owner is known from here on
+        write_csv(place / f"{name}.csv", table)
+
+
+def listed_tables(path: Path) -> set[str]:
+    """The tables that an earlier report.json lists; none if it is no such file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["tables"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return set()
+    return {name for name in NUMBERS[1:] if name in found} if isinstance(found, list) else set()
 
 
 def explain(

@@ -453,7 +453,8 @@ class PrequentialResult:
         ----------
         folder : path-like
             Made if it does not exist. ``report.json`` has the verdicts and the record, and
-            names the tables, which are CSV files; each is written whole or not at all.
+            names the tables, which are CSV files; each is written whole or not at all. Those
+            that an earlier ``report.json`` there names are replaced or removed.
         model, measure, difference_bound, title, facts, X, sensitive_features, \
 feature_groups, more_bounds, shown
             As in :meth:`to_html`.

@@ -1,15 +1,21 @@
 """When groups of a stream begin to come, and what may not change from then on."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from rule_models import make_world
+from sklearn.base import clone
 from sklearn.linear_model import SGDClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from skfeamoe import FairnessWarning
+from skfeamoe import FairnessWarning, FEAMOEClassifier
 from skfeamoe.postprocessing import BiasScoreClassifier
+from skfeamoe.postprocessing._inputs import is_other
 
 X, Y, GROUP = make_world(6000, seed=3)
 
@@ -114,6 +120,65 @@ def test_what_rows_and_models_rest_on_may_not_change(started, change, fitted):
     with pytest.raises(ValueError, match=f"{name}=.* this model was started with.*clone"):
         model.decide(X[:5], sensitive_features=GROUP[:5])
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"estimator": GaussianNB()}, "estimator"),
+        ({"estimator__alpha": 0.1}, "estimator"),
+        ({"group_estimator": GaussianNB()}, "group_estimator"),
+        ({"groups": ["a", "b", "c"]}, "groups"),
+    ],
+)
+@pytest.mark.parametrize("fitted", [False, True])
+def test_other_models_and_groups_are_refused(change, name, fitted):
+    model = online()
+    if fitted:
+        model.fit(X[:500], Y[:500], sensitive_features=GROUP[:500])
+    else:
+        run(model, 0, 500)
+    model = pickle.loads(pickle.dumps(model)).set_params(**change)
+    with pytest.raises(ValueError, match=f"^{name}=.* this model was started with.*clone"):
+        run(model, 500, 600)
+
+
+@pytest.mark.parametrize(
+    "second", [None, GaussianNB(), make_pipeline(FunctionTransformer(np.tanh), GaussianNB())]
+)
+def test_copies_of_the_models_are_no_others(second):
+    first = SGDClassifier(loss="log_loss", random_state=np.random.RandomState(0))
+    model = BiasScoreClassifier(first, group_estimator=second, random_state=0)
+    model.fit(X[:500], Y[:500], sensitive_features=GROUP[:500])
+    if isinstance(second, Pipeline):
+        assert not is_other(model, "group_estimator")
+        model.set_params(group_estimator__functiontransformer__func=np.sin)
+        assert is_other(model, "group_estimator")
+        return
+    model = clone_of_parameters(model)
+    run(model, 500, 700)
+
+
+def test_a_network_of_experts_and_its_copy_without_constraints_go_on():
+    model = BiasScoreClassifier(FEAMOEClassifier(random_state=0), random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FairnessWarning)
+        run(model, 0, 300)
+        run(clone_of_parameters(model), 300, 400)
+
+
+def clone_of_parameters(model):
+    """The fitted model, with clones of the models that it was started with."""
+    own = model.get_params(deep=False)
+    names = ("estimator", "group_estimator")
+    return model.set_params(**{n: clone(own[n]) for n in names if own[n] is not None})
+
+
+@pytest.mark.parametrize("size", [100, 800])
+def test_another_size_of_the_buffer_holds_from_then_on(size):
+    model = run(online(buffer_size=400), 0, 1000)
+    run(model.set_params(buffer_size=size), 1000, 3000)
+    assert len(model._buffer["eta"]) == size
 
 
 def test_constraints_on_the_same_people_may_change():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -55,6 +56,24 @@ def test_the_log_has_what_the_model_says_of_itself(tmp_path):
     assert "'drift'" in table["parameters"].iloc[0]["growth"]
     assert not table["superseded"].any()
     assert log.look() == 0
+
+
+def test_a_log_that_goes_on_tells_of_verdicts_that_have_changed_alone(tmp_path):
+    def looked(name, breaks):
+        learner = FEAMOEClassifier(random_state=0)
+        log = AuditLog(tmp_path / name, {"loans": learner})
+        for number, (X, y, group) in enumerate(batches(6_000)):
+            if number in breaks:
+                learner = pickle.loads(pickle.dumps(learner))
+                log = AuditLog(tmp_path / name, {"loans": learner})
+            learner.partial_fit(X, y, [0, 1], sensitive_features=group)
+            log.look()
+        table = read_audit(tmp_path / name)
+        return table.loc[table["event"] == "bound", ["rows", "verdict"]].to_numpy().tolist()
+
+    unbroken = looked("unbroken", ())
+    assert unbroken
+    assert looked("broken", range(5, 60, 6)) == unbroken
 
 
 def test_warnings_and_words_of_the_users_own(tmp_path):

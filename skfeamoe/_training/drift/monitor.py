@@ -39,10 +39,11 @@ class DriftMonitor:
             self.raise_alarm(ACCURACY, n_seen + alarm + 1 - detector.n_after)
 
     def _detector(self, cause: str, name: str) -> Detector:
-        """The detector of a cause, which nobody else holds."""
-        if cause not in self._own:
-            known = self.detectors.get(cause)
-            fresh = Detector(name) if known is None else known.copy()
+        """The detector of a cause, which nobody else holds; a new one for another name."""
+        known = self.detectors.get(cause)
+        is_new = known is None or known.name != name
+        if is_new or cause not in self._own:
+            fresh = Detector(name) if known is None or is_new else known.copy()
             self.detectors = {**self.detectors, cause: fresh}
             self._own.add(cause)
         return self.detectors[cause]
