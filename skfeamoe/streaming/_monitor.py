@@ -106,8 +106,10 @@ def _cut(item: dict[str, Any], rows: slice) -> dict[str, Any]:
 class StreamMonitor:
     """Watch decisions while they are made: accuracy, gaps and drift alarms.
 
-    The object behind :func:`monitor`, for decisions that arrive piece by piece. Memory is
-    constant, and it can be pickled in mid-stream and go on as if nothing had happened.
+    The object behind :func:`monitor`, for decisions that arrive piece by piece. It can be
+    pickled in mid-stream and go on as if nothing had happened. Memory is constant, but with
+    `person` it grows with the people, and with a number as `evaluate_every` with the rows, as
+    every evaluation point stays.
 
     Parameters
     ----------

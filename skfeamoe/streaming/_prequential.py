@@ -48,7 +48,9 @@ def prequential(
 
     Every batch is predicted by every model before any model has seen its labels; then the
     predictions are counted and the models are trained on it. Works for every scikit-learn
-    classifier with ``partial_fit``, and for fitted ones without. Memory is constant.
+    classifier with ``partial_fit``, and for fitted ones without. Memory is constant, but grows
+    with the people where batches have a `person`, and with the rows where `evaluate_every` is
+    a number, as every evaluation point stays.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Alarms against streams whose changes are known, and the monitor's promises."""
 
 import pickle
+import re
 
 import numpy as np
 import pandas as pd
@@ -378,3 +379,18 @@ def test_an_unfair_week_is_found_where_windows_are_asked_for():
     assert (len(result.points), verdict.windows.share_in_none) == (400, 0.0)
     assert (verdict.answer, verdict.windows.n_above) == ("not kept", 4)
     assert "lie in none" not in " ".join(verdict.sentences)
+
+
+@pytest.mark.parametrize(("every", "named"), [(1_000, False), ("auto", True)])
+def test_memory_grows_with_people_and_points_asked_for_as_documented(every, named):
+    y, decided, sex = decisions(2_000)
+    watch = StreamMonitor(classes=[0, 1], detector=None, window=200, evaluate_every=every)
+    sizes = []
+    for n in range(100):
+        person = np.arange(n * 2_000, (n + 1) * 2_000) if named else None
+        watch.update(y, decided, sex, person=person)
+        sizes.append(len(pickle.dumps(watch)) if n in (49, 99) else 0)
+    assert sizes[99] > 1.5 * sizes[49]
+    said = r"Memory is constant, but .*people.*every evaluation point stays"
+    for documented in (StreamMonitor, prequential):
+        assert re.search(said, " ".join(documented.__doc__.split()))
