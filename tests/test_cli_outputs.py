@@ -5,6 +5,7 @@ import errno
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -526,6 +527,21 @@ def test_saved_models_take_pandas_polars_and_arrow_and_name_columns(plain):
     assert explanation.display_data[0, names.index("region")] == frame["region"][0]
     with pytest.raises(TypeError, match="named columns"):
         model.predict(frame.to_numpy())
+
+
+def test_explain_names_the_option_for_categories_that_look_like_numbers(folder, capsys):
+    frame = good()
+    frame["area code"] = np.where(np.arange(len(frame)) % 2, 101, 102)
+    frame.to_csv("codes.csv", index=False)
+    option = ("--categorical", "area code")
+    options = (*STREAM, *option, "--no-plot", "--model-only", "--model", "coded", "--quiet")
+    assert run(capsys, "stream", "codes.csv", *options)[0] == 0
+    command = ("explain", "coded", "codes.csv", "--row", 3)
+    code, _, err = run(capsys, *command)
+    assert code == 2
+    said = r"'area code' held categories .*; if its numbers are names, pass --categorical 'area"
+    assert re.search(said, err)
+    assert run(capsys, *command, *option)[0] == 0
 
 
 def test_explain_says_why_a_row_was_refused(capsys, plain):

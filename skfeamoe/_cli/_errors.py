@@ -7,6 +7,11 @@ _API_REMEDIES = (
     (r"; pass read_options=\{'encoding'.*$", "; name its encoding with --encoding"),
     (r", or pass (read_options|a generator of DataFrames).*$", ""),
     (r"mend it, or pass --", "pass --"),
+    (
+        r"""(column ('[^']*'|"[^"]*") held categories such as ['"].* and holds [^'"]* now); """
+        "give values of the same type$",
+        r"\1; if its numbers are names, pass --categorical \2",
+    ),
 )
 
 
