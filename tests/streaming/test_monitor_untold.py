@@ -139,7 +139,7 @@ def test_no_truth_at_all_is_refused_and_decisions_must_be_there():
     with pytest.raises(ValueError, match="y_true has no label that is not missing; pass None"):
         monitor(np.full(N, np.nan), granted, sensitive_features=sex)
     watch = StreamMonitor(classes=[0, 1])
-    with pytest.raises(ValueError, match="holds the label nan"):
+    with pytest.raises(ValueError, match="y_pred must hold a decision in every row, got nan"):
         watch.update(granted, np.where(sex == "f", np.nan, 1.0), sex)
 
 
