@@ -168,8 +168,9 @@ def decisions_of_rows(decisions: Any) -> np.ndarray:
     )
     if len(none):
         raise ValueError(
-            f"y_pred must hold a decision in every row, got {found[none[:1]].tolist()[0]!r} in row "
-            f"{none[0]}; leave out rows on which nothing was decided"
+            "y_pred must hold a decision in every row, got "
+            f"{found[none[:1]].tolist()[0]!r} in row {none[0]}; leave out rows on which "
+            "nothing was decided"
         )
     return found
 
