@@ -51,6 +51,20 @@ def test_glances_are_some_rows_apart():
         assert made.has_widened(asked, turned) is noticed
 
 
+def test_only_the_newest_are_decided_on_again():
+    made, asked = settled()
+    asked_about = []
+
+    def spy(X, *given):
+        asked_about.append(X)
+        return scored(X, *given)
+
+    made.has_widened(asked, spy)
+    (X,) = asked_about
+    assert len(X) == module.GLANCED_ROWS
+    np.testing.assert_array_equal(X[-GLANCE_ROWS:], people(GLANCE_ROWS, seed=1).X)
+
+
 def test_a_gap_that_was_told_to_be_wide_is_no_news():
     made, asked = settled()
     changed = made.copy()

@@ -32,6 +32,18 @@ CONTROLS = (
         "return not self.solved_at and row >= LEAST_ROWS",
     ),
     (
+        "never notice that the model has widened a gap",
+        BOUND,
+        "if gap - WIDER_BY * np.hypot(error, told_error) > least:",
+        "if False:",
+    ),
+    (
+        "settle again for a gap that was told already",
+        BOUND,
+        "least = max(asked.limits[s], told)",
+        "least = asked.limits[s]",
+    ),
+    (
         "keep everybody for ever",
         PEOPLE,
         "late = place < rows_per_group(n_groups)",

@@ -157,6 +157,7 @@ FIRST = (
     "tests/golden",
     "tests/fairness/test_nobody_of_an_event.py",
     "tests/fairness/test_optimism.py",
+    "tests/fairness/test_glances.py",
     "tests/fairness/test_rounds.py",
     "tests/fairness/test_local.py",
     "tests/fairness/test_bound.py",
