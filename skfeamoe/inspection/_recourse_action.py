@@ -211,7 +211,7 @@ def _occurring(column) -> list:
     if isinstance(values, pd.Categorical):
         codes = pd.unique(values.codes)
         return values.categories.take(codes[codes >= 0]).tolist()
-    values = pd.unique(values)
+    values = column.unique()
     return values[~pd.isna(values)].tolist()
 
 
