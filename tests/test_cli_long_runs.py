@@ -102,6 +102,27 @@ def test_a_torn_write_leaves_the_old_checkpoint(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["state"]
 
 
+@pytest.mark.parametrize("saved", [True, False], ids=["saved", "nothing saved"])
+def test_what_a_killed_write_left_is_cleared_by_the_next_run(tmp_path, saved):
+    source, path = tmp_path / "loans.csv", tmp_path / "state[1]"
+    source.write_text("a,b\n1,2\n")
+    left, *others = (
+        tmp_path / name
+        for name in (".state[1].k3x.part", ".state1.k3x.part", ".other.k3x.part")
+    )
+    for file in (left, *others):
+        file.write_bytes(b"rows of people")
+    if saved:
+        Checkpoint(str(path), str(source), {"bound": 0.1}).save({"row": 7})
+        with pytest.raises(InputError, match="another bound"):
+            Checkpoint(str(path), str(source), {"bound": 0.2}).load()
+        assert left.exists()
+    state = Checkpoint(str(path), str(source), {"bound": 0.1}).load()
+    assert state == ({"row": 7} if saved else None)
+    assert not left.exists()
+    assert all(other.exists() for other in others)
+
+
 def test_checkpoints_of_other_runs_files_and_kinds_are_refused(loans, tmp_path, capsys):
     checkpoint = tmp_path / "state"
     assert kill_after_a_save(checkpoint, 0.0, "--checkpoint", "state")

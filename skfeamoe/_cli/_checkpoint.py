@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import skfeamoe
-from skfeamoe.streaming._files import ForeignFileError, sealed, unsealed, write_bytes
+from skfeamoe.streaming._files import (
+    ForeignFileError,
+    clear_parts,
+    sealed,
+    unsealed,
+    write_bytes,
+)
 
 from ._errors import InputError
 
@@ -43,8 +49,15 @@ class Checkpoint:
         }
 
     def load(self) -> dict[str, Any] | None:
-        """The saved state, None if there is none; refuse that of another run."""
-        if self.path is None or not self.path.exists():
+        """The saved state, None if there is none; refuse that of another run.
+
+        Half of a checkpoint, left by a run that was killed while it wrote, is cleared away: it
+        holds people's rows and nothing can be done with it.
+        """
+        if self.path is None:
+            return None
+        if not self.path.exists():
+            clear_parts(self.path)
             return None
         shown = f"--checkpoint {str(self.path)!r}"
         try:
@@ -68,6 +81,7 @@ class Checkpoint:
                 f"{shown} is of a run with another {', '.join(other)}; delete it to start "
                 "anew, or name another file"
             )
+        clear_parts(self.path)
         return saved["state"]
 
     def save(self, state: dict[str, Any]) -> None:

@@ -7,11 +7,15 @@ Whoever reads it knows of every changed, missing or added byte before looking at
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+PART = ".part"
+"""What the name of a file ends with that is being written."""
 
 
 @contextlib.contextmanager
@@ -22,9 +26,7 @@ def replaced(path, *, private: bool = False) -> Iterator[Path]:
     the one it replaces; a private one is its owner's alone.
     """
     target = Path(path).resolve()
-    handle, name = tempfile.mkstemp(
-        prefix=f".{target.name}.", suffix=".part", dir=target.parent
-    )
+    handle, name = tempfile.mkstemp(prefix=_before(target), suffix=PART, dir=target.parent)
     os.close(handle)
     part = Path(name)
     try:
@@ -36,6 +38,21 @@ def replaced(path, *, private: bool = False) -> Iterator[Path]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def clear_parts(path) -> None:
+    """Remove what writers of a path left beside it that were killed before they were done.
+
+    For files of one writer at a time: the part of one that still writes would go as well.
+    """
+    target = Path(path).resolve()
+    for part in target.parent.glob(f"{glob.escape(_before(target))}*{PART}"):
+        part.unlink(missing_ok=True)
+
+
+def _before(target: Path) -> str:
+    """What the name of every part of a file begins with."""
+    return f".{target.name}."
 
 
 def write_bytes(path, content: bytes, *, private: bool = False) -> None:
