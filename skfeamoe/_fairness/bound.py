@@ -10,7 +10,7 @@ Over 400 lines, because the monitor's parts are modules of their own already, an
 share its state.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
 
@@ -32,7 +32,7 @@ from skfeamoe._fairness.cases import (
 )
 from skfeamoe._fairness.changes import LEAST_ROWS as LEAST_OF_CHANGE
 from skfeamoe._fairness.changes import SUSPECTED, Arrivals, changed_row
-from skfeamoe._fairness.constraints import Slots
+from skfeamoe._fairness.constraints import Outcome, Slots
 from skfeamoe._fairness.details import gap_details, largest_gaps, part_details
 from skfeamoe._fairness.directions import Directions
 from skfeamoe._fairness.due import Due
@@ -218,7 +218,7 @@ class BoundMonitor:
         young = can_be_early and self.due.has_young_group()
         return young or len(self.arrivals.changed()) > 0
 
-    def has_widened(self, asked: Fairness, score: Score) -> bool:
+    def has_widened(self, asked: Fairness, decide: Callable[[Rows], Outcome]) -> bool:
         """Whether a gap is wider than it was when bounds were settled, and than its bound.
 
         The experts learn on, and what they learn may widen it: so the present model decides
@@ -229,16 +229,9 @@ class BoundMonitor:
         rows = self.people.newest(GLANCED_ROWS)
         if rows is None:
             return False
+        outcome = decide(rows)
         cases = Cases(self.shares, asked, rows)
-        settlement = Settlement(
-            cases,
-            score,
-            score(rows.X, self.offset, self.local),
-            self.directions,
-            self.axis_of,
-            self.taught,
-        )
-        now = settlement.start(self.coef, self.offset, self.local).measured
+        now = cases.measure_decisions(outcome.decided, outcome.distance)
         for s, ratio in enumerate(asked.is_ratio):
             gap, error = now.gap(s, ratio=bool(ratio))
             told, told_error = self.measured.gap(s, ratio=bool(ratio))

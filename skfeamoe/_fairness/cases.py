@@ -147,10 +147,10 @@ class Cases:
         """Share of right decisions, class codes, among labels; 1 while there are none."""
         return float(self.by_label @ (decided == self.rows.y)) if self.by_label.any() else 1.0
 
-    def _rows_of(self, s: int, margin: NDArray) -> NDArray:
+    def _rows_of(self, s: int, granted: NDArray) -> NDArray:
         """Rows that slot s is measured on: of its event, and refused for a distance."""
         members = self.members[s] & (self.code < self.n_groups)
-        return members & (margin <= 0.0) if self._is_distance(s) else members
+        return members & ~granted if self._is_distance(s) else members
 
     def _is_distance(self, s: int) -> bool:
         return self.asked.slots.owners[s].uses_distance
@@ -170,7 +170,7 @@ class Cases:
         """Slot s within every part of a column, cells with too few people left out."""
         n_cells = column.n_parts * self.n_groups
         cell = self._cells(column)
-        counted = np.bincount(cell[self._rows_of(s, margin)], minlength=n_cells + 1)
+        counted = np.bincount(cell[self._rows_of(s, margin > 0.0)], minlength=n_cells + 1)
         compared = np.flatnonzero(counted[:n_cells] >= MIN_CELL_ROWS)
         number = np.full(n_cells + 1, len(compared))
         number[compared] = np.arange(len(compared))
@@ -194,7 +194,7 @@ class Cases:
         """
         columns, own = [], self.code[:, None] == np.arange(self.n_groups)
         for s in filter(self._is_distance, range(len(self.members))):
-            rows = self._rows_of(s, scored.margin)
+            rows = self._rows_of(s, scored.margin > 0.0)
             refused = np.bincount(self.code[rows], self.weights[s, rows], self.n_groups)
             part = rows * self.weights[s] * _inverse_norm(scored, margin)
             columns.append(own * part[:, None] / np.where(refused > 0.0, refused, 1.0))
@@ -208,27 +208,34 @@ class Cases:
 
     def measure(self, scored: Scored, margin: NDArray) -> Measured:
         """Means, their variances and numbers of people in every cell, and the price."""
-        measured = Measured.nothing(len(self.members), self.n_groups)
-        granted = (margin > 0.0).astype(np.float64)
-        self._fill(measured, self.code, scored, margin)
-        changed = granted - (scored.margin > 0.0)
+        granted = margin > 0.0
+        measured = self.measure_decisions(granted, scored.distance)
+        changed = granted.astype(np.float64) - (scored.margin > 0.0)
         measured.price = float(self.by_person @ (scored.cost * changed))
         measured.granted = float(self.by_person @ granted)
+        return measured
+
+    def measure_decisions(self, granted: NDArray, distance: NDArray | None) -> Measured:
+        """The cells alone: whoever is granted, and how far from the boundary all are."""
+        measured = Measured.nothing(len(self.members), self.n_groups)
+        self._fill(measured, self.code, granted, distance)
         return measured
 
     def measure_parts(self, scored: Scored, margin: NDArray, column: Parts) -> list[Measured]:
         """The same of the people of every part of a column; price and share are left out."""
         whole = Measured.nothing(len(self.members), column.n_parts * self.n_groups)
-        self._fill(whole, self._cells(column), scored, margin)
+        self._fill(whole, self._cells(column), margin > 0.0, scored.distance)
         split = (np.split(getattr(whole, name), column.n_parts, axis=1) for name in CELLS)
         return [Measured(*cells) for cells in zip(*split, strict=True)]
 
-    def _fill(self, measured: Measured, cell: NDArray, scored: Scored, margin: NDArray) -> None:
+    def _fill(
+        self, measured: Measured, cell: NDArray, granted: NDArray, distance: NDArray | None
+    ) -> None:
         """Fill in the cells of all slots; rows of no cell have the number behind all."""
-        granted, n = (margin > 0.0).astype(np.float64), measured.mean.shape[1]
+        decided, n = granted.astype(np.float64), measured.mean.shape[1]
         for s in range(len(self.members)):
-            rows = np.flatnonzero(self._rows_of(s, margin) & (cell < n))
-            value = scored.distance if self._is_distance(s) else granted
+            rows = np.flatnonzero(self._rows_of(s, granted) & (cell < n))
+            value = distance if self._is_distance(s) else decided
             assert value is not None
             value, code, weight = value[rows], cell[rows], self.weights[s, rows]
             count, total = np.bincount(code, minlength=n), np.bincount(code, weight, n)

@@ -71,6 +71,11 @@ def score(model: Model, asked: Fairness, rows: Rows) -> Outcome:
     return Outcome(favored, known & ~favored, predicted == asked.favorable, distance, wrong)
 
 
+def decide(model: Model, asked: Fairness, rows: Rows) -> Outcome:
+    """What the model that predicts decides on rows of X."""
+    return score(model, asked, rows.with_columns(model.terms.transform(rows.X)))
+
+
 def scored(model: Model, asked: Fairness, X, offset: NDArray, local: LocalOffset) -> Scored:
     """What the model would decide on rows of X with any offset."""
     params, layout = model.ensemble.average, model.ensemble.layout

@@ -15,7 +15,7 @@ from skfeamoe._training.draws import Draws
 from skfeamoe._training.drift.replay import replay
 from skfeamoe._training.growth import Act, NoGrowth
 from skfeamoe._training.model import Model
-from skfeamoe._training.scoring import score, scored, settle
+from skfeamoe._training.scoring import decide, score, settle
 from skfeamoe._training.settings import MOST_FIT_BATCH, Learning, Settings, passes_for
 from skfeamoe._training.step import train_batch
 
@@ -72,8 +72,8 @@ def _advance(model: Model, settings: Settings, rows: Rows, *, is_last: bool) -> 
         monitor.learn(asked, batch.X, rows)
         is_bulk = len(rows) > settings.learning.batch_size and not settings.growth.watches
         waits = is_bulk and not is_last and monitor.n_waiting < WAITING_ROWS
-        own_score = partial(scored, model, asked)
-        if not waits and (monitor.is_due(asked) or monitor.has_widened(asked, own_score)):
+        present = partial(decide, model, asked)
+        if not waits and (monitor.is_due(asked) or monitor.has_widened(asked, present)):
             changes = settle(model, asked)
             settings.growth.people_changed(model, asked, changes)
     if model.history.is_due(model.clock.n_samples_seen):
