@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._classifier import last_step
 from skfeamoe._fairness.constraints import gaps_of_rates
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._optional import optional
@@ -128,7 +129,7 @@ default=None
     True
     """
     skops = optional("skops.card", extra="persist", purpose="skfeamoe.card")
-    classifier = model[-1] if isinstance(model, Pipeline) else model
+    classifier = last_step(model)
     if not isinstance(classifier, FEAMOEClassifier):
         raise ValueError(
             "model must be a FEAMOEClassifier or a Pipeline that ends with one, got "
@@ -286,7 +287,7 @@ def _add_measures(page, model, rows: tuple) -> None:
     """Accuracy, and the gaps of decisions with intervals."""
     from skfeamoe.streaming import StreamBatch, prequential
 
-    classifier = model[-1] if isinstance(model, Pipeline) else model
+    classifier = last_step(model)
     result = prequential(
         {"model": model},
         [StreamBatch(*rows)],

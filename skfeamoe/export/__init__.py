@@ -18,9 +18,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._classifier import last_step
 from skfeamoe._optional import optional
 from skfeamoe._policy_gated import PolicyGatedMoEClassifier
 from skfeamoe.export._columns import model_columns
@@ -117,7 +117,7 @@ def to_onnx(model, X=None, *, target_opset=None):
     >>> bool(abs(proba - model.predict_proba(stream.data[:5])).max() < 1e-9)
     True
     """
-    classifier = model[-1] if isinstance(model, Pipeline) else model
+    classifier = last_step(model)
     if not isinstance(classifier, EXPORTED):
         raise ValueError(
             "model must be a FEAMOEClassifier or a Pipeline that ends with one, or with a "

@@ -260,7 +260,8 @@ class FairnessDriftDisplay:
         ax.margins(x=0.0)
         title = f"{RATE_NAMES[self.rate]} of each group, with 95 % intervals"
         if self.n_more_groups:
-            title += f" ({self.n_more_groups} smaller groups not drawn)"
+            more = "group is" if self.n_more_groups == 1 else "groups are"
+            title += f" ({self.n_more_groups} smaller {more} not drawn)"
         ax.set_title(title, loc="left", fontsize=11, color=INK, pad=14)
         label_ends(ax, ends, self.rows[-1] if len(self.rows) else 0)
 
