@@ -77,6 +77,10 @@ FEW = (0.25, 0.1, 0.05)
 """Parts of the people granted without an offset: from so few is searched again where nothing
 is found that is cheaper than to refuse or to grant everybody."""
 
+MANY, ROUNDING = 16, 1e-12
+"""Directions from which on it is asked how many dimensions they span, and the part of the
+largest square below which a dimension is nothing but rounding."""
+
 SMALLEST_UNIT = 1e-9
 """Margins and directions that vary less than this are constant."""
 
@@ -198,6 +202,17 @@ def affordable_offset(problem: Problem, most: float) -> Solution:
     return best._replace(excess=excess(problem, margins_with(problem, best)))
 
 
+def _span(directions: NDArray) -> NDArray:
+    """Orthonormal axes of the space that directions span, (n_directions, n_axes).
+
+    Of few directions, of which nothing would be gained, these are the directions themselves.
+    """
+    if directions.shape[1] < MANY:
+        return np.eye(directions.shape[1])
+    squares, axes = np.linalg.eigh(directions.T @ directions)
+    return axes[:, squares > ROUNDING * squares[-1]]
+
+
 class _Point(NamedTuple):
     """A place that was looked at: numbers, how good it is, its largest excess, or 0."""
 
@@ -207,7 +222,12 @@ class _Point(NamedTuple):
 
 
 class _Scaled:
-    """The problem in units in which one step is one standard deviation of the margins."""
+    """The problem in units in which one step is one standard deviation of the margins.
+
+    Of many groups there are more directions than the people's features have dimensions: then
+    the numbers are those of an orthonormal basis of what the directions span. Offsets, and
+    the squares that a round adds to their price, are the same.
+    """
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem._replace(slots=[with_table(slot) for slot in problem.slots])
@@ -215,7 +235,9 @@ class _Scaled:
         self.center = problem.directions.mean(axis=0)
         centered = problem.directions - self.center
         self.scale = self.unit / np.maximum(centered.std(axis=0), SMALLEST_UNIT)
-        columns = [*(centered * self.scale).T, np.full(len(centered), self.unit)]
+        self.axes = _span(centered * self.scale)
+        numbered = centered @ (self.scale[:, None] * self.axes)
+        columns = [*numbered.T, np.full(len(centered), self.unit)]
         shared = np.array(columns).T  # every column in one piece
         self.basis: Any = shared
         if problem.parts:
@@ -229,12 +251,13 @@ class _Scaled:
         shared = np.append(solution.coef, solution.intercept)
         table = np.vstack([shared, solution.local])
         constant = table[:, -1] + table[:, :-1] @ self.center
-        return np.column_stack([table[:, :-1] / self.scale, constant / self.unit]).ravel()
+        coef = (table[:, :-1] / self.scale) @ self.axes
+        return np.column_stack([coef, constant / self.unit]).ravel()
 
     def solution(self, point: _Point) -> Solution:
         """The same in the units of the problem."""
         table = point.numbers.reshape(-1, self.n_shared)
-        coef = table[:, :-1] * self.scale
+        coef = (table[:, :-1] @ self.axes.T) * self.scale
         constant = table[:, -1] * self.unit - coef @ self.center
         margin = self.margin(point.numbers)
         cost = float(self.problem.cost @ (margin > 0.0))

@@ -10,6 +10,7 @@ from skfeamoe._fairness import offset as module
 from skfeamoe._fairness import settlement, smoothed
 from skfeamoe._fairness.margins import flip_margin, flip_margin_of
 from skfeamoe._fairness.offset import (
+    Parts,
     Problem,
     excess,
     margins_with,
@@ -200,6 +201,53 @@ def test_many_groups_of_unequal_size(n_groups):
     solution = solve_offset(problem)
     assert before > 0.2
     assert solution.excess[0] <= 0.02
+
+
+@pytest.mark.parametrize("n_parts", [0, 2])
+def test_more_directions_than_dimensions_are_solved_in_the_dimensions(monkeypatch, n_parts):
+    """40 groups of people with 3 features: 40 directions within 3 dimensions."""
+    rng = np.random.default_rng(2)
+    groups = rng.integers(0, 40, 8_000)
+    X = rng.normal(size=(8_000, 3)) + 0.7 * rng.normal(size=(40, 3))[groups]
+    margin = X @ [1.0, -0.5, 0.3] + rng.normal(size=8_000)
+    cost = (1.0 - 2.0 * expit(margin)) / 8_000
+    parts = [Parts(rng.integers(0, n_parts, 8_000), n_parts)] if n_parts else []
+    slots = [rates(groups)]
+    problem = Problem(
+        margin, cost, X @ rng.normal(size=(3, 40)), slots, np.array([0.15]), parts=parts
+    )
+    n_numbers = []
+
+    def solved(many):
+        monkeypatch.setattr(module, "MANY", many)
+        n_numbers.append(module._Scaled(problem).n_numbers)
+        return solve_offset(problem, solve_offset(problem))
+
+    few, all_of_them = solved(16), solved(41)
+    assert n_numbers == [4 * (1 + n_parts), 41 * (1 + n_parts)]
+    assert few.coef.shape == all_of_them.coef.shape == (40,)
+    assert few.local.shape == all_of_them.local.shape == (n_parts, 41)
+    assert before_and_after(problem, few) == (True, True)
+    moved = margins_with(problem, few) - margin
+    np.testing.assert_allclose(
+        moved, margins_with(problem, all_of_them) - margin, atol=0.02 * np.ptp(moved)
+    )
+    assert few.cost == pytest.approx(all_of_them.cost, abs=2e-4)
+
+
+def before_and_after(problem, solution):
+    """Whether the bound was broken without the solution and is kept with it."""
+    return excess(problem, problem.margin)[0] > 0.1, solution.excess[0] <= 2e-3
+
+
+def test_directions_that_are_all_alike_or_nothing_are_solved_too():
+    problem = two_groups()
+    alike = problem._replace(directions=np.tile(problem.directions, 20))
+    assert solve_offset(alike).cost == pytest.approx(solve_offset(problem).cost, abs=1e-3)
+    nothing = problem._replace(directions=np.zeros((len(problem.margin), 20)))
+    found = solve_offset(nothing)
+    assert (found.coef == 0.0).all()
+    assert found.excess[0] <= 1e-3
 
 
 def test_distances_are_brought_together():
