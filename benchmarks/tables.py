@@ -56,31 +56,48 @@ def run_tables(context: Context, name: str) -> Iterator[dict]:
         for record in _of_split(train, test, seed):
             yield {"data": name, "seed": seed} | record
         if name == "adult":
-            yield {"data": name, "seed": seed} | _reduced(train, test, seed)
+            yield {"data": name, "seed": seed} | reduced_trees(train, test, seed)
 
 
 def _of_split(train: Task, test: Task, seed: int) -> Iterator[dict]:
     """Additive and logistic experts and boosted trees on one split."""
     rows = encode(train, test, seed)
     for constraint in (None, *CONSTRAINTS):
-        asked = {"constraint": constraint, "bound": None if constraint is None else BOUND}
-        model, told = timed(additive, train, seed, constraint, difference_bound=BOUND)
-        yield {"method": ADDITIVE} | asked | _scored(model.predict(test.X), test) | told
+        yield additive_experts(train, test, seed, constraint)
         model, told = timed(
             models.fit_feamoe, rows, constraints=constraint, difference_bound=BOUND
         )
-        yield {"method": LOGISTIC} | asked | _scored(model.predict(rows.X_test), test) | told
-    X, X_test = _same_categories(train.X, test.X)
+        asked = _asked(constraint)
+        yield {"method": LOGISTIC} | asked | scored(model.predict(rows.X_test), test) | told
+    yield plain_trees(train, test, seed)
+
+
+def _asked(constraint: str | None) -> dict:
+    """What a record says of a constraint."""
+    return {"constraint": constraint, "bound": None if constraint is None else BOUND}
+
+
+def additive_experts(train: Task, test: Task, seed: int, constraint: str | None) -> dict:
+    """Additive experts on the raw table."""
+    model, told = timed(additive, train, seed, constraint, difference_bound=BOUND)
+    return (
+        {"method": ADDITIVE} | _asked(constraint) | scored(model.predict(test.X), test) | told
+    )
+
+
+def plain_trees(train: Task, test: Task, seed: int) -> dict:
+    """Boosted trees with categories as such."""
+    X, X_test = same_categories(train.X, test.X)
     model, told = timed(boosted_trees(seed).fit, X, train.y)
-    yield {"method": TREES, "constraint": None} | _scored(model.predict(X_test), test) | told
+    return {"method": TREES, "constraint": None} | scored(model.predict(X_test), test) | told
 
 
-def _reduced(train: Task, test: Task, seed: int) -> dict:
+def reduced_trees(train: Task, test: Task, seed: int) -> dict:
     """The reductions approach over boosted trees, demographic parity.
 
     It bounds the distance to the mean of all, half of a difference.
     """
-    X, X_test = _same_categories(train.X, test.X)
+    X, X_test = same_categories(train.X, test.X)
     codes, codes_test = (part.apply(_codes) for part in (X, X_test))
     base = HistGradientBoostingClassifier(categorical_features=_which(X), random_state=seed)
     moment = DemographicParity(difference_bound=BOUND / 2)
@@ -88,7 +105,7 @@ def _reduced(train: Task, test: Task, seed: int) -> dict:
     _, told = timed(model.fit, codes, train.y, sensitive_features=train.groups)
     draws = np.stack([model.predict(codes_test, random_state=k) for k in range(5)])
     asked = {"method": REDUCED, "constraint": "demographic_parity", "bound": BOUND}
-    return asked | _scored(draws, test) | told
+    return asked | scored(draws, test) | told
 
 
 def _codes(column):
@@ -103,13 +120,13 @@ def _which(X: pd.DataFrame) -> list[bool]:
     return [dtype == "category" for dtype in X.dtypes]
 
 
-def _same_categories(train: pd.DataFrame, test: pd.DataFrame):
+def same_categories(train: pd.DataFrame, test: pd.DataFrame):
     """Both tables with the categories of the first."""
     train = with_categories(train)
     return train, test.astype(train.dtypes.to_dict())
 
 
-def _scored(decisions, test: Task) -> dict:
+def scored(decisions, test: Task) -> dict:
     """Accuracy and gaps."""
     return scores(test.y, decisions, test.groups)
 
@@ -149,10 +166,10 @@ def run_ebm(context: Context) -> Iterator[dict]:
 
     for seed, train, test in islice(raw_parts("adult", context), 1):
         model, told = timed(additive, train, seed)
-        yield {"method": ADDITIVE, "seed": seed} | _scored(model.predict(test.X), test) | told
+        yield {"method": ADDITIVE, "seed": seed} | scored(model.predict(test.X), test) | told
         ebm = ExplainableBoostingClassifier(interactions=0, n_jobs=1, random_state=seed)
         _, told = timed(ebm.fit, train.X, train.y)
-        yield {"method": EBM, "seed": seed} | _scored(ebm.predict(test.X), test) | told
+        yield {"method": EBM, "seed": seed} | scored(ebm.predict(test.X), test) | told
 
 
 def ebm_targets(frame) -> Iterator[Target]:
@@ -177,7 +194,7 @@ def run_holes(context: Context) -> Iterator[dict]:
             own = models.make_feamoe(1, seed, expert="additive", constraints=None)
             for method, model in ((ADDITIVE, own), (TREES, boosted_trees(seed))):
                 _, told = timed(model.fit, X, train.y)
-                found = _scored(model.predict(X_test), test)
+                found = scored(model.predict(X_test), test)
                 yield {"holes": holes, "method": method, "seed": seed} | found | told
 
 
@@ -215,10 +232,10 @@ def run_formats(context: Context) -> Iterator[dict]:
     """Additive experts on the raw table and on one encoded by hand."""
     for seed, train, test in raw_parts("adult", context):
         model, told = timed(additive, train, seed)
-        yield {"form": "raw", "seed": seed} | _scored(model.predict(test.X), test) | told
+        yield {"form": "raw", "seed": seed} | scored(model.predict(test.X), test) | told
         rows = encode(train, test, seed, log=False)
         model, told = timed(models.fit_feamoe, rows, constraints=None, expert="additive")
-        found = _scored(model.predict(rows.X_test), test)
+        found = scored(model.predict(rows.X_test), test)
         yield {"form": "ColumnTransformer", "seed": seed} | found | told
 
 
