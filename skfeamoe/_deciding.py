@@ -1,6 +1,5 @@
 """Decisions that a stream learns from: `decide` now, `complete` when the outcome is known."""
 
-import warnings
 from abc import ABC, abstractmethod
 from numbers import Real
 from typing import Any
@@ -14,6 +13,7 @@ from skfeamoe._labels import Labels, read_labels
 from skfeamoe._rows import Rows
 from skfeamoe._told import Told
 from skfeamoe._validation import drafted
+from skfeamoe._warn import warn
 
 
 class DecidingMixin(ABC):
@@ -135,12 +135,10 @@ default=None
                 n_gone = waiting.add(*given, int(draft.waiting_size))
             draft._waiting = waiting
         if n_gone:
-            warnings.warn(
+            warn(
                 f"{n_gone} people who waited longest for their outcome had to go, "
                 f"{waiting.n_dropped} in all: waiting_size={self.waiting_size}; raise it, or "
                 "tell with None in `complete` whose outcomes will not come",
-                UserWarning,
-                stacklevel=2,
             )
         told.give()
         return Decisions(labels, propensity, ids)

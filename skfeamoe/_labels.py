@@ -8,7 +8,6 @@ learned *given x* needs no weights to be right, only to be right where people ar
 sampling").
 """
 
-import warnings
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -21,6 +20,7 @@ from sklearn.utils.validation import _num_samples
 from skfeamoe._frames import decoded, refuse_lazy, values_of
 from skfeamoe._groups import is_missing
 from skfeamoe._validation import check_target, encode_target
+from skfeamoe._warn import warn
 
 
 @dataclass(frozen=True)
@@ -110,12 +110,10 @@ def _told(values: NDArray, unlabeled, classes: NDArray | None) -> NDArray:
         return values
     seen = np.unique(values)
     if len(seen) > 2 and seen[0] == -1 and seen[1] == 0:
-        warnings.warn(
+        warn(
             f"y has -1 beside {seen[1:].tolist()[:5]} and it is taken as a class of its own; "
             "if it marks rows without a label pass unlabeled=-1, if it is a class "
             "unlabeled=float('nan')",
-            UserWarning,
-            stacklevel=5,
         )
     return values
 

@@ -3,7 +3,6 @@
 Over 400 lines, because each parameter has one short function here, and they call one another.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from operator import is_
@@ -45,6 +44,7 @@ from skfeamoe._validation import (
     feature_columns,
     numbers_of_features,
 )
+from skfeamoe._warn import warn
 
 PLAIN = frozenset((str, int, float, bool, type(None)))
 """Types whose values are compared as they are."""
@@ -137,11 +137,9 @@ def first_terms(estimator, X) -> Terms:
         if signs.any():
             raise ValueError("monotonic_cst needs dense X, got a sparse matrix; use .toarray()")
         if bends:
-            warnings.warn(
+            warn(
                 f'expert="{estimator.expert}" has straight lines only where X is sparse; pass '
                 "a dense X for functions that bend",
-                UserWarning,
-                stacklevel=4,
             )
         if estimator.local_columns is not None:
             raise ValueError(

@@ -3,7 +3,6 @@
 Over 400 lines, because half of the lines document parameters, attributes and methods.
 """
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -39,6 +38,7 @@ from skfeamoe._validation import (
     rounding_to_zero,
     snapshot,
 )
+from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 
 PREDICT_ROWS = 8192
@@ -636,9 +636,8 @@ def _check_learnable(classes, y) -> None:
 def _warn_of_idle_fairness(labels) -> None:
     """Say that there is nothing to compare."""
     seen = f"only the group {labels[0]!r}" if labels else "no group"
-    warnings.warn(
+    warn(
         f"the fairness terms are inactive: {seen} has been seen. Pass sensitive_features "
         "with at least two groups",
         FairnessWarning,
-        stacklevel=3,
     )

@@ -1,6 +1,5 @@
 """What a classifier tells while it learns: callbacks of its passes, and warnings."""
 
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -13,6 +12,7 @@ from skfeamoe._parameters import constraint_names
 from skfeamoe._terms import ColumnTerms, LinearTerms
 from skfeamoe._training.model import Model
 from skfeamoe._validation import feature_columns
+from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 
 LAPSED_ROWS = 10_000
@@ -44,7 +44,7 @@ class Told:
     def give(self) -> None:
         """Warn, on behalf of the public method that calls."""
         for text, category in self.texts:
-            warnings.warn(text, category, stacklevel=3)
+            warn(text, category)
 
 
 class PassCallbacks:
@@ -215,7 +215,9 @@ def _unmet(estimator, model: Model, where: str, n_errors: float) -> list[str]:
         if floor is not None:
             why = f"accuracy_floor={floor:g} allows no more; lower it or relax a bound"
         given = [f"The offset gives {alike} of accuracy"] if is_constant else []
-        return [f"{_form(beyond)} is not kept {where}: {_named(beyond)}", *given, why]
+        said = [row["verdict"] for row in beyond]
+        kept = "is not kept" if "not kept" in said else "is not shown to be kept"
+        return [f"{_form(beyond)} {kept} {where}: {_named(beyond)}", *given, why]
     far = _local_beyond(estimator, monitor, model.groups, n_errors)
     if far:
         return [f"local_bound is not kept {where}: {far}", "relax it, or name other columns"]

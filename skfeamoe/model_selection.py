@@ -6,7 +6,6 @@ and of the candidates whose gap is within what may be, the most accurate one is 
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -17,6 +16,7 @@ from sklearn.metrics import make_scorer
 
 from skfeamoe._classifier import favorable_label_of
 from skfeamoe._fairness.constraints import gaps_of_rates
+from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 
 __all__ = ["best_within", "gap_scorer"]
@@ -193,12 +193,11 @@ def best_within(
             return int(np.flatnonzero(within)[np.argmax(scores[within])])
         smallest = int(np.nanargmin(gaps))
         which = " that could be scored" if np.isnan(gaps).any() else ""
-        warnings.warn(
+        warn(
             f"no candidate{which} has a gap within {bound:g}; the smallest, "
             f"{gaps[smallest]:.3f} of {results['params'][smallest]}, is taken. "
             "Try smaller bounds or more rows.",
             FairnessWarning,
-            stacklevel=2,
         )
         return smallest
 

@@ -8,7 +8,8 @@ the experts see,
 
 learns by one Adagrad step per batch, from the rows whose group is known. Its scores are the
 directions along which `offset` may shift the mixture. They only say *in what way* people of
-different groups differ in x; how far to shift is solved for. Nothing is predicted with them.
+different groups differ in x; how far to shift is solved for. No group of a person
+is predicted with them, though it could be, as far as x tells it.
 
 A mean of distances hangs on all refused people, not only on those near the boundary, so that
 it has other directions: `nearest_functions` of how much each of them counts.

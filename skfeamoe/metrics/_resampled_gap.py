@@ -9,7 +9,6 @@ a selection rate is left out.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from fairlearn import metrics as fairlearn_metrics
 from numpy.typing import NDArray
 
 from skfeamoe._groups import group_name
+from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 
 from ._largest_gap import MOST_GROUPS, in_errors, normals, of_all, of_many, of_two
@@ -170,10 +170,9 @@ def _tell_unknown(rates, unknown: NDArray, group: NDArray, groups) -> None:
             name = group_name([str(part) for part in table[np.argmax(group == code)]])
             told.append(f"{name!r} has no row with {rate.rows}")
     more = f", and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
-    warnings.warn(
+    warn(
         f"nothing is known of a rate: {', '.join(told[:MOST_NAMED])}{more}; the metric counts "
         "it as 0, its interval reaches to 1. Leave the rows of such groups out for the value "
         "and interval of the others",
         FairnessWarning,
-        stacklevel=4,
     )

@@ -72,7 +72,8 @@ class BiasScoreClassifier(
     .. warning:: The second model infers a protected attribute from other columns. In some
        places and for some attributes that needs a legal basis or is forbidden, and people may
        object to it even where it is allowed. Ask before you deploy it.
-       :class:`~skfeamoe.FEAMOEClassifier` bounds gaps without inferring groups at all.
+       :class:`~skfeamoe.FEAMOEClassifier` has no such model beside its decisions: what it
+       learned of groups in training is one linear function of the columns in its score.
 
     Parameters
     ----------
@@ -196,7 +197,7 @@ these or None, default="demographic_parity"
 
     See Also
     --------
-    skfeamoe.FEAMOEClassifier : Bounds gaps while it learns, and infers no groups.
+    skfeamoe.FEAMOEClassifier : Bounds gaps while it learns, by an offset of its score.
     fairlearn.postprocessing.ThresholdOptimizer : Thresholds by group; reads the group.
 
     References

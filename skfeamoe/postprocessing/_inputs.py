@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from numbers import Number
 from types import BuiltinFunctionType, FunctionType
@@ -27,6 +26,7 @@ from skfeamoe._validation import (
     check_per_constraint,
     check_weight,
 )
+from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.postprocessing._bounds import NO_BOUND
 from skfeamoe.postprocessing._cross_fit import Data
@@ -86,11 +86,9 @@ def routed_params(estimator, method: str, sensitive_features, sample_weight, par
             if has_fit_parameter(part, "sample_weight"):
                 none[name]["sample_weight"] = sample_weight
             elif name == "estimator":
-                warnings.warn(
+                warn(
                     f"{type(part).__name__}.fit takes no sample_weight, so that the weights "
                     "count in the rule alone",
-                    UserWarning,
-                    stacklevel=3,
                 )
     return none
 
@@ -284,10 +282,9 @@ def _tell_of_no_groups(estimator, request: Request) -> None:
             "left to learn"
         )
     what = "the constraints" if request.slots else "coverage_bound and no_harm"
-    warnings.warn(
+    warn(
         f"{what} of BiasScoreClassifier are inactive: no sensitive_features were given",
         FairnessWarning,
-        stacklevel=4,
     )
 
 

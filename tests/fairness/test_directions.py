@@ -5,10 +5,13 @@ import pytest
 from scipy.sparse import csr_array
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
+from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness import directions as module
 from skfeamoe._fairness.directions import Directions
 from skfeamoe._terms import Carry
+from skfeamoe.datasets import make_credit_stream
 
 
 def rows(n=60, n_groups=3, n_terms=4, seed=0):
@@ -150,3 +153,18 @@ def test_carried_directions_keep_their_constants_and_take_up_those_of_the_terms(
         expected = old @ before[:-1] + before[-1]
         np.testing.assert_allclose(new @ after[:-1] + after[-1], expected)
     np.testing.assert_array_equal(moved.squares[:, :, -1], made.squares[:, :, -1])
+
+
+def test_what_is_learned_of_groups_is_what_the_guide_says():
+    """An offset of two groups goes with the score of being in one, and that tells the group."""
+    past, new = (make_credit_stream(8_000, random_state=seed) for seed in (0, 10))
+    model = FEAMOEClassifier(random_state=0)
+    model.fit(past.data, past.target, sensitive_features=past.sensitive_features)
+    monitor = model._model.monitor
+    Z = model._model.terms.transform(new.data.to_numpy(dtype=float))
+    first, second = (Z @ monitor.directions.axes.T).T
+    moved = Z @ monitor.offset[:-1]
+    assert moved.std() > 0.1
+    assert abs(np.corrcoef(moved, second - first)[0, 1]) > 0.999
+    groups = np.unique(new.sensitive_features, return_inverse=True)[1]
+    assert 0.75 < roc_auc_score(groups, second - first) < 0.87
