@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skfeamoe._classifier import favorable_label_of, last_step
+from skfeamoe._groups import encode_groups
 from skfeamoe.inspection._recourse_action import actions_of
 from skfeamoe.inspection._recourse_encoding import encoded_margin
 from skfeamoe.inspection._recourse_search import (
@@ -48,7 +49,8 @@ class RecourseResult:
     actionable : list of str
         The columns that might be changed.
     group : Series of length n_refused or None
-        Group of each, as ``sensitive_features`` told it.
+        Name of the group of each, as in the `groups_` of a classifier that has learned from
+        groups; None where a sensitive value is missing.
 
     See Also
     --------
@@ -230,6 +232,7 @@ def recourse(
     elif max_changes < 1:
         raise ValueError(f"max_changes must be None or at least 1, got {max_changes!r}")
 
+    groups = _groups(estimator, sensitive_features, len(frame))
     table = _Table(estimator, original, actions, as_array=not hasattr(X, "columns"))
     then, changed, found = _search(table, favorable, max_changes)
     return RecourseResult(
@@ -239,7 +242,7 @@ def recourse(
         found=found,
         cost=np.where(found, total_cost(actions, table.start, then), np.inf),
         actionable=[action.name for action in actions],
-        group=_groups(sensitive_features, len(frame), refused),
+        group=None if groups is None else pd.Series(groups[refused]),
     )
 
 
@@ -399,15 +402,18 @@ def _favorable_label(estimator, label):
     return label
 
 
-def _groups(sensitive_features, n_rows, refused):
-    """Group of every refused person; several columns become intersections."""
+def _groups(estimator, sensitive_features, n_rows: int) -> NDArray | None:
+    """Group of every person, as the estimator names it where it knows groups."""
     if sensitive_features is None:
         return None
-    told = pd.DataFrame(sensitive_features).reset_index(drop=True)
-    if len(told) != n_rows:
-        raise ValueError(f"sensitive_features has {len(told)} rows, X has {n_rows}")
-    told = told.iloc[refused]
-    if told.shape[1] == 1:
-        return told.iloc[:, 0]
-    named = told.astype(object).apply(lambda row: " & ".join(map(str, row)), axis=1)
-    return named.where(told.notna().all(axis=1))
+    learned = last_step(estimator)
+    if hasattr(learned, "sensitive_groups"):
+        names = learned.sensitive_groups(sensitive_features)
+        if len(names) != n_rows:
+            raise ValueError(
+                f"sensitive_features must have one entry per row of X: X has {n_rows} rows, "
+                f"sensitive_features has {len(names)}"
+            )
+        return names
+    codes, labels = encode_groups(sensitive_features, n_rows, [])
+    return np.array([*labels, None], dtype=object)[codes]

@@ -34,6 +34,15 @@ def as_labels(name: str, values: Any, *, mark: Any = 0, many: bool = False) -> N
     return found
 
 
+def refuse_unknown_groups(unknown) -> None:
+    """Refuse rows whose group is not known, (n_samples,) bool: no gap can count them."""
+    if n_unknown := int(np.sum(unknown)):
+        raise ValueError(
+            f"sensitive_features has missing values in {n_unknown} rows; leave these rows out, "
+            "or give them a group of their own"
+        )
+
+
 def no_dates(name: str, values: Any) -> None:
     """Refuse dates, which would become numbers unasked."""
     kind = getattr(values, "dtype", None)

@@ -24,7 +24,7 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from skfeamoe._frames import columns_of, values_of
-from skfeamoe.metrics._checks import as_labels, as_numbers
+from skfeamoe.metrics._checks import as_labels, as_numbers, refuse_unknown_groups
 
 __all__ = [
     "burden",
@@ -196,12 +196,7 @@ def burden_difference(
     y_pred = as_labels("y_pred", y_pred)
     distance = as_numbers("distance", distance, finite=False)
     check_consistent_length(y_true, y_pred, distance, sample_weight)
-    unknown = int(_as_pandas(sensitive_features).isna().any(axis=1).sum())
-    if unknown:
-        raise ValueError(
-            f"sensitive_features has missing values in {unknown} rows; leave these rows out, "
-            "or give them a group of their own"
-        )
+    refuse_unknown_groups(_as_pandas(sensitive_features).isna().any(axis=1))
     sample_params = {"distance": distance}
     if sample_weight is not None:
         sample_params["sample_weight"] = sample_weight

@@ -91,7 +91,8 @@ def result_unfairness(
     y_pred : array-like of shape (n_samples,)
         Predicted labels.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Groups; several columns make intersections.
+        Groups; several columns make intersections. A row where one is missing has no part in
+        the differences.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
     pos_label : label, default=1
@@ -186,7 +187,7 @@ def value_explanation_difference(quality, *, sensitive_features, sample_weight=N
     quality : array-like of shape (n_samples,)
         See :func:`explanation_quality`.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Groups.
+        Groups. A row where one is missing has no part in differences between them.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -223,7 +224,7 @@ def ratio_explanation_difference(
     quality : array-like of shape (n_samples,)
         See :func:`explanation_quality`.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Groups.
+        Groups. A row where one is missing has no part in differences between them.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows in the groups' shares; the quantile is that of the rows.
     quantile : float, default=0.5
@@ -261,7 +262,7 @@ def attention_divergence(attributions, *, sensitive_features, sample_weight=None
     attributions : array-like of shape (n_samples, n_features)
         Attributions, of any kind and scale.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Groups.
+        Groups. A row where one is missing has no part in differences between them.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 
@@ -303,7 +304,7 @@ def procedural_unfairness(
     baseline : array-like of shape (n_features,)
         What a masked feature is set to.
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Groups.
+        Groups. A row where one is missing has no part in differences between them.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows.
 

@@ -199,6 +199,28 @@ def test_intersections_are_groups(linear):
     assert list(result.by_group().index) == ["f & old", "f & young", "m & old", "m & young"]
 
 
+def test_groups_have_the_names_that_the_classifier_gives_them():
+    """Numbers of floats, edges of `sensitive_bins`, "&" within a value."""
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(600, 2)), columns=["a", "b"])
+    y = (X["a"] + rng.normal(size=600) > 0).astype(int)
+    kinds = pd.DataFrame({"team": rng.choice(["r & d", "sales"], 600), "part": 1.0})
+    model = FEAMOEClassifier(random_state=0).fit(X, y, sensitive_features=kinds)
+    found = recourse(model, X, actionable=["a"], sensitive_features=kinds)
+    assert list(found.by_group().index) == sorted(model.groups_) == ["r && d & 1", "sales & 1"]
+    age = rng.integers(18, 80, 600).astype(float)
+    age[:5] = np.nan
+    model = FEAMOEClassifier(sensitive_bins=[40], random_state=0)
+    model.fit(X, y, sensitive_features=age)
+    found = recourse(model, X, actionable=["a"], sensitive_features=age)
+    assert list(found.by_group().index) == sorted(model.groups_) == ["40 and above", "below 40"]
+    plain = LogisticRegression().fit(X, y)
+    found = recourse(plain, X, actionable=["a"], sensitive_features=kinds.to_numpy())
+    assert list(found.by_group().index) == ["r && d & 1", "sales & 1"]
+    with pytest.raises(ValueError, match="one entry per row of X: X has 600"):
+        recourse(model, X, actionable=["a"], sensitive_features=age[:9])
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
@@ -211,7 +233,7 @@ def test_intersections_are_groups(linear):
         ({"actionable": ["x0"], "costs": {"x0": 0}}, r"costs\['x0'\]"),
         ({"actionable": ["x0"], "max_changes": 0}, "max_changes"),
         ({"actionable": ["x0"], "favorable_label": "yes"}, "favorable_label must be"),
-        ({"actionable": ["x0"], "sensitive_features": ["a"]}, "sensitive_features has 1 rows"),
+        ({"actionable": ["x0"], "sensitive_features": ["a"]}, "one entry per row of X"),
     ],
 )
 def test_errors_name_the_parameter(linear, options, match):
