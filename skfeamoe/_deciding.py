@@ -83,7 +83,7 @@ default=None
         Warns
         -----
         UserWarning
-            If more than `waiting_size` people wait, and the oldest had to go.
+            If more than `waiting_size` people wait, so that the oldest are dropped.
         FairnessWarning, UserWarning
             What `partial_fit` tells.
 
@@ -136,9 +136,9 @@ default=None
             draft._waiting = waiting
         if n_gone:
             warn(
-                f"{n_gone} people who waited longest for their outcome had to go, "
-                f"{waiting.n_dropped} in all: waiting_size={self.waiting_size}; raise it, or "
-                "tell with None in `complete` whose outcomes will not come",
+                f"the {n_gone} people who waited longest for their outcome were dropped "
+                f"({waiting.n_dropped} in all), as waiting_size={self.waiting_size}; raise it, "
+                "or pass None as y to `complete` for outcomes that will not come",
             )
         told.give()
         return Decisions(labels, propensity, ids)

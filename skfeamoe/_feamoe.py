@@ -83,8 +83,8 @@ class FEAMOEClassifier(CallbackSupportMixin, ExplainingMixin, LearningClassifier
 
     ratio_bound : float or mapping of constraint to float, default=None
         Least ratio of any two groups' rates, as measured by fairlearn's ``*_ratio`` metrics:
-        0.8 is the four-fifths rule. Constraints with a ratio are not bound by
-        `difference_bound`; a mapping may name some of them. Not for the burden.
+        0.8 is the four-fifths rule. It takes the place of `difference_bound`, in a mapping
+        for the constraints that it names. Not for the burden.
 
     local_columns : str, int or list of these, default=None
         Columns of `X` within whose parts gaps are bounded too: the values of a category,
@@ -124,8 +124,8 @@ class FEAMOEClassifier(CallbackSupportMixin, ExplainingMixin, LearningClassifier
 
     n_knots : int or "auto", default="auto"
         Knots of every number's function with ``expert="additive"``. "auto": the cube root of
-        the rows seen, 4 to 64. Values that hold more than one part in `n_knots` of the rows
-        are set apart, and those of what is left likewise. Networks (``expert="mlp"``) stand on
+        the rows seen, 4 to 64. A value that more than one in `n_knots` of the rows have gets a
+        flag of its own; the rule is applied again to the rows that are left. Networks (``expert="mlp"``) stand on
         such functions if a number is given, and on straight lines with "auto".
 
     categorical_features : array-like of {bool, int, str}, "from_dtype" or None, \
@@ -296,12 +296,12 @@ and (n_experts, n_outputs)
         or missing values.
 
     group_gaps_ : dict of str to float
-        Largest difference between two groups by constraint. With ``control="bound"`` of what
-        the model decided on the people seen last when it settled bounds last (after `fit` on
-        at most 30,000 rows of the training data), whatever was decided on them before; nan
-        while fewer than two groups have 20 people. In a stream that is up to some 2,000 rows
-        ago, or less: every 256 rows the present model decides on newcomers, and bounds are
-        settled again if it has widened a gap. With ``control="schedule"`` of the decisions on
+        Largest difference between two groups by constraint; nan while fewer than two groups
+        have 20 people. With ``control="bound"`` it is the gap of the model's decisions on the
+        rows that are kept (after `fit` on at most 30,000 rows of the training data), measured
+        when bounds were settled last; what was decided earlier does not count. In a stream
+        that was at most some 2,000 rows ago: every 256 rows the present model decides on
+        newcomers, and bounds are settled again if a gap has widened. With ``control="schedule"`` of the decisions on
         recent rows, each made just before the row was learned; after `fit` of the finished
         model's decisions on at most 20,000 rows of the training data.
 
@@ -569,9 +569,10 @@ default=None
             matters. A mean of 1 leaves as many people as there are rows.
 
         propensity : array-like of shape (n_samples,), default=None
-            The chance with which the label of each row is seen, in (0, 1], as `decide` says
-            it: labels weigh 1/propensity among those with a favorable or another label, and in
-            the loss up to `max_propensity_weight`. Anything where `y` has no label. None: 1.
+            The probability with which the label of each row is seen, in (0, 1], as `decide`
+            returns it. Rates among the labeled weigh a row by 1/propensity; in the loss that
+            weight is at most `max_propensity_weight`. Ignored where `y` has no label. None
+            means 1.
 
         Returns
         -------

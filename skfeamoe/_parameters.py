@@ -308,7 +308,7 @@ def ratios(estimator) -> dict[str, float]:
                 "ratio; name the other constraints in a mapping, and bound it by "
                 "difference_bound"
             )
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1:
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < 1:
             raise InvalidParameterError(
                 f"ratio_bound must be between 0 and 1 for {name}, got {value!r}; the "
                 "four-fifths rule is 0.8"

@@ -198,7 +198,7 @@ def _add_stream(commands) -> None:
     """Arguments of `stream`."""
     stream = commands.add_parser(
         "stream",
-        help="the same on your own CSV or Parquet file",
+        help="learn and decide on a CSV or Parquet file of your own",
         description=_STREAM_DESCRIPTION,
     )
     _add_file(stream)
@@ -368,7 +368,7 @@ def _add_compare(commands) -> None:
     """Arguments of `compare`."""
     compare = commands.add_parser(
         "compare",
-        help="which accuracy each bound costs, beside other methods",
+        help="accuracy and gap at several bounds, beside other methods",
         description="Train on the first 70 % of the rows in the order of the file, test on "
         "the rest: FEAMOE at several bounds, and the rivals that are installed. With --id "
         "people are split, in the order in which they first appear, so that nobody is in both "

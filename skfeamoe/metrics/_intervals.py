@@ -125,9 +125,9 @@ def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.9
     in 97.5 of 100 samples where 95 are asked for; here limits are those of the difference's
     size. Of more than two groups the largest difference is overestimated where several are
     nearly as large, by how much cannot be known: no estimator of a maximum is unbiased
-    everywhere [5]_. A gap is held here unless the measured one would be too rare between
-    groups that have this gap and are else as measured [6]_, moved as little as need be: those
-    beyond the gap are tied at its ends. For 95 % that is 93 to 97 % of samples, whether all
+    everywhere [5]_. The interval here holds every gap that a test would not reject [6]_:
+    the test takes the measured rates, changed as little as it takes to have that gap, by
+    tying those beyond it at its ends. For 95 % that is 93 to 97 % of samples, whether all
     groups are alike, some are, or none (:doc:`/decisions/intervals`). Of more than 40 groups
     all differences are held at once [2]_, and the interval is wider than it need be.
 

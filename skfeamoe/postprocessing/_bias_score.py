@@ -105,8 +105,9 @@ these or None, default="demographic_parity"
         several folds both models are fitted again on all rows.
 
     ratio_bound : float, default=None
-        Least ratio of the smallest to the largest rate of any two groups, in (0, 1], besides
-        `difference_bound`. The four-fifths rule is 0.8 with ``difference_bound=1``.
+        Least ratio of the smallest to the largest rate of any two groups, in (0, 1], *besides*
+        `difference_bound`; in :class:`~skfeamoe.FEAMOEClassifier` a ratio takes the place of
+        the difference. The four-fifths rule alone is 0.8 with ``difference_bound=1``.
 
     randomize : bool, default=False
         Whether decisions may be drawn by lot. Bounds that conflict, and scores with ties, can

@@ -66,7 +66,9 @@ class PrequentialResult:
         Rows of the stream, and those among them with an unknown sensitive value: these
         count in accuracy, not in rates and gaps.
     settings : dict
-        ``window``, ``fading_factor``, ``label_delay``, ``pretrain_rows``.
+        How the run was evaluated: ``window``, ``fading_factor``, ``label_delay``,
+        ``delay_unit``, ``pretrain_rows``, ``detector``, ``labels``, ``exploration`` and
+        ``decided_first``.
     timings : dict
         Seconds of ``predict`` and ``train`` of each model.
     estimators : dict

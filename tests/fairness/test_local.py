@@ -338,7 +338,7 @@ def test_the_four_fifths_rule(constraints):
     X = rng.normal(size=(n, 4))
     X[:, 0] += 0.6 * group
     y = (X[:, 0] + X[:, 1] + rng.normal(size=n) > 1.8).astype(int)
-    model = FEAMOEClassifier(constraints, ratio_bound=0.8, random_state=0)
+    model = FEAMOEClassifier(constraints, ratio_bound=np.float32(0.8), random_state=0)
     model.fit(X[:10_000], y[:10_000], sensitive_features=group[:10_000])
     decided, label, of = model.predict(X[10_000:]), y[10_000:], group[10_000:]
     events = [label >= 0] if constraints == "demographic_parity" else [label == 1, label == 0]
