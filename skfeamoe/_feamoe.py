@@ -88,7 +88,8 @@ class FEAMOEClassifier(CallbackSupportMixin, ExplainingMixin, LearningClassifier
 
     local_columns : str, int or list of these, default=None
         Columns of `X` within whose parts gaps are bounded too: the values of a category,
-        rare ones together, and the fifths of a number (departments, years, bands of age).
+        rare ones together, the fifths of a number (departments, years, bands of age), and
+        people without a value.
         What keeps these bounds depends on a person's part besides what all have in common.
         Two columns give two sets of parts, not their intersections. Dense `X` only.
 
@@ -125,8 +126,9 @@ class FEAMOEClassifier(CallbackSupportMixin, ExplainingMixin, LearningClassifier
     n_knots : int or "auto", default="auto"
         Knots of every number's function with ``expert="additive"``. "auto": the cube root of
         the rows seen, 4 to 64. A value that more than one in `n_knots` of the rows have gets a
-        flag of its own; the rule is applied again to the rows that are left. Networks (``expert="mlp"``) stand on
-        such functions if a number is given, and on straight lines with "auto".
+        flag of its own; the rule is applied again to the rows that are left. Networks
+        (``expert="mlp"``) stand on such functions if a number is given, and on straight lines
+        with "auto".
 
     categorical_features : array-like of {bool, int, str}, "from_dtype" or None, \
 default="from_dtype"
@@ -301,9 +303,10 @@ and (n_experts, n_outputs)
         rows that are kept (after `fit` on at most 30,000 rows of the training data), measured
         when bounds were settled last; what was decided earlier does not count. In a stream
         that was at most some 2,000 rows ago: every 256 rows the present model decides on
-        newcomers, and bounds are settled again if a gap has widened. With ``control="schedule"`` of the decisions on
-        recent rows, each made just before the row was learned; after `fit` of the finished
-        model's decisions on at most 20,000 rows of the training data.
+        newcomers, and bounds are settled again if a gap has widened. With
+        ``control="schedule"`` of the decisions on recent rows, each made just before the row
+        was learned; after `fit` of the finished model's decisions on at most 20,000 rows of
+        the training data.
 
     group_gap_details_ : list of dict
         The same for every constraint and event: "gap", "standard_error", "bound", the groups

@@ -261,7 +261,7 @@ def check_enough_to_fit(rows: Rows) -> None:
             "sample_weight must have at least one non-zero number, got zeros only; "
             "without weights every row counts once"
         )
-    if len(np.unique(rows.y)) < 2:
+    if len(np.unique(rows.y[rows.y >= 0])) < 2:
         raise ValueError(
             "y must have at least two classes, got one class; use partial_fit with "
             "`classes` to begin a stream with a single class"

@@ -8,8 +8,8 @@ on the part r that a person belongs to,
           h_{cr}(x) = \sum_{e, a} \lambda_{crea}\, r_{ea}(x) + b_{cr},
 
 along the same directions, and every part has a gap of its own. A category's parts are its
-values, rare ones together; a number is cut at its quintiles. As with the directions nobody's
-group is read.
+values, rare ones together; a number is cut at its quintiles; who has no value is of a part of
+its own. As with the directions nobody's group is read.
 
 References
 ----------
@@ -34,8 +34,8 @@ N_BANDS = 5
 LEAST_BAND_ROWS = 1000
 """Rows of a stream before its columns are cut; a table that is there as a whole has enough."""
 
-POOL = -1.0
-"""Code of the rare categories, which are one part."""
+POOL, MISSING = -1.0, np.inf
+"""Codes of the rare categories, which are one part, and of missing values, once any came."""
 
 
 @dataclass
@@ -45,39 +45,49 @@ class LocalColumn:
     column: int  # of X
     is_category: bool
     edges: NDArray  # (n_bands - 1,) where a number is cut
-    codes: NDArray  # (n_parts,), increasing: categories, the first of them the pool; bands
+    codes: NDArray  # (n_parts,), increasing: categories, the pool first; or bands; missing
     weight: NDArray  # (n_parts, n_terms + 1)
 
+    @property
+    def has_missing(self) -> bool:
+        """Whether missing values are a part, the last one."""
+        return bool(self.codes[-1] == MISSING)
+
     def part_of(self, values: NDArray) -> Parts:
-        """The part of every value of the column; those that are missing belong to none."""
+        """The part of every value of the column, -1 of a missing one before there were any."""
         missing, n = np.isnan(values), len(self.codes)
         if not self.is_category:
             place = np.searchsorted(self.edges, values, side="right")
         else:
             place = np.minimum(np.searchsorted(self.codes, values), n - 1)
             place = np.where(self.codes[place] == values, place, 0)
-        return Parts(np.where(missing, -1, place), n)
+        return Parts(np.where(missing, n - 1 if self.has_missing else -1, place), n)
 
     def meeting(self, values: NDArray) -> Self:
-        """With parts for the categories among these values: they start as the pool was."""
-        if not self.is_category:
-            return self
-        codes = np.union1d(self.codes, values[~np.isnan(values)])
+        """With parts for the categories and the holes among these values.
+
+        Categories start as the pool was, and holes with nothing added, as before.
+        """
+        missing = np.isnan(values)
+        met = values[~missing] if self.is_category else np.empty(0)
+        codes = np.union1d(self.codes, np.append(met, MISSING) if missing.any() else met)
         if len(codes) == len(self.codes):
             return self
         place = np.searchsorted(self.codes, codes)
         place = np.minimum(place, len(self.codes) - 1)
         known = self.codes[place] == codes
-        return replace(self, codes=codes, weight=self.weight[np.where(known, place, 0)])
+        weight = self.weight[np.where(known, place, 0)]
+        weight[(codes == MISSING) & ~known] = 0.0
+        return replace(self, codes=codes, weight=weight)
 
     def names(self, label) -> list[str]:
         """What to call the parts; ``label(column, code)`` is the user's word for a category."""
-        if self.is_category:
-            return [
-                "(other)" if code == POOL else str(label(self.column, code))
-                for code in self.codes
-            ]
-        return bin_names(self.edges)
+        holes = ["(missing)"] if self.has_missing else []
+        if not self.is_category:
+            return [*bin_names(self.edges), *holes]
+        values = self.codes[: len(self.codes) - len(holes)]
+        own = ["(other)" if c == POOL else str(label(self.column, c)) for c in values]
+        return [*own, *holes]
 
 
 @dataclass

@@ -70,8 +70,16 @@ def _members(graph: Graph, terms, column, z: str) -> str:
             for i, code in enumerate(own.slot_code)
             if own.slot_column[i] == k
         }
-        places = [first + slots.get(code, k) for code in column.codes]
-        return graph("Gather", z, graph.constant(np.array(places)), axis=1)
+        parts = column.codes[: len(column.codes) - column.has_missing]
+        places = [first + slots.get(code, k) for code in parts]
+        members = graph("Gather", z, graph.constant(np.array(places)), axis=1)
+        if not column.has_missing:
+            return members
+        own_slots = np.array([first + k, *(first + slot for slot in slots.values())])
+        own_slots = graph("Gather", z, graph.constant(own_slots), axis=1)
+        found = graph("ReduceSum", own_slots, graph.constant(np.array([1])), keepdims=1)
+        missing = graph("Sub", graph.constant(np.ones((1, 1))), found)
+        return graph("Concat", members, missing, axis=1)
     k = int(np.searchsorted(terms.number, column.column))
     value = graph("Gather", z, graph.constant(np.array([k])), axis=1)
     edges = (column.edges - terms.numbers.location[k]) / terms.numbers.scale[k]
@@ -85,4 +93,6 @@ def _members(graph: Graph, terms, column, z: str) -> str:
         place = first + terms.categories.n_outputs + int(hole[0])
         missing = graph("Gather", z, graph.constant(np.array([place])), axis=1)
         members = graph("Sub", members, graph("Mul", members, missing))
+        if column.has_missing:
+            members = graph("Concat", members, missing, axis=1)
     return members

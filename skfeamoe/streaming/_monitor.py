@@ -345,8 +345,8 @@ default=None
     favorable_label : label, default=None
         The label that is good for the person; default: the last in sorted order.
     detector : {"adwin", "page_hinkley", "kswin"} or None, default="adwin"
-        Change detector of river; None watches nothing. ADWIN [1]_ fits most streams; KSWIN runs a
-        test on every row and takes minutes for 100,000.
+        Change detector of river; None watches nothing. ADWIN [1]_ fits most streams; KSWIN
+        runs a test on every row and takes minutes for 100,000.
     detector_params : mapping, default=None
         Parameters of river's class: ``{"delta": 0.01}`` makes ADWIN quicker (87 rows
         instead of 111 in the median, for an error rate that jumps from .15 to .35) at .2
