@@ -210,6 +210,22 @@ def test_tables_with_categories_and_holes_are_part_of_the_graph(expert):
         to_onnx(model)
 
 
+@pytest.mark.parametrize("expert", ["logistic", "additive"])
+def test_local_bounds_of_columns_with_holes_are_part_of_the_graph(expert):
+    frame, y, group = raw_table(4000)
+    frame["kind"] = frame["kind"].where((frame.index % 3 > 0) | (group == y))
+    frame["b"] = frame["b"].mask((frame.index % 4 == 0) & (group == y))
+    model = FEAMOEClassifier(
+        local_columns=["b", "kind"], local_bound=0.02, expert=expert, max_iter=3, random_state=0
+    )
+    model.fit(frame, y, sensitive_features=group)
+    for column in model._model.monitor.local.columns:
+        assert column.has_missing
+        assert column.weight[-1].any()
+    _, proba = run(to_onnx(model, frame), frame.fillna({"kind": ""}))
+    np.testing.assert_allclose(proba, model.predict_proba(frame), rtol=0, atol=1e-12)
+
+
 def test_a_table_of_one_column_of_text_is_part_of_the_graph():
     frame, y, group = raw_table()
     for name in ("kind", "X"):

@@ -69,10 +69,60 @@ def test_few_values_are_parts_of_their_own_and_one_value_is_none():
 def test_a_new_category_begins_as_the_pool_was():
     weight = np.array([[1.0, 2.0], [3.0, 4.0]])
     column = LocalColumn(0, True, np.empty(0), np.array([-1.0, 4.0]), weight)
-    grown = column.meeting(np.array([2.0, 4.0, -1.0, np.nan]))
+    grown = column.meeting(np.array([2.0, 4.0, -1.0]))
     assert grown.codes.tolist() == [-1.0, 2.0, 4.0]
     assert grown.weight.tolist() == [[1.0, 2.0], [1.0, 2.0], [3.0, 4.0]]
     assert column.part_of(np.array([2.0, 4.0, np.nan])).code.tolist() == [0, 1, -1]
+
+
+@pytest.mark.parametrize("is_category", [True, False])
+def test_missing_values_are_a_part_from_the_first_on(is_category):
+    codes = np.array([-1.0, 4.0]) if is_category else np.arange(2.0)
+    edges = np.empty(0) if is_category else np.array([3.0])
+    column = LocalColumn(0, is_category, edges, codes, np.array([[1.0, 2.0], [3.0, 4.0]]))
+    values = np.array([2.0, np.nan, 4.0])
+    assert not column.has_missing
+    assert column.part_of(values).code.tolist() == [0, -1, 1]
+    grown = column.meeting(np.array([np.nan, 4.0]))
+    assert grown.has_missing
+    assert grown.weight.tolist() == [[1.0, 2.0], [3.0, 4.0], [0.0, 0.0]]
+    assert grown.part_of(values).code.tolist() == [0, 2, 1]
+    assert grown.meeting(values[:2]).has_missing
+    assert grown.meeting(np.array([np.nan])) is grown
+    names = grown.names(lambda j, code: f"value {code:g}")
+    assert names == (["(other)", "value 4"] if is_category else ["below 3", "3 and above"]) + [
+        "(missing)"
+    ]
+
+
+def holed(n, seed, *, is_category=False):
+    """A gap among those without a value in "b", and none among the others."""
+    rng = np.random.default_rng(seed)
+    group, missing = rng.integers(0, 2, n), rng.random(n) < 0.3
+    X = pd.DataFrame(rng.normal(size=(n, 3)), columns=list("abc"))
+    X["a"] += np.where(missing, 1.5, -0.3) * (2 * group - 1)
+    y = (X["a"] + X["c"] + 0.5 * rng.logistic(size=n) > 0.0).to_numpy(dtype=int)
+    if is_category:
+        X["b"] = np.where(X["b"] > 0.0, "high", "low").astype(object)
+    X.loc[missing, "b"] = None if is_category else np.nan
+    return X, y, group, missing
+
+
+@pytest.mark.parametrize("is_category", [True, False])
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_gap_among_people_without_a_value_is_bounded_and_told(is_category, streamed):
+    X, y, group, _ = holed(8_000, 0, is_category=is_category)
+    model = FEAMOEClassifier(local_columns=["b"], max_iter=3, random_state=0)
+    if streamed:
+        for start in range(0, len(y), 200):
+            part = slice(start, start + 200)
+            model.partial_fit(X[part], y[part], [0, 1], sensitive_features=group[part])
+    else:
+        model.fit(X, y, sensitive_features=group)
+    (told,) = (row for row in model.local_gaps_ if row["part"] == "(missing)")
+    assert told["gap"] <= 0.12
+    new, _, of, missing = holed(20_000, 99, is_category=is_category)
+    assert gap_within(model.predict(new)[missing], of[missing], np.zeros(missing.sum())) < 0.15
 
 
 @pytest.mark.parametrize("splines", [False, True])
