@@ -8,6 +8,7 @@ learned *given x* needs no weights to be right, only to be right where people ar
 sampling").
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -56,6 +57,11 @@ def read_labels(y, n_samples: int, unlabeled=None, classes: NDArray | None = Non
     ``classes`` are those of a stream, None where y tells them.
     """
     marked = unlabeled is not None and not is_missing(unlabeled)
+    if marked and classes is not None and _is_mark(unlabeled)(classes.tolist()).any():
+        raise ValueError(
+            f"unlabeled={unlabeled!r} marks rows without a label and is one of the classes "
+            f"{classes.tolist()}; take another mark, or leave it out of `classes`"
+        )
     if isinstance(y, np.ndarray) and y.dtype.kind in "iubS" and not marked:
         return Labels(_told(check_target(y, n_samples, classes), unlabeled, classes), None)
     refuse_lazy(y, "y")
@@ -88,9 +94,15 @@ def _missing(y, mark) -> NDArray | None:
     listed = values.tolist()
     if mark is None:
         return np.array([is_missing(value) for value in listed], dtype=bool)
+    missing = np.array([is_missing(value) for value in listed], dtype=bool)
+    return missing | _is_mark(mark)(listed)
+
+
+def _is_mark(mark) -> Callable[[list], NDArray]:
+    """Which values are the mark: text is no number, whatever it says."""
     kind = isinstance(mark, str)
-    return np.array(
-        [is_missing(v) or (isinstance(v, str) == kind and v == mark) for v in listed],
+    return lambda values: np.array(
+        [isinstance(v, str) == kind and not is_missing(v) and v == mark for v in values],
         dtype=bool,
     )
 

@@ -18,6 +18,7 @@ from skfeamoe._groups import bins_of, check_group_sizes, encode_groups
 from skfeamoe._labels import check_some_label, read_labels
 from skfeamoe._parameters import (
     build_settings,
+    check_counterfactual_codes,
     check_design,
     constraint_names,
     design,
@@ -73,6 +74,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         X, columns = check_features(
             self, X, reset=True, sensitive_columns=self.sensitive_columns
         )
+        check_counterfactual_codes(self, X)
         weight = check_weight(sample_weight, X)
         told = None if classes is None else unique_labels(classes)
         labels = read_labels(y, X.shape[0], self.unlabeled, told)
@@ -127,6 +129,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         X, columns = check_features(
             self, X, reset=False, sensitive_columns=self.sensitive_columns, learn=True
         )
+        check_counterfactual_codes(self, X)
         weight, holes = check_weight(sample_weight, X), has_holes(X)
         labels = read_labels(y, X.shape[0], self.unlabeled, self.classes_)
         codes, label_weight = labels.codes(self.classes_), labels.weights(weight, propensity)

@@ -308,7 +308,8 @@ def ratios(estimator) -> dict[str, float]:
                 "ratio; name the other constraints in a mapping, and bound it by "
                 "difference_bound"
             )
-        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < 1:
+        valid = isinstance(value, Real) and not isinstance(value, bool)
+        if not valid or not 0 < float(value) < 1:
             raise InvalidParameterError(
                 f"ratio_bound must be between 0 and 1 for {name}, got {value!r}; the "
                 "four-fifths rule is 0.8"
@@ -444,6 +445,24 @@ def _counterfactual_columns(estimator) -> NDArray:
     numbers = numbers_of_features(estimator, "counterfactual_columns")
     _check_two_categories(estimator, numbers)
     return numbers
+
+
+def check_counterfactual_codes(estimator, X) -> None:
+    """Refuse a single column whose other value nobody knows: one of numbers but 0 and 1."""
+    if estimator.counterfactual_columns is None:
+        return
+    numbers, table = numbers_of_features(estimator, "counterfactual_columns"), estimator._table
+    if len(numbers) != 1 or (table is not None and table.is_category[numbers[0]]):
+        return
+    codes = X[:, numbers]
+    codes = np.unique(codes.toarray() if issparse(codes) else codes)
+    if not np.isin(codes[~np.isnan(codes)], (0.0, 1.0)).all():
+        raise ValueError(
+            f"counterfactual_columns={estimator.counterfactual_columns!r} must name a column "
+            "of the codes 0 and 1, one of two categories, or the one-hot columns of one "
+            f"attribute; it holds {codes[:3].tolist()}. Code the attribute as 0 and 1, and "
+            "leave it out of any scaling"
+        )
 
 
 def _check_two_categories(estimator, numbers: NDArray) -> None:

@@ -146,3 +146,21 @@ def test_errors(params, message):
     with pytest.raises(ValueError, match=message):
         model.fit(X, y)
     assert not hasattr(model, "classes_")
+
+
+@pytest.mark.parametrize("codes", [(1.0, 2.0), (-1.0, 1.0), (0.0, 100.0), (0.0, 0.5)])
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_a_column_of_other_codes_is_refused(codes, container):
+    """The other value of 2 would have been -1: nobody, whom the penalty then kept alike."""
+    X, y = with_attribute(400)
+    other = X.copy()
+    other[:, 0] = np.array(codes)[other[:, 0].astype(int)]
+    options = {"growth": "individual_fairness", "counterfactual_columns": 0}
+    model = FEAMOEClassifier(None, **options, random_state=0)
+    with pytest.raises(ValueError, match=r"counterfactual_columns=\d+ must name a column of"):
+        model.fit(container(other), y)
+    model.partial_fit(container(X), y, [0, 1])
+    before = model.n_samples_seen_
+    with pytest.raises(ValueError, match="Code the attribute as 0 and 1"):
+        model.partial_fit(container(other), y)
+    assert model.n_samples_seen_ == before

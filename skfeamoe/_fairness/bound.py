@@ -176,14 +176,21 @@ class BoundMonitor:
         weight = rows.weight if rows.is_plain else weights_of(events, rows)
         self.directions.update(Z, rows.groups, members, weight)
 
-    def keep(self, asked: Fairness, rows: Rows, counted: NDArray | None = None) -> None:
+    def keep(
+        self,
+        asked: Fairness,
+        rows: Rows,
+        counted: NDArray | None = None,
+        order: NDArray | None = None,
+    ) -> None:
         """Keep the people of a batch, and count the groups.
 
-        ``counted``, (n_groups,), is what all people weigh of whom the batch was drawn.
+        ``counted``, (n_groups,), is what all people weigh of whom the batch was drawn, and
+        ``order`` that of a table which has none (`People.update`).
         """
         known = rows.groups >= 0
         n_known = int(np.count_nonzero(known))
-        self.people.update(rows)
+        self.people.update(rows, order)
         self.n_unknown += int(np.count_nonzero(rows.weight[~known] > 0.0))
         if n_known:
             groups = rows.groups[known]

@@ -136,6 +136,7 @@ class Cases:
         self.n_groups = len(shares)
         self.code = np.where(rows.groups < 0, self.n_groups, rows.groups)
         self.weights = weights_of(asked.slots.events, rows)
+        self.once = once_of(asked.slots.events, rows)
         self.members = members_of(asked.slots.events, rows.y, asked.favorable)
         self.members &= self.weights > 0.0
         total = np.bincount(self.code, rows.weight, self.n_groups + 1)
@@ -248,7 +249,9 @@ class Cases:
                 least = _least_variance(_ratio(total * total, squares))
                 measured.variance[s] = np.maximum(measured.variance[s], least)
             measured.n_rows[s] = count
-            measured.unweighted[s] = _ratio(np.bincount(code, value, n), count)
+            once = self.once[s, rows]
+            total = np.bincount(code, once, n)
+            measured.unweighted[s] = _ratio(np.bincount(code, once * value, n), total)
 
 
 def _least_variance(n_people: NDArray) -> NDArray:
@@ -291,6 +294,21 @@ def weights_of(events, rows: Rows) -> NDArray:
         return np.broadcast_to(rows.weight, (len(events), len(rows)))
     weights = [rows.label_weight if e in LABEL_EVENTS else rows.weight for e in events]
     return np.array(weights).reshape(-1, len(rows))
+
+
+def once_of(events, rows: Rows) -> NDArray:
+    """What each row counts for in each event if everybody counts once.
+
+    A label stands for 1/p people who have none, whatever weight the person has. Of one that
+    came after its person it is not known how much of its weight is which: all is taken for 1/p.
+    """
+    ones = np.ones(len(rows))
+    if rows.is_plain:
+        return np.broadcast_to(ones, (len(events), len(rows)))
+    weight, label_weight = rows.weight, rows.label_weight
+    of_label = np.divide(label_weight, weight, out=label_weight.copy(), where=weight > 0.0)
+    once = [of_label if e in LABEL_EVENTS else ones for e in events]
+    return np.array(once).reshape(-1, len(rows))
 
 
 def _shares(weight: NDArray) -> NDArray:

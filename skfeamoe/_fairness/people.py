@@ -54,15 +54,25 @@ class People:
     def __len__(self) -> int:
         return self.n_kept
 
-    def update(self, rows: Rows) -> None:
-        """Take in a batch, of which rows of known group and weight are kept."""
+    def update(self, rows: Rows, order: NDArray | None = None) -> None:
+        """Take in a batch, of which rows of known group and weight are kept.
+
+        ``order``, the rows' numbers, is the one in which they count as having come: whatever
+        order a table was in, those kept last are to be like all of it.
+        """
         known = _known(rows)
         if len(known):
+            place = known
+            if order is not None:
+                counts = np.zeros(len(rows), dtype=bool)
+                counts[known] = True
+                place = np.flatnonzero(counts[order])
+                known = order[place]
             kept = rows.take(known)
             if issparse(kept.X) is not self.sparse:
                 kept = kept.with_columns(in_container(kept.X, sparse=self.sparse))
             self.n_kept += len(known)
-            parts = [*self.parts, Kept(kept, self.n_seen + known)]
+            parts = [*self.parts, Kept(kept, self.n_seen + place)]
             many = len(parts) > MOST_PARTS
             self.parts = [parts[0], _join(parts[1:])] if many else parts
         self.n_seen += len(rows)

@@ -183,8 +183,9 @@ class LinearTerms(OneToOne):
         """What the moments say, computed once for both, learning and transforming."""
         if self._known is None:
             scale = np.sqrt(self.variance)
-            constant = scale <= np.maximum(CONSTANT_TOL * np.abs(self.mean), SMALLEST_SCALE)
-            scale[constant] = 1.0
+            rounding = CONSTANT_TOL * np.abs(self.mean)
+            constant = scale <= np.maximum(rounding, SMALLEST_SCALE)
+            scale = np.where(constant, np.maximum(rounding, 1.0), scale)
             sure = HELD_SD * (1.0 + UNSURE_ROWS / max(self.n_rows, 1.0))
             most = np.where(constant | (self.votes > MOSTLY * self.n_rows), MAX_Z, sure)
             reach = most * scale

@@ -204,7 +204,8 @@ class Passes:
         if not monitor.is_active:
             return model
         if isinstance(monitor, BoundMonitor):  # one group, too: others may come, or be merged
-            monitor.keep(asked, self.rows)
+            order = model.generator(Draws.PEOPLE).permutation(len(self.rows))
+            monitor.keep(asked, self.rows, order=order)
         if len(model.groups) < 2:
             return model
         if isinstance(monitor, BoundMonitor):

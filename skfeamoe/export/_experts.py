@@ -75,9 +75,9 @@ def _members(graph: Graph, terms, column, z: str) -> str:
         members = graph("Gather", z, graph.constant(np.array(places)), axis=1)
         if not column.has_missing:
             return members
-        own_slots = np.array([first + k, *(first + slot for slot in slots.values())])
-        own_slots = graph("Gather", z, graph.constant(own_slots), axis=1)
-        found = graph("ReduceSum", own_slots, graph.constant(np.array([1])), keepdims=1)
+        flags = np.array([first + k, *(first + slot for slot in slots.values())])
+        known = graph("Gather", z, graph.constant(flags), axis=1)
+        found = graph("ReduceSum", known, graph.constant(np.array([1])), keepdims=1)
         missing = graph("Sub", graph.constant(np.ones((1, 1))), found)
         return graph("Concat", members, missing, axis=1)
     k = int(np.searchsorted(terms.number, column.column))

@@ -202,3 +202,15 @@ def test_rows_that_count_for_nobody_are_not_drawn():
 
 def test_nobody_is_drawn_where_no_group_is_known():
     assert not len(drawn(table([], n_unknown=50), 10, np.random.default_rng(0)))
+
+
+def test_people_of_a_table_may_come_in_any_order():
+    rows = Rows(np.arange(6.0)[:, None], np.zeros(6), np.array([0, -1, 0, 1, 1, 0]), np.ones(6))
+    kept = People()
+    kept.update(rows.take(slice(0, 2)))
+    kept.update(rows, np.array([5, 1, 0, 4, 2, 3]))
+    ((first, _), (second, arrival)) = kept.parts
+    assert first.X.ravel().tolist() == [0.0]
+    assert second.X.ravel().tolist() == [5.0, 0.0, 4.0, 2.0, 3.0]
+    assert arrival.tolist() == [2, 4, 5, 6, 7]
+    assert (len(kept), kept.n_seen) == (6, 8)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skfeamoe import FEAMOEClassifier
-from skfeamoe._fairness.cases import Cases
+from skfeamoe._fairness.cases import Cases, once_of
 from skfeamoe._feedback import Exploration, uniforms
 from skfeamoe._rows import Rows
 from tests.fairness.test_bound import Toy, bounds, monitor, world
@@ -324,3 +324,30 @@ def test_exploration_keeps_learning_what_naive_feedback_forgets():
             right.append((predicted == y[rows]).mean())
         accuracy[exploration] = np.mean(right[-100:])
     assert accuracy[0.05] > accuracy[0.0] + 0.05
+
+
+def test_propensities_are_no_weights_that_bend_the_gaps():
+    """Counted once each, the granted alone show other rates: no sample_weight was given."""
+    X, y, group = make_lending(9_000)
+    model = FEAMOEClassifier("equalized_odds", random_state=1)
+    model.partial_fit(X[:2_000], y[:2_000], [0, 1], sensitive_features=group[:2_000])
+    for start in range(2_000, 9_000, 500):
+        now = slice(start, start + 500)
+        made = model.decide(X[now], sensitive_features=group[now], exploration=0.05)
+        granted = made.decisions == 1
+        model.complete(made.ids[granted], y[now][granted])
+    for row in model.group_gap_details_:
+        assert row["unweighted_gap"] == pytest.approx(row["gap"], abs=1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_everybody_once_is_one_over_the_propensity_of_a_label(weighted):
+    rng = np.random.default_rng(0)
+    X, y, group = make_lending(3_000)
+    seen = rng.random(3_000) < 0.6
+    propensity = rng.uniform(0.3, 1.0, 3_000)
+    weight = rng.uniform(0.5, 2.0, 3_000) if weighted else np.ones(3_000)
+    rows = Rows(X, np.where(seen, y, -1), group, weight, weight * seen / propensity)
+    once = once_of(("all", "favorable"), rows)
+    np.testing.assert_allclose(once[0], 1.0)
+    np.testing.assert_allclose(once[1], seen / propensity)

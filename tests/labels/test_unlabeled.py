@@ -217,3 +217,30 @@ def test_a_monitor_forgets_no_label_when_it_is_copied_or_saved():
         again = other.people.gather(2).rows
         np.testing.assert_array_equal(again.y, kept.y)
         np.testing.assert_array_equal(again.label_weight, kept.label_weight)
+
+
+def test_a_mark_that_is_a_class_is_refused():
+    """All rows of the class would have been taken for rows without a label."""
+    X, y, group = make_lending(400)
+    model = FEAMOEClassifier(unlabeled=0, random_state=0)
+    with pytest.raises(
+        ValueError, match=r"unlabeled=0 marks rows .* one of the classes \[0, 1"
+    ):
+        model.partial_fit(X, y, [0, 1], sensitive_features=group)
+    model.set_params(unlabeled=None).partial_fit(X, y, [0, 1], sensitive_features=group)
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match="take another mark"):
+        model.set_params(unlabeled=1).partial_fit(X, y, sensitive_features=group)
+    np.testing.assert_array_equal(model.predict_proba(X), before)
+    model.set_params(unlabeled="0").partial_fit(X, y, sensitive_features=group)
+    assert model.n_samples_seen_ == 800
+    fitted = FEAMOEClassifier(None, unlabeled=0, random_state=0).fit(X, y + (X[:, 0] > 0))
+    assert fitted.classes_.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("has_groups", [True, False])
+def test_labels_of_one_class_beside_missing_ones_are_refused(has_groups):
+    X, y, group = make_lending(400)
+    given = {"sensitive_features": group} if has_groups else {}
+    with pytest.raises(ValueError, match="y must have at least two classes, got one class"):
+        FEAMOEClassifier(random_state=0).fit(X, np.where(y == 1, 1.0, np.nan), **given)

@@ -244,3 +244,12 @@ def test_a_constant_column_has_no_spread_whatever_the_number_of_rows(n_rows, val
         terms.update(X, weight)
         assert terms.scale[2] == 1.0
         assert terms.mean[2] == value
+
+
+def test_what_rounding_leaves_of_huge_numbers_stays_small():
+    """Identifiers near 2^60 vary by less than their mean is known to: no column of hundreds."""
+    X = np.column_stack([2.0**60 + np.arange(2_000), np.arange(2_000)])
+    terms = LinearTerms(2)
+    terms.update(X, np.ones(2_000))
+    assert np.abs(terms.transform(X)[:, 0]).max() < 1.0
+    assert terms.transform(X)[:, 1].std() == pytest.approx(1.0, abs=1e-4)
