@@ -14,8 +14,10 @@ import numpy as np
 from fairlearn import metrics as fairlearn_metrics
 from sklearn.metrics import make_scorer
 
-from skfeamoe._classifier import favorable_label_of
-from skfeamoe._fairness.constraints import gaps_of_rates
+from skfeamoe._classifier import favorable_label_of, last_step
+from skfeamoe._fairness.constraints import CONSTRAINTS, LABEL_EVENTS, gaps_of_rates
+from skfeamoe._groups import UNKNOWN, encode_groups
+from skfeamoe._labels import read_labels
 from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 
@@ -29,7 +31,9 @@ GAPS: dict[str, Callable] = {
 def gap_scorer(constraint: str = "demographic_parity", *, favorable_label: Any = None):
     """Make a scorer of a gap between groups: minus the gap, so that greater is better.
 
-    It asks for `sensitive_features`, so that a search with metadata routing hands them on.
+    It asks for `sensitive_features`, so that a search with metadata routing hands them on. Rows
+    of unknown group (None, NaN) have no part in it, nor, where a gap compares people of one
+    label, rows without a label (None, NaN, or the estimator's `unlabeled`).
 
     Parameters
     ----------
@@ -69,7 +73,8 @@ class _GapScorer:
     def __init__(self, constraint: str, favorable_label: Any) -> None:
         self.constraint = constraint
         self.favorable_label = favorable_label
-        self._scorer = make_scorer(partial(_gap, GAPS[constraint]), greater_is_better=False)
+        gap = partial(_gap, constraint)
+        self._scorer = make_scorer(gap, greater_is_better=False)
 
     def __call__(self, estimator, X, y_true, **given) -> float:
         """Minus the gap of the estimator's decisions."""
@@ -78,7 +83,10 @@ class _GapScorer:
             label = favorable_label_of(estimator)
         if label is None and hasattr(estimator, "classes_"):
             label = estimator.classes_[-1]
-        return self._scorer(estimator, X, y_true, favorable_label=label, **given)
+        mark = getattr(last_step(estimator), "unlabeled", None)
+        return self._scorer(
+            estimator, X, y_true, favorable_label=label, unlabeled=mark, **given
+        )
 
     def __repr__(self) -> str:
         return f"gap_scorer({self.constraint!r}, favorable_label={self.favorable_label!r})"
@@ -98,23 +106,32 @@ class _GapScorer:
 
 
 def _gap(
-    metric: Callable,
+    constraint: str,
     y_true,
     y_pred,
     *,
     sensitive_features,
     sample_weight=None,
     favorable_label=None,
+    unlabeled=None,
 ) -> float:
-    """A gap of fairlearn's, of the favorable label."""
-    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
-    label = np.union1d(y_true, y_pred)[-1] if favorable_label is None else favorable_label
-    options = {} if sample_weight is None else {"sample_weight": sample_weight}
-    return metric(
-        (y_true == label).astype(int),
-        (y_pred == label).astype(int),
-        sensitive_features=sensitive_features,
-        **options,
+    """A gap of fairlearn's, of the favorable label, among the rows that it can compare."""
+    labels, decided = read_labels(y_true, len(y_pred), unlabeled), np.asarray(y_pred)
+    groups, _ = encode_groups(sensitive_features, len(decided), [])
+    label = favorable_label
+    if label is None:
+        label = np.union1d(labels.values, decided)[-1]
+    favored = np.zeros(len(decided), dtype=int)
+    favored[slice(None) if labels.known is None else labels.known] = labels.values == label
+    counts = groups != UNKNOWN
+    if labels.known is not None and set(CONSTRAINTS[constraint].events) & set(LABEL_EVENTS):
+        counts &= labels.known
+    options = {} if sample_weight is None else {"sample_weight": np.asarray(sample_weight)}
+    return GAPS[constraint](
+        favored[counts],
+        (decided[counts] == label).astype(int),
+        sensitive_features=groups[counts],
+        **{name: values[counts] for name, values in options.items()},
     )
 
 

@@ -165,3 +165,35 @@ def test_the_favorable_label_is_that_of_the_estimator(in_pipeline):
         1 - y, 1 - model.predict(X), sensitive_features=group
     )
     assert found == pytest.approx(-expected)
+
+
+@pytest.mark.parametrize("mark", [np.nan, -1.0])
+def test_rows_without_a_label_or_a_group_are_in_no_gap_that_needs_them(mark):
+    """They counted as truly refused: .198 where those with a label have .056."""
+    X, y, group = make_lending(4_000)
+    model = FEAMOEClassifier(None, random_state=0, unlabeled=None if mark != mark else mark)
+    model.fit(X, y)
+    rng, decided = np.random.default_rng(0), model.predict(X)
+    holed = np.where((group == group[0]) & (rng.random(4_000) < 0.6), mark, y)
+    known = holed >= 0
+    some = np.where(rng.random(4_000) < 0.02, None, group.astype(object))
+    named = some != None  # noqa: E711
+    weight = rng.uniform(0.5, 2.0, 4_000)
+    with sklearn.config_context(enable_metadata_routing=True):
+        for constraint, metric in (
+            ("equalized_odds", equalized_odds_difference),
+            ("equal_opportunity", equal_opportunity_difference),
+        ):
+            both = known & named
+            want = metric(y[both], decided[both], sensitive_features=group[both])
+            found = gap_scorer(constraint)(model, X, holed, sensitive_features=some)
+            assert found == pytest.approx(-want)
+        want = demographic_parity_difference(
+            y[named],
+            decided[named],
+            sensitive_features=group[named],
+            sample_weight=weight[named],
+        )
+        scorer = gap_scorer().set_score_request(sensitive_features=True, sample_weight=True)
+        given = {"sensitive_features": some, "sample_weight": weight}
+        assert scorer(model, X, holed, **given) == pytest.approx(-want)

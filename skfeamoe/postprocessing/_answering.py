@@ -131,7 +131,8 @@ class AnsweringRule:
         if now._coverage is None:
             return decisions
         covered = CoverageRule(**now._coverage).is_covered(eta, pi)
-        return np.where(covered, decisions, abstain_label(now, now.classes_))
+        # an array, so that the answer holds both: -1 is no uint8, and "abstain" no text of 3
+        return np.where(covered, decisions, np.array([abstain_label(now, now.classes_)]))
 
     def is_decided(self, X):
         """Whether `predict` decides on a row.

@@ -199,3 +199,26 @@ def test_nobody_who_is_decided_is_no_error(monkeypatch):
     assert np.isnan(found.audit.gaps["demographic_parity"])
     assert set(found.messages) == {"missed", "uncompared"}
     assert "0.000 of the rows" in found.messages["missed"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "label", "found"),
+    [
+        ("uint8", None, -1),
+        ("int8", 256, 256),
+        ("<U3", None, "abstain"),
+        ("float32", None, -1.0),
+    ],
+)
+def test_a_label_that_the_kind_of_the_others_cannot_hold_is_given_all_the_same(
+    dtype, label, found
+):
+    """-1 became 255 among uint8, and 256 became a decision for 0 among int8."""
+    X, y, groups = make_world(1_500)
+    labels = np.array(["no", "yes"])[y] if dtype == "<U3" else y.astype(dtype)
+    model = BiasScoreClassifier(
+        LogisticRegression(), coverage=0.8, abstain_label=label, random_state=0
+    )
+    decided = model.fit(X, labels, sensitive_features=groups).predict(X)
+    assert set(np.unique(decided).tolist()) == {*np.unique(labels).tolist(), found}
+    assert 0.7 < np.mean(decided != found) < 0.9
