@@ -74,7 +74,7 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
     _refuse_what_is_no_table(X)
     X = X if _takes_tables(estimator) else decoded(X)
     names = _get_feature_names(X)
-    if not reset and _lacks_sensitive_columns(estimator, X, names):
+    if not reset and _lacks_sensitive_columns(estimator, X):
         _check_reduced_names(estimator, names)
         known = feature_columns(estimator)[0]
         return _check_core(estimator, X, known, reset, learn), None
@@ -361,7 +361,7 @@ def sensitive_names(estimator) -> list:
     return [j if names is None else names[j] for j in numbers]
 
 
-def _lacks_sensitive_columns(estimator, X, names) -> bool:
+def _lacks_sensitive_columns(estimator, X) -> bool:
     """Whether X for prediction comes without the sensitive columns."""
     shape = getattr(X, "shape", None) or np.shape(X)
     return len(shape) == 2 and shape[1] == estimator._n_core_features
