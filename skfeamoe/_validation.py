@@ -1,6 +1,6 @@
-"""User input becomes arrays here; the only home of private scikit-learn imports.
+"""User input becomes arrays here.
 
-Over 400 lines, because private imports of scikit-learn have one home.
+Over 400 lines, because what users give is checked in one place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,29 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    InvalidParameterError,
-    StrOptions,
-)
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
+from sklearn.utils.validation import check_array, validate_data
+
+from skfeamoe._frames import decoded, refuse_lazy
+from skfeamoe._sklearn import (
+    InvalidParameterError,
     _check_feature_names,
     _check_monotonic_cst,
     _check_n_features,
     _check_sample_weight,
     _check_y,
     _get_feature_names,
-    check_array,
-    validate_data,
+    _safe_indexing,
 )
-
-from skfeamoe._frames import decoded, refuse_lazy
 from skfeamoe._terms.table import NUMBER, Column, Table, TableEncoder, read_table
-
-__all__ = ["HasMethods", "Interval", "InvalidParameterError", "StrOptions"]
 
 LARGEST = 1e140
 """Values of X are held within this: squares of larger ones would overflow."""

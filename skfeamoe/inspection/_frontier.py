@@ -11,11 +11,11 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing
 
 from skfeamoe._classifier import favorable_label_of
 from skfeamoe._fairness.constraints import CONSTRAINTS, gaps_of_rates
 from skfeamoe._optional import optional
+from skfeamoe._sklearn import _safe_indexing
 from skfeamoe.inspection._style import INK, MARKERS, QUIET, SERIES, pyplot, tidy
 
 BOUNDS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
