@@ -13,7 +13,7 @@ import numpy as np
 
 from skfeamoe._fairness.constraints import gaps_of_rates, ratio_of
 
-from ._batches import StreamBatch
+from ._batches import StreamBatch, sliced
 from ._evaluator import PrequentialEvaluator
 from ._parameters import decisions_of_rows, labels_of_rows
 from ._result import PrequentialResult
@@ -469,7 +469,7 @@ default=None
     size = int(np.clip(n // 200, LEAST_ROWS, MOST_ROWS))
     for start in range(0, n, size):
         rows = slice(start, start + size)
-        cut = {k: None if p is None else _rows(p, rows) for k, p in parts.items()}
+        cut = {k: None if p is None else sliced(p, rows) for k, p in parts.items()}
         watch.update(None if y_true is None else y_true[rows], y_pred[rows], **cut)
     return watch.result()
 
@@ -490,8 +490,3 @@ def _labels_told(y_true, told: np.ndarray) -> np.ndarray:
     """The true labels, in a type of their own where some are missing."""
     labels = np.asarray(y_true)
     return labels if told.all() else np.asarray(labels[told].tolist())
-
-
-def _rows(part, rows: slice) -> Any:
-    """Return rows by position."""
-    return part.iloc[rows] if hasattr(part, "iloc") else part[rows]

@@ -16,20 +16,11 @@ from fairlearn.metrics import (
 )
 
 from skfeamoe._fairness.constraints import CONSTRAINTS, constraint_of
+from skfeamoe.inspection._timeline import chosen_model
 
 from ._gaps import compared_groups, gap_of
 from ._tally import GAPS, RATIOS, UNTOLD_PLACE
 from ._verdict import Verdict, judge
-
-
-def chosen_model(result: Any, model: str | None) -> str:
-    """The model that is meant; the first by default."""
-    names = list(result.timings)
-    if model is None:
-        return names[0]
-    if model not in names:
-        raise ValueError(f"model must be one of {names}, got {model!r}")
-    return model
 
 
 def chosen_gap(result: Any, model: str, measure: str | None) -> str:
