@@ -449,21 +449,25 @@ def check_widths(name: str, widths) -> list[int]:
 
 
 def check_favorable(favorable_label, classes: NDArray) -> int:
-    """Class code of the favorable label; the last class by default."""
+    """Class code of the favorable label of an estimator; the last class by default."""
+    hint = ""
+    if np.array_equal(classes, np.arange(len(classes))):
+        hint = (
+            "; ensembles and cross_val_predict of scikit-learn number the classes in sorted "
+            "order before they fit: give the number there"
+        )
+    return favorable_code(favorable_label, classes, hint)
+
+
+def favorable_code(favorable_label, classes: NDArray, hint: str = "") -> int:
+    """Class code of a favorable label; the last class by default. Errors end with a hint."""
     if favorable_label is None:
         return len(classes) - 1
     found = np.flatnonzero(classes == favorable_label)
     if len(found) != 1:
-        numbered = np.array_equal(classes, np.arange(len(classes)))
         raise ValueError(
             f"favorable_label must be one of the classes {classes.tolist()}, got "
-            f"{favorable_label!r}"
-            + (
-                "; ensembles and cross_val_predict of scikit-learn number the classes in "
-                "sorted order before they fit: give the number there"
-                if numbered
-                else ""
-            )
+            f"{favorable_label!r}{hint}"
         )
     return int(found[0])
 
@@ -492,11 +496,16 @@ def check_per_constraint(name: str, value, highest: Mapping[str, float]) -> dict
     return {c: float(number) for c, number in numbers.items()}
 
 
+def listed_constraints(constraints) -> list[str]:
+    """Constraints that are given as None, as one or as several."""
+    if constraints is None:
+        return []
+    return [constraints] if isinstance(constraints, str) else list(constraints)
+
+
 def check_constraints(constraints, known: Sequence[str]) -> tuple[str, ...]:
     """Names of the constraints as a tuple without repetitions."""
-    if constraints is None:
-        return ()
-    names = [constraints] if isinstance(constraints, str) else list(constraints)
+    names = listed_constraints(constraints)
     for name in names:
         if name not in known:
             raise InvalidParameterError(

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from skfeamoe._fairness.constraints import gaps_of_rates, ratio_of
+from skfeamoe._validation import favorable_code
 
 from ._batches import StreamBatch, sliced
 from ._evaluator import PrequentialEvaluator
@@ -166,11 +167,9 @@ class StreamMonitor:
             raise ValueError(
                 f"y_score is for two labels, but there are {len(model.classes_)}; leave it out"
             )
-        known = model.classes_.tolist()
-        if favorable_label is not None and favorable_label not in known:
-            raise ValueError(f"favorable_label must be one of {known}, got {favorable_label!r}")
-        if isinstance(model, _Scored) and favorable_label is not None:
-            model.favorable = known.index(favorable_label)
+        favorable = favorable_code(favorable_label, model.classes_)
+        if isinstance(model, _Scored):
+            model.favorable = favorable
         if metrics is None:
             metrics = (*METRICS, *(SCORED if scored else ())) if labeled else OF_DECISIONS
         self._labeled, self._scored, self._inputs = labeled, scored, input_window is not None

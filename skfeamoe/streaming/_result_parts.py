@@ -16,6 +16,7 @@ from fairlearn.metrics import (
 )
 
 from skfeamoe._fairness.constraints import CONSTRAINTS, constraint_of
+from skfeamoe._validation import listed_constraints
 from skfeamoe.inspection._timeline import chosen_model
 
 from ._gaps import compared_groups, gap_of
@@ -27,8 +28,7 @@ def chosen_gap(result: Any, model: str, measure: str | None) -> str:
     """The gap that is meant: asked for, constrained, or the first measured."""
     measured = [gap for gap in (*GAPS, *RATIOS) if gap in result.metrics]
     if measure is None:
-        constraints = getattr(result.estimators[model], "constraints", None) or ()
-        names = [constraints] if isinstance(constraints, str) else list(constraints)
+        names = listed_constraints(getattr(result.estimators[model], "constraints", None))
         wanted = [gap for n in names if (gap := CONSTRAINTS[n].metric) in measured]
         measure = (wanted or measured or [GAPS[0]])[0]
     if measure not in measured:
