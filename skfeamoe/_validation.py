@@ -3,7 +3,7 @@
 Over 400 lines, because what users give is checked in one place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
 
@@ -500,7 +500,8 @@ def listed_constraints(constraints) -> list[str]:
     """Constraints that are given as None, as one or as several."""
     if constraints is None:
         return []
-    return [constraints] if isinstance(constraints, str) else list(constraints)
+    single = isinstance(constraints, str) or not isinstance(constraints, Iterable)
+    return [constraints] if single else list(constraints)
 
 
 def check_constraints(constraints, known: Sequence[str]) -> tuple[str, ...]:

@@ -28,8 +28,9 @@ def chosen_gap(result: Any, model: str, measure: str | None) -> str:
     """The gap that is meant: asked for, constrained, or the first measured."""
     measured = [gap for gap in (*GAPS, *RATIOS) if gap in result.metrics]
     if measure is None:
-        names = listed_constraints(getattr(result.estimators[model], "constraints", None))
-        wanted = [gap for n in names if (gap := CONSTRAINTS[n].metric) in measured]
+        asked = listed_constraints(getattr(result.estimators[model], "constraints", None))
+        of_names = [CONSTRAINTS[c].metric for c in asked if c in CONSTRAINTS]
+        wanted = [gap for gap in of_names if gap in measured]
         measure = (wanted or measured or [GAPS[0]])[0]
     if measure not in measured:
         raise ValueError(
