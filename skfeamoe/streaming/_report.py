@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._optional import optional
 from skfeamoe.inspection._timeline import chosen_model
 
 from . import _report_parts as parts
@@ -260,12 +261,7 @@ def _view_of(report: Report) -> str:
 
 def _environment():
     """jinja2 with everything escaped."""
-    try:
-        import jinja2
-    except ImportError as error:
-        raise ImportError(
-            'reports need jinja2; install it with: pip install "skfeamoe[demo]"'
-        ) from error
+    jinja2 = optional("jinja2", extra="demo", purpose="a report")
     return jinja2.Environment(
         loader=jinja2.PackageLoader("skfeamoe.streaming", "templates"),
         autoescape=True,
