@@ -143,7 +143,7 @@ def run_growth(context: Context) -> Iterator[dict]:
         )
     rows = model._continue(X, y, None, group, None)[1]
     rows = rows.with_columns(model._model.terms.transform(rows.X))
-    common = _rounds.travelling(model._model), model._stream_settings(model._model)
+    common = _rounds.traveling(model._model), model._stream_settings(model._model)
     plan = _rounds.Plan(0, 0, 0, 0, 1)
     learned = _seconds(lambda: _rounds.learn_round(rows, plan, common=common), 3)
     yield {

@@ -94,9 +94,10 @@ class Explainer:
         kept, names, known = feature_columns(self._estimator)
         names = names if isinstance(active, slice) else [names[j] for j in active]
         players = resolve_players(self._groups, names, known, kept, rows)
-        game = _linear_game if self._is_linear else _game
-        given = {"players": players.columns, "background_weight": self._weight}
-        return players, game(self._estimator, active, rows, **given, **self._options)
+        given = {"players": players.columns, "background_weight": self._weight, **self._options}
+        if self._is_linear:
+            return players, _linear_game(self._estimator, rows, active=active, **given)
+        return players, _game(self._estimator, rows, **given)
 
     def __call__(self, X, *, random_state=None) -> Explanation:
         """Explain rows; parameters and result are those of `explain`."""
@@ -157,7 +158,7 @@ def _active_columns(estimator, X, rows) -> NDArray:
     return active
 
 
-def _linear_game(estimator, active, rows, *, players, **options):
+def _linear_game(estimator, rows, *, active, players, **options):
     """The games of linear experts, which have closed forms and fast chains."""
     mixture = Mixture(
         gate_coef=estimator.gate_coef_[:, active],
@@ -189,7 +190,7 @@ def _in_words(table, players: Players, codes: NDArray, shown: NDArray | None):
     return shown
 
 
-def _game(estimator, active, rows, **options):
+def _game(estimator, rows, **options):
     """The games of all other experts, by what enters their hidden layers, or by calls."""
     decompose, engine = options.pop("decompose"), options.pop("engine")
     if decompose or engine != "numpy":

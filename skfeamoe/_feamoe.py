@@ -6,7 +6,6 @@ Over 400 lines, because two thirds of the lines document parameters, attributes 
 from inspect import signature
 from numbers import Integral, Real
 
-from sklearn.base import _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 
 from skfeamoe._bins import SensitiveBins
@@ -23,6 +22,7 @@ from skfeamoe._parameters import (
     check_enough_to_fit,
 )
 from skfeamoe._privileged import check_privileged
+from skfeamoe._sklearn import Interval, StrOptions, _fit_context
 from skfeamoe._terms.table import TableEncoder
 from skfeamoe._told import (
     PassCallbacks,
@@ -40,12 +40,7 @@ from skfeamoe._training.settings import (
     passes_of,
 )
 from skfeamoe._training.trainer import Passes
-from skfeamoe._validation import (
-    Interval,
-    StrOptions,
-    drafted,
-    validate_parameters,
-)
+from skfeamoe._validation import drafted, validate_parameters
 from skfeamoe._weights import warn_of_light_weights
 
 

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
-from sklearn.utils.validation import _num_samples
 
 from skfeamoe._frames import decoded, refuse_lazy, values_of
 from skfeamoe._groups import is_missing
+from skfeamoe._sklearn import _num_samples
 from skfeamoe._validation import check_target, encode_target
 from skfeamoe._warn import warn
 

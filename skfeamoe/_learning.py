@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import _num_samples
 
 from skfeamoe._deciding import DecidingMixin
 from skfeamoe._fairness.bound import BoundMonitor
@@ -33,6 +32,7 @@ from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._privileged import warn_of_privileged
 from skfeamoe._rows import Rows
 from skfeamoe._sensitive import read_sensitive
+from skfeamoe._sklearn import _num_samples, _safe_indexing
 from skfeamoe._told import Told, warn_if_inactive, warn_in_stream, warn_of_far_values
 from skfeamoe._training.model import Model
 from skfeamoe._training.settings import STREAM_DEFAULTS, Settings

@@ -22,6 +22,7 @@ from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.optimizers import OPTIMIZERS
 from skfeamoe._privileged import privileged_code
 from skfeamoe._rows import Rows
+from skfeamoe._sklearn import InvalidParameterError
 from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms, Terms
 from skfeamoe._training.settings import (
     BULK_BATCH,
@@ -35,7 +36,6 @@ from skfeamoe._training.settings import (
 )
 from skfeamoe._validation import (
     LARGEST_WEIGHT,
-    InvalidParameterError,
     check_constraints,
     check_favorable,
     check_monotonic,

@@ -7,7 +7,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
@@ -25,10 +24,9 @@ from skfeamoe._policy.mixture import (
 from skfeamoe._policy.routing import GATES, GateWeights
 from skfeamoe._policy.training import Plan, train
 from skfeamoe._rows import Rows
+from skfeamoe._sklearn import Interval, StrOptions, _fit_context
 from skfeamoe._terms import LinearTerms
 from skfeamoe._validation import (
-    Interval,
-    StrOptions,
     check_favorable,
     check_features,
     check_target,

@@ -1,4 +1,4 @@
-"""Rows of data with all that learning needs, travelling as one.
+"""Rows of data with all that learning needs, traveling as one.
 
 A row counts twice: as a person, with its `weight`, in whatever asks for no label (rates of
 decisions, units of the features, the background), and as a label, with its `label_weight`, in

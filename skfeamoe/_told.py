@@ -21,7 +21,7 @@ LAPSED_ROWS = 10_000
 SETTLED_ROWS = 4000
 """Rows of a stream before bounds that are not kept are told: experts are still young."""
 
-NEARLY_ALL = 0.01
+HARDLY_ANYBODY = 0.01
 """A bound that is kept while fewer than this part of the people get the other decision is
 kept by a constant decision."""
 
@@ -205,7 +205,7 @@ def _unmet(estimator, model: Model, where: str, n_errors: float) -> list[str]:
     details = monitor.details(Slots(constraint_names(estimator)), model.groups)
     beyond = [row for row in details if row["excess"] > n_errors * row["excess_error"]]
     share, price = monitor.measured.granted, monitor.measured.price
-    is_constant = monitor.shift_is_used and min(share, 1.0 - share) < NEARLY_ALL
+    is_constant = monitor.shift_is_used and min(share, 1.0 - share) < HARDLY_ANYBODY
     alike = f"{max(share, 1.0 - share):.1%} of the people the same decision, at {price:.3f}"
     if beyond:
         floor = estimator.accuracy_floor

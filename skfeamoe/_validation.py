@@ -1,9 +1,9 @@
-"""User input becomes arrays here; the only home of private scikit-learn imports.
+"""User input becomes arrays here.
 
-Over 400 lines, because private imports of scikit-learn have one home.
+Over 400 lines, because what users give is checked in one place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
 
@@ -11,29 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    InvalidParameterError,
-    StrOptions,
-)
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
+from sklearn.utils.validation import check_array, validate_data
+
+from skfeamoe._frames import decoded, refuse_lazy
+from skfeamoe._sklearn import (
+    InvalidParameterError,
     _check_feature_names,
     _check_monotonic_cst,
     _check_n_features,
     _check_sample_weight,
     _check_y,
     _get_feature_names,
-    check_array,
-    validate_data,
+    _safe_indexing,
 )
-
-from skfeamoe._frames import decoded, refuse_lazy
 from skfeamoe._terms.table import NUMBER, Column, Table, TableEncoder, read_table
-
-__all__ = ["HasMethods", "Interval", "InvalidParameterError", "StrOptions"]
 
 LARGEST = 1e140
 """Values of X are held within this: squares of larger ones would overflow."""
@@ -74,7 +66,7 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
     _refuse_what_is_no_table(X)
     X = X if _takes_tables(estimator) else decoded(X)
     names = _get_feature_names(X)
-    if not reset and _lacks_sensitive_columns(estimator, X, names):
+    if not reset and _lacks_sensitive_columns(estimator, X):
         _check_reduced_names(estimator, names)
         known = feature_columns(estimator)[0]
         return _check_core(estimator, X, known, reset, learn), None
@@ -361,7 +353,7 @@ def sensitive_names(estimator) -> list:
     return [j if names is None else names[j] for j in numbers]
 
 
-def _lacks_sensitive_columns(estimator, X, names) -> bool:
+def _lacks_sensitive_columns(estimator, X) -> bool:
     """Whether X for prediction comes without the sensitive columns."""
     shape = getattr(X, "shape", None) or np.shape(X)
     return len(shape) == 2 and shape[1] == estimator._n_core_features
@@ -457,21 +449,25 @@ def check_widths(name: str, widths) -> list[int]:
 
 
 def check_favorable(favorable_label, classes: NDArray) -> int:
-    """Class code of the favorable label; the last class by default."""
+    """Class code of the favorable label of an estimator; the last class by default."""
+    hint = ""
+    if np.array_equal(classes, np.arange(len(classes))):
+        hint = (
+            "; ensembles and cross_val_predict of scikit-learn number the classes in sorted "
+            "order before they fit: give the number there"
+        )
+    return favorable_code(favorable_label, classes, hint)
+
+
+def favorable_code(favorable_label, classes: NDArray, hint: str = "") -> int:
+    """Class code of a favorable label; the last class by default. Errors end with a hint."""
     if favorable_label is None:
         return len(classes) - 1
     found = np.flatnonzero(classes == favorable_label)
     if len(found) != 1:
-        numbered = np.array_equal(classes, np.arange(len(classes)))
         raise ValueError(
             f"favorable_label must be one of the classes {classes.tolist()}, got "
-            f"{favorable_label!r}"
-            + (
-                "; ensembles and cross_val_predict of scikit-learn number the classes in "
-                "sorted order before they fit: give the number there"
-                if numbered
-                else ""
-            )
+            f"{favorable_label!r}{hint}"
         )
     return int(found[0])
 
@@ -500,11 +496,17 @@ def check_per_constraint(name: str, value, highest: Mapping[str, float]) -> dict
     return {c: float(number) for c, number in numbers.items()}
 
 
+def listed_constraints(constraints) -> list[str]:
+    """Constraints that are given as None, as one or as several."""
+    if constraints is None:
+        return []
+    single = isinstance(constraints, str) or not isinstance(constraints, Iterable)
+    return [constraints] if single else list(constraints)
+
+
 def check_constraints(constraints, known: Sequence[str]) -> tuple[str, ...]:
     """Names of the constraints as a tuple without repetitions."""
-    if constraints is None:
-        return ()
-    names = [constraints] if isinstance(constraints, str) else list(constraints)
+    names = listed_constraints(constraints)
     for name in names:
         if name not in known:
             raise InvalidParameterError(

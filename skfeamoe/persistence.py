@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 import skfeamoe
 from skfeamoe._optional import optional
 from skfeamoe._predicting import MixtureClassifier
+from skfeamoe._validation import snapshot
 from skfeamoe.streaming._files import write_bytes
 
 __all__ = ["FORMAT", "load", "save", "without_people"]
@@ -259,7 +260,7 @@ def without_people(model):
     """
     if isinstance(model, Pipeline) and len(model.steps):
         name, last = model.steps[-1]
-        copy = _shallow(model)
+        copy = snapshot(model)
         copy.steps = [*model.steps[:-1], (name, without_people(last))]
         return copy
     if not isinstance(model, MixtureClassifier):
@@ -268,13 +269,6 @@ def without_people(model):
             f"{type(model).__name__}"
         )
     check_is_fitted(model)
-    copy = _shallow(model)
+    copy = snapshot(model)
     copy._model, copy._waiting = model._model.without_people(), None
-    return copy
-
-
-def _shallow(model):
-    """Another object with the same attributes."""
-    copy = object.__new__(type(model))
-    vars(copy).update(vars(model))
     return copy

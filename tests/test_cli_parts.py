@@ -224,7 +224,7 @@ def test_a_ratio_alone_leaves_differences_to_no_one():
 
 
 def test_packages_that_are_not_there_are_told_with_the_command():
-    with pytest.raises(InputError, match=r'nowhere is not installed; run: pip install "skfeam'):
+    with pytest.raises(InputError, match=r'needs nowhere, .* pip install "skfeamoe\[demo\]"'):
         needs("nowhere.at_all")
 
 

@@ -255,7 +255,7 @@ def test_a_mean_weighs_parts_by_their_rows_in_any_grouping():
     settings = start._stream_settings(start._model)
     rows = start._continue(X, y, None, None, None)[1]
     rows = rows.with_columns(start._model.terms.transform(rows.X))
-    bare = _rounds.travelling(start._model)
+    bare = _rounds.traveling(start._model)
     sizes = np.split(np.arange(600), [100, 150, 400])
     plan = _rounds.Plan(0, 0, 0, 0, 1)
     parts = [

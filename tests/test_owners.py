@@ -8,15 +8,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lending import make_lending, stream
+from raw_tables import make_table
 
 import skfeamoe
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness.bound import BoundMonitor
-from skfeamoe._fairness.cases import Measured
+from skfeamoe._fairness.cases import LocalMeasured, Measured
 from skfeamoe._fairness.changes import Arrivals
 from skfeamoe._fairness.directions import Directions
+from skfeamoe._fairness.due import Due
+from skfeamoe._fairness.local import LocalColumn, LocalOffset
 from skfeamoe._fairness.people import People
 from skfeamoe._fairness.schedule import ScheduleMonitor
+from skfeamoe._terms import ColumnTerms, LinearTerms, RawTerms
+from skfeamoe._terms.category import CategoryTerms
+from skfeamoe._terms.missing import MissingTerms
+from skfeamoe._terms.spline import SplineTerms
+from skfeamoe._terms.table import TableEncoder
 from skfeamoe._training.drift.detector import Detector
 from skfeamoe._training.drift.monitor import DriftMonitor
 from skfeamoe._training.drift.recent import Recent
@@ -25,12 +33,14 @@ from skfeamoe._training.history import History
 from skfeamoe._training.model import Clock, Model
 from skfeamoe._training.posterior import Posterior
 from skfeamoe._training.reservoir import Reservoir
-from skfeamoe.distributed import merge
+from skfeamoe.distributed import fit, merge
 
 PACKAGE = Path(skfeamoe.__file__).parent
 PARTS = (
     Model, Clock, Ensemble, Posterior, History, Reservoir, DriftMonitor, Detector, Recent,
-    BoundMonitor, ScheduleMonitor, Measured, People, Directions, Arrivals,
+    BoundMonitor, ScheduleMonitor, Measured, LocalMeasured, People, Directions, Arrivals, Due,
+    LocalOffset, LocalColumn, LinearTerms, RawTerms, ColumnTerms, SplineTerms, CategoryTerms,
+    MissingTerms, TableEncoder,
 )  # fmt: skip
 
 
@@ -83,7 +93,33 @@ def test_fields_are_written_by_their_class_alone(writers, growth, control):
             [model, FEAMOEClassifier(**model.get_params()).fit(X, y, sensitive_features=group)]
         )
     assert (Clock, "n_samples_seen") in writers
-    assert foreign(writers) == set()
+    assert sorted(foreign(writers)) == []
+
+
+@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
+def test_fields_of_tables_are_written_by_their_class_alone(writers):
+    """Shards of a table, and models of two, whose categories and holes are not the same."""
+    pytest.importorskip("distributed", reason="distributed is of the extra distributed")
+    from distributed import Client
+
+    frame, y, group = make_table(1200, seed=1)
+    frame = frame.drop(columns="sex")
+    order = np.argsort(frame["job"].fillna("").to_numpy(), kind="stable")
+    halves = order[:600], order[600:]
+    X, y, group = (
+        [p.iloc[r] if hasattr(p, "iloc") else p[r] for r in halves] for p in (frame, y, group)
+    )
+    options = {"expert": "additive", "local_columns": ["job"], "random_state": 0}
+    with Client(processes=False, n_workers=1, dashboard_address=":0") as client:
+        model = FEAMOEClassifier(**options, max_iter=2)
+        fit(model, X, y, sensitive_features=group, client=client)
+    parts = [
+        FEAMOEClassifier(**options).partial_fit(*part, [0, 1], sensitive_features=a)
+        for *part, a in zip(X, y, group, strict=True)
+    ]
+    merge(parts)
+    assert (SplineTerms, "count") in writers
+    assert sorted(foreign(writers)) == []
 
 
 def test_a_foreign_write_is_seen(writers):

@@ -1,8 +1,10 @@
 """What scikit-learn's tools expect of a classifier, with constraints idle and active."""
 
+import ast
 import io
 import re
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,6 +32,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import skfeamoe
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness.constraints import CONSTRAINTS
 
@@ -443,3 +446,38 @@ def test_columns_by_name_survive_a_pipeline():
     np.testing.assert_array_equal(
         pipeline.predict(table), pipeline.predict(table.drop(columns="sex"))
     )
+
+
+def private_imports(source):
+    """Private names and modules of scikit-learn that a module imports."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names += [f"{node.module}.{name.name}" for name in node.names]
+    return {name for name in names if re.match(r"sklearn\b.*\._", name)}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from sklearn.utils import _safe_indexing as take",
+        "from sklearn.utils._param_validation import Interval",
+        "from sklearn import _config",
+        "import sklearn.utils._tags",
+        "def late():\n    from sklearn.base import clone, _fit_context",
+    ],
+)
+def test_private_imports_are_seen(line):
+    assert len(private_imports(line)) == 1
+
+
+def test_private_names_of_scikit_learn_have_one_home():
+    package = Path(skfeamoe.__file__).parent
+    users = {
+        path.relative_to(package).as_posix()
+        for path in package.rglob("*.py")
+        if private_imports(path.read_text(encoding="utf-8"))
+    }
+    assert users == {"_sklearn.py"}

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from skfeamoe._optional import optional
+
 _API_REMEDIES = (
     (r"; pass read_options=\{'encoding'.*$", "; name its encoding with --encoding"),
     (r", or pass (read_options|a generator of DataFrames).*$", ""),
@@ -53,12 +55,7 @@ def as_input_error(error: BaseException, hint: str = "") -> InputError:
 
 def needs(module: str) -> Any:
     """Import a package of the extra `demo`, or say how to get it."""
-    import importlib
-
     try:
-        return importlib.import_module(module)
+        return optional(module, extra="demo", purpose="this command")
     except ImportError as error:
-        package = module.partition(".")[0]
-        raise InputError(
-            f'{package} is not installed; run: pip install "skfeamoe[demo]"'
-        ) from error
+        raise as_input_error(error) from error

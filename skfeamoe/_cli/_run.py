@@ -60,7 +60,7 @@ def run(
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        with _progress(console, n_rows) as bar:
+        with _progress(console) as bar:
             task = bar.add_task("test, then train", total=n_rows, text="")
             for batch in batches:
                 try:
@@ -93,7 +93,7 @@ def _with_rows(error: ValueError, batch: StreamBatch) -> ValueError:
     return ValueError(f"rows {first:,} to {last:,}: {error}")
 
 
-def _progress(console, n_rows: int):
+def _progress(console):
     """Return a progress bar that shows what has been reached so far."""
     progress = needs("rich.progress")
     return progress.Progress(

@@ -290,7 +290,7 @@ class BoundMonitor:
             kept = self.people.gather(self.n_groups)
             if kept is not None:
                 rows, scored = kept.rows, score(kept.rows.X, self.offset, self.local)
-        self.due.held = counted_groups(rows, self.n_groups)
+        self.due.hold(counted_groups(rows, self.n_groups))
         self.arrivals.start_over(scored.Z, newcomers(rows), self.n_groups)
         if not of_stream or self.people.n_seen >= LEAST_BAND_ROWS:
             self._meet_parts(asked, scored)

@@ -48,6 +48,10 @@ class Due:
         self.solved_at = self.looked_at = self.glanced_at = row
         self.came = np.zeros(len(self.came))
 
+    def hold(self, n_held: NDArray) -> None:
+        """These are the people of every group on whom bounds are settled, (n_groups,)."""
+        self.held = n_held
+
     def n_waiting(self, row: int) -> int:
         """Rows since bounds were settled."""
         return row - self.solved_at

@@ -10,6 +10,7 @@ and saved, all of them. Of a table that is there as a whole people are drawn, no
 taken (`drawn`).
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -117,6 +118,10 @@ class People:
             if len(late):
                 parts.append(Kept(part.rows.take(late), part.arrival[late]))
         self._hold(parts)
+
+    def rewrite(self, change: Callable[[Any], Any]) -> None:
+        """Have the X of all rows as it is after a change, in which nothing is written into."""
+        self.parts = [Kept(rows.with_columns(change(rows.X)), n) for rows, n in self.parts]
 
     def absent(self, since: int, until: int, least: float) -> list[int]:
         """Groups of whom nobody came between two rows, and so many would have at their pace."""

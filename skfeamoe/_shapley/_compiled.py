@@ -18,6 +18,8 @@ from math import log
 
 import numpy as np
 
+from skfeamoe._optional import optional
+
 
 def play_chains(
     read,
@@ -124,11 +126,6 @@ def _read_log_odds(values, n_outputs, n_places):
 @cache
 def compiled_chains():
     """`play_chains`, compiled."""
-    try:
-        from numba import njit
-    except ImportError as error:
-        raise ImportError(
-            "engine='numba' needs numba, which shap brings; install it with: pip install numba"
-        ) from error
-    compiled = njit(error_model="numpy")
+    numba = optional("numba", extra=None, purpose="engine='numba'")
+    compiled = numba.njit(error_model="numpy")
     return partial(compiled(play_chains), compiled(read_chain), compiled(_read_log_odds))

@@ -11,6 +11,7 @@ so that no prediction moves (`Carry`), and with an empty memory of the optimizer
 learns as fast as a category that was there from the first row.
 """
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -40,6 +41,17 @@ class CategoryTerms:
         self.n_uncounted = 0
         self.slot_column = np.empty(0, dtype=np.intp)
         self.slot_code = np.empty(0)
+
+    @classmethod
+    def counted(cls, counts: Sequence[NDArray], slots: Sequence[NDArray] = ()) -> Self:
+        """Terms of so many rows by code, and with slots for some of the codes, by column."""
+        made = cls(len(counts))
+        made.counts = list(counts)
+        if len(slots):
+            n_slots = [len(codes) for codes in slots]
+            made.slot_column = np.repeat(np.arange(len(slots)), n_slots).astype(np.intp)
+            made.slot_code = np.concatenate(slots)
+        return made
 
     @property
     def n_inputs(self) -> int:

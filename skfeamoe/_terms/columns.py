@@ -234,6 +234,21 @@ class ColumnTerms:
         ]
         return self._joined(before, carries)
 
+    def of_tables(
+        self,
+        categories: CategoryTerms,
+        missing: MissingTerms,
+        X,
+        weight: NDArray,
+        n_rows: float,
+    ) -> Self:
+        """The same with categories and holes of so many rows, and knots by a sample of them."""
+        made = self.copy()
+        made.numbers, made.categories, made.missing = self.numbers.copy(), categories, missing
+        X = self._numbers_of(X.toarray() if issparse(X) else X)
+        made.numbers.update_by_sample(X, weight, n_rows)
+        return made
+
     def renew(self) -> Carry | None:
         """Place the knots of numbers where the last rows crowd; a carry if that is done."""
         before = self.copy()

@@ -25,7 +25,7 @@ from skfeamoe._terms.carry import Carry, side_by_side
 from skfeamoe._terms.category import MOST_SLOTS, SLOT_ROWS, CategoryTerms
 from skfeamoe._terms.knots import Knots, apart
 from skfeamoe._terms.missing import MissingTerms
-from skfeamoe._terms.spline import HEIGHT, RECENT_ROWS, SplineTerms
+from skfeamoe._terms.spline import HEIGHT, SplineTerms
 
 # ------------------------------------------------------------------------- numbers
 
@@ -42,13 +42,7 @@ def common_numbers(parts: Sequence[SplineTerms]) -> tuple[SplineTerms, list[Carr
         np.array([location for _, location, _ in columns]),
         np.array([scale for _, _, scale in columns]),
     )
-    made.count = fsum(part.count for part in parts)
-    made.next_placement = max(2.0 * made.count, *(part.next_placement for part in parts))
-    made.next_review = max(part.next_review for part in parts)
-    each = RECENT_ROWS // len(parts)
-    made.recent = tuple(np.concatenate(p.recent)[-each:] for p in parts if p.recent)
-    made.n_far = np.sum([part.n_far for part in parts], axis=0)
-    made.farthest = _farthest([part.farthest for part in parts])
+    made.go_on_from(parts)
     return made, [_numbers_carry(part, made) for part in parts]
 
 
@@ -107,13 +101,6 @@ def _union(parts: Sequence[Knots], flags: Sequence[bool]) -> Knots:
 def _same(a: Knots, b: Knots) -> bool:
     """Whether two columns have the same knots and atoms."""
     return np.array_equal(a.knots, b.knots) and np.array_equal(a.atoms, b.atoms)
-
-
-def _farthest(parts: Sequence[NDArray]) -> NDArray:
-    """The value farthest from zero, by column; NaN where no part has any."""
-    table = np.array(parts)
-    size = np.where(np.isnan(table), -1.0, np.abs(table))
-    return table[size.argmax(axis=0), np.arange(table.shape[1])]
 
 
 def _numbers_carry(old: SplineTerms, new: SplineTerms) -> Carry:
@@ -183,11 +170,9 @@ def _smooth_part(old: SplineTerms, values: NDArray) -> NDArray:
 def common_categories(parts: Sequence[CategoryTerms]) -> tuple[CategoryTerms, list[Carry]]:
     """Category terms with the counts and the slots of all parts; codes are the same in all."""
     d = parts[0].n_inputs
-    made = CategoryTerms(d)
-    made.counts = [_sum_of_counts([part.counts_of(j) for part in parts]) for j in range(d)]
-    slots = [_slots(made.counts[j], [p.codes_of(j) for p in parts]) for j in range(d)]
-    made.slot_column = np.repeat(np.arange(d), [len(codes) for codes in slots]).astype(np.intp)
-    made.slot_code = np.concatenate([np.empty(0), *slots])
+    counts = [_sum_of_counts([part.counts_of(j) for part in parts]) for j in range(d)]
+    slots = [_slots(counts[j], [p.codes_of(j) for p in parts]) for j in range(d)]
+    made = CategoryTerms.counted(counts, slots)
     return made, [_categories_carry(part, made) for part in parts]
 
 
@@ -232,8 +217,8 @@ def _categories_carry(old: CategoryTerms, new: CategoryTerms) -> Carry:
 
 def common_holes(parts: Sequence[MissingTerms]) -> tuple[MissingTerms, list[Carry]]:
     """Missing terms of the columns in which any part has met a hole."""
-    made = MissingTerms(parts[0].n_columns)
-    made.holed = np.unique(np.concatenate([part.holed for part in parts])).astype(np.intp)
+    holed = np.unique(np.concatenate([part.holed for part in parts]))
+    made = MissingTerms(parts[0].n_columns, holed)
     carries = []
     for part in parts:
         same = (part.holed[:, None] == made.holed) * 1.0

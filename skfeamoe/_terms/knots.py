@@ -159,3 +159,9 @@ def moments(
     mean = float(np.average(held, weights=mass))
     spread = float(np.sqrt(np.average((held - mean) ** 2, weights=mass)))
     return mean, spread if spread > 0.0 else 1.0
+
+
+def farthest(values: NDArray) -> NDArray:
+    """The value farthest from zero, by column; NaN where there is none."""
+    size = np.where(np.isnan(values), -1.0, np.abs(values))
+    return values[size.argmax(axis=0), np.arange(values.shape[1])]

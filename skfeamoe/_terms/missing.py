@@ -18,9 +18,9 @@ class MissingTerms:
     kind: ClassVar[str] = "missing"
     is_linear: ClassVar[bool] = False
 
-    def __init__(self, n_columns: int) -> None:
+    def __init__(self, n_columns: int, holed=()) -> None:
         self.n_columns = n_columns
-        self.holed = np.empty(0, dtype=np.intp)
+        self.holed = np.array(holed, dtype=np.intp)
 
     @property
     def n_inputs(self) -> int:

@@ -27,6 +27,8 @@ de Boor (1978), "A practical guide to splines", for the hats (B-splines of order
 and Tibshirani (1986), "Generalized additive models", Statistical Science 1.
 """
 
+from collections.abc import Sequence
+from math import fsum
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -37,6 +39,7 @@ from skfeamoe._terms.hats import HEIGHT, carry_between, hats_of
 from skfeamoe._terms.knots import (
     Knots,
     distinct,
+    farthest,
     is_crowded,
     moments,
     number_of_knots,
@@ -90,11 +93,8 @@ class SplineTerms:
         self.location, self.scale, self.count = location.copy(), scale.copy(), count
         self.next_placement = 2.0 * max(count, REVIEW_ROWS)
         self.next_review = count + REVIEW_ROWS
-        reach = START_REACH * scale
-        self.knots = [
-            Knots(np.empty(0), np.array([center - r, center + r]))
-            for center, r in zip(location, reach, strict=True)
-        ]
+        ends = np.column_stack([location - START_REACH * scale, location + START_REACH * scale])
+        self.knots = [Knots(np.empty(0), pair) for pair in ends]
         self._compile()
 
     def set_knots(self, knots: list[Knots], location: NDArray, scale: NDArray) -> None:
@@ -147,11 +147,8 @@ class SplineTerms:
 
     def points(self, j: int) -> tuple[NDArray, NDArray]:
         """Where the function of column j bends, or ends, and its atoms."""
-        bent = self.bends and self.knots[j].is_bent
-        if bent and len(self.knots[j].knots):
+        if self.bends and self.knots[j].is_bent:
             return self.knots[j]
-        if bent:
-            return np.empty(0), self.knots[j].atoms
         return np.unique([self._low[j], self._high[j]]), np.empty(0)
 
     # ------------------------------------------------------------------ from X to Z
@@ -231,10 +228,8 @@ class SplineTerms:
         self._atoms_of = (self._atom_column[:, None] == np.arange(self.n_inputs)) * 1.0
         self._into_columns = (self._hat_column[:, None] == np.arange(self.n_inputs)) * 1.0
         self._is_ramp = self.monotone[self._hat_column] != 0
-        bounds = np.array([k.bounds for k in self.knots]).reshape(-1, 2)
-        if not self.bends:
-            bounds = np.array([k.reach for k in self.knots]).reshape(-1, 2)
-        self._low, self._high = bounds[:, 0], bounds[:, 1]
+        ends = [k.bounds if self.bends else k.reach for k in self.knots]
+        self._low, self._high = np.array(ends).reshape(-1, 2).T
         if not self.bends:
             margin = MARGIN * (self._high - self._low) * [k.is_bent for k in self.knots]
             self._low, self._high = self._low - margin, self._high + margin
@@ -264,6 +259,11 @@ class SplineTerms:
                 return self._place(*rows, crowded, young=False)
         return None
 
+    def update_by_sample(self, X: NDArray, weight: NDArray, n_rows: float) -> Carry | None:
+        """Learn from a sample of so many rows, with as many knots as all of them ask for."""
+        self.count = n_rows - len(X)
+        return self.update(X, weight)
+
     def renew(self) -> Carry | None:
         """Place knots where the last rows crowd, out of turn, and soon again.
 
@@ -292,15 +292,11 @@ class SplineTerms:
         if self.count < REVIEW_ROWS:
             return
         width = self._high - self._low
-        far = (self._high + FAR * width < X) | (self._low - FAR * width > X)
-        far &= width > 0
+        far = (width > 0) & ((self._high + FAR * width < X) | (self._low - FAR * width > X))
         if far.any():
             self.n_far = self.n_far + far.sum(axis=0)
-            size = np.where(far, np.abs(X), -1.0)
-            first = size.argmax(axis=0)
-            columns = np.flatnonzero(far.any(axis=0))
-            self.farthest = self.farthest.copy()
-            self.farthest[columns] = X[first[columns], columns]
+            last = farthest(np.where(far, X, np.nan))
+            self.farthest = np.where(np.isnan(last), self.farthest, last)
 
     def _wanted(self) -> int:
         """Knots that a column should have by now."""
@@ -340,11 +336,21 @@ class SplineTerms:
                 "only spline terms with the same knots can be merged; let all workers start "
                 "from one model, and learn no more rows apart than that had seen"
             )
-        self.count += other.count
-        half = RECENT_ROWS // 2
-        both = [np.concatenate(part.recent)[-half:] for part in (self, other) if part.recent]
-        self.recent = tuple(both)
-        self.n_far = self.n_far + other.n_far
+        self._add_up([self, other])
+
+    def go_on_from(self, parts: Sequence[Self]) -> None:
+        """Have seen what terms of the same columns have, and learn on where they would."""
+        self._add_up(parts)
+        self.next_placement = max(2.0 * self.count, *(part.next_placement for part in parts))
+        self.next_review = max(part.next_review for part in parts)
+
+    def _add_up(self, parts: Sequence[Self]) -> None:
+        """Have seen what all parts have, with the last rows of each."""
+        each = RECENT_ROWS // len(parts)
+        self.recent = tuple(np.concatenate(p.recent)[-each:] for p in parts if p.recent)
+        self.count = fsum(part.count for part in parts)
+        self.n_far = np.sum([part.n_far for part in parts], axis=0)
+        self.farthest = farthest(np.array([part.farthest for part in parts]))
 
     def is_alike(self, other: Self) -> bool:
         """Whether other terms have the same columns of Z."""

@@ -267,6 +267,12 @@ class Model:
             setattr(other, name, getattr(self, name).copy())
         return other
 
+    def rewritten(self, terms: Terms, change: Callable[[NDArray], NDArray]) -> Self:
+        """A copy on the terms of tables that are as the rows of its sample after a change."""
+        other = self.copy()
+        other.terms, other.background = terms, self.background.rewritten(change)
+        return other
+
     def without_people(self) -> Self:
         """A copy that decides the same, and keeps no row that it has learned from."""
         other, kept = self.copy(), self.background

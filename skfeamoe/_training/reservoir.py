@@ -163,6 +163,12 @@ class Reservoir:
         vars(other).update(vars(self))
         return other
 
+    def rewritten(self, change: Callable[[NDArray], NDArray]) -> Self:
+        """The same sample of dense rows, as they are after a change."""
+        other = self.copy()
+        other.rows = list(change(np.array(self.rows))) if self.rows else []
+        return other
+
     def merge(self, other: Self) -> None:
         """The sample of all rows that the two have seen; exact and in any order.
 

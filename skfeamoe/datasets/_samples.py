@@ -1,4 +1,4 @@
-"""Random parts of real data that come with the package, where the licence allows it."""
+"""Random parts of real data that come with the package, where the license allows it."""
 
 from __future__ import annotations
 

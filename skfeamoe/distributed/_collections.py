@@ -17,6 +17,7 @@ import pandas as pd
 from skfeamoe._fairness.constraints import gaps_of_rates
 from skfeamoe._groups import encode_groups
 from skfeamoe._optional import optional
+from skfeamoe._validation import favorable_code
 from skfeamoe.metrics._checks import as_labels
 from skfeamoe.streaming import StreamMonitor, _tally
 
@@ -380,8 +381,8 @@ def _added(parts: list[dict[tuple, float]]) -> dict[tuple, float]:
     return total
 
 
-def _classes(found: set, favorable_label, classes) -> list:
-    """All labels, sorted."""
+def _classes(found: set, favorable_label, classes) -> tuple[list, int]:
+    """All labels, sorted, and the place of the favorable one."""
     told = set() if classes is None else set(np.asarray(classes).tolist())
     if classes is None and len(found) == 1 and _alike(favorable_label, *found):
         found = found | {favorable_label}
@@ -396,12 +397,8 @@ def _classes(found: set, favorable_label, classes) -> list:
             f"classes must hold at least two labels, got {known} from the rows; pass all "
             "labels as classes, or the favorable_label"
         )
-    if favorable_label is not None and favorable_label not in known:
-        raise ValueError(
-            f"favorable_label must be one of the classes {known}, got {favorable_label!r}; "
-            "pass all labels as classes if it does not occur"
-        )
-    return known
+    hint = "; pass all labels as classes if it does not occur"
+    return known, favorable_code(favorable_label, np.asarray(known), hint)
 
 
 def _alike(label, other) -> bool:
@@ -413,11 +410,10 @@ def _measures(counts: dict[tuple, float], favorable_label, classes) -> dict[str,
     """What the counts tell."""
     if not counts:
         raise ValueError("y_true has no rows in any partition")
-    classes = _classes(
+    classes, favorable = _classes(
         {label for _, *pair in counts for label in pair}, favorable_label, classes
     )
     groups = sorted({name for name, *_ in counts if name is not None})
-    favorable = len(classes) - 1 if favorable_label is None else classes.index(favorable_label)
     tally = _tally.new_tally(len(classes), len(groups))
     confusion = np.zeros((len(classes), len(classes)))
     for (name, true, made), count in counts.items():

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skfeamoe._groups import encode_groups
 from skfeamoe._optional import optional
 from skfeamoe.distributed._collections import PURPOSE, partitions_of, sent
-from skfeamoe.inspection._gap import GroupMeans, gap_of_means
+from skfeamoe.inspection._gap import GroupMeans, gap_of_means, refuse_other_games
 from skfeamoe.inspection._views import class_position, view_of_class
 
 FAN_IN = 8
@@ -82,12 +82,7 @@ def explain_gap(model, X, sensitive_features, *, groups=None, label=None, **expl
     """
     dask = optional("dask", extra="distributed", purpose=PURPOSE)
     check_is_fitted(model)
-    for name in ("game", "output", "decompose"):
-        if name in explain_options:
-            raise ValueError(
-                f"{name} must not be given to explain_gap: only the interventional game on "
-                "the probability scale sums to the gap in mean probability"
-            )
+    refuse_other_games(explain_options)
     position = class_position(model, label)
     rows = partitions_of({"X": X, "sensitive_features": sensitive_features})
     add, model = dask.delayed(_added), sent(model)

@@ -87,7 +87,7 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
 
     Notes
     -----
-    A model holds rows: its background and the people seen last. Organisations that merge
+    A model holds rows: its background and the people seen last. Organizations that merge
     models exchange these, besides parameters and counts, which themselves can give away
     something of the rows that they were learned from; nothing here is private in the sense
     of a guarantee.

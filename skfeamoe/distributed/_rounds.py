@@ -97,7 +97,7 @@ def worker_settings(settings: Settings, n_shards: int, *, chosen_batch: bool) ->
     return settings._replace(learning=learning, growth=NoGrowth())
 
 
-def travelling(model: Model, monitor: BoundMonitor | None = None) -> Model:
+def traveling(model: Model, monitor: BoundMonitor | None = None) -> Model:
     """What a shard needs of a model to learn: no people, no background, no record.
 
     With a monitor, which keeps nobody, it can decide as the model does.

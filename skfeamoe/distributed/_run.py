@@ -237,7 +237,7 @@ class Run:
             _rounds.Plan(self.model.seed, k, n_pass, part, self.n_rounds)
             for k in range(len(self.standardized))
         ]
-        common = self._submit(_shards.same, (_rounds.travelling(self.model), settings))
+        common = self._submit(_shards.same, (_rounds.traveling(self.model), settings))
         parts = self._map(_rounds.learn_round, self.standardized, plans, common=common)
         while len(parts) > 1:
             parts = [
@@ -301,4 +301,4 @@ def _with_limits(asked, limits):
 
 def _measuring(model: Model, monitor: BoundMonitor) -> Model:
     """What a shard needs of a model to decide: its people stay at the coordinator."""
-    return _rounds.travelling(model, monitor.without_people())
+    return _rounds.traveling(model, monitor.without_people())

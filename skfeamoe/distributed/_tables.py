@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -10,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 
 from skfeamoe._fairness.bound import BoundMonitor
-from skfeamoe._fairness.people import Kept
 from skfeamoe._rows import Rows
 from skfeamoe._terms import ColumnTerms
 from skfeamoe._terms.category import CategoryTerms
@@ -59,29 +59,24 @@ def column_terms(
     those of one machine whatever the shards. Knots are quantiles of a ``sample`` of every
     shard of ``n_rows`` rows, and as many as all of these rows ask for.
     """
-    made = terms.copy()
-    parts = [CategoryTerms(len(terms.category)) for _ in seen]
-    for part, own in zip(parts, seen, strict=True):
-        part.counts = [own.counts.get(int(j), np.zeros(0)) for j in terms.category]
+    columns = terms.category.tolist()
+    parts = [
+        CategoryTerms.counted([own.counts.get(j, np.zeros(0)) for j in columns]) for own in seen
+    ]
     moved = [
-        part.recoded({k: new[j] for k, j in enumerate(terms.category.tolist()) if j in new})
+        part.recoded({k: new[j] for k, j in enumerate(columns) if j in new})
         for part, new in zip(parts, codes, strict=True)
     ]
-    made.categories, _ = common_categories(moved)
-    holes = [MissingTerms(terms.n_inputs) for _ in seen]
-    for hole, own in zip(holes, seen, strict=True):
-        hole.holed = np.flatnonzero(own.holed)
-    made.missing, _ = common_holes(holes)
+    categories, _ = common_categories(moved)
+    holes = [MissingTerms(terms.n_inputs, np.flatnonzero(own.holed)) for own in seen]
+    missing, _ = common_holes(holes)
     rows, stand_for = (
         Rows.join(sample),
         [n / max(len(r), 1) for n, r in zip(n_rows, sample, strict=True)],
     )
     share = np.repeat(stand_for, [len(part) for part in sample]) * (len(rows) / sum(n_rows))
-    made.numbers = made.numbers.copy()
-    made.numbers.count = float(sum(n_rows) - len(rows))
-    X = rows.X.toarray() if issparse(rows.X) else rows.X
-    made.numbers.update(X[:, terms.number], rows.weight * share)
-    return made
+    weight, n = rows.weight * share, float(sum(n_rows))
+    return terms.of_tables(categories, missing, rows.X, weight, n)
 
 
 def common_encoder(
@@ -114,23 +109,16 @@ def recoded_table(X, codes: Codes):
 
 def recoded_sample(sample: Reservoir, codes: Codes) -> Reservoir:
     """A sample with other codes of categories."""
-    other = sample.copy()
-    if codes and sample.rows:
-        other.rows = list(recoded_table(np.array(sample.rows), codes))
-    return other
+    return sample.rewritten(partial(recoded_table, codes=codes)) if codes else sample.copy()
 
 
 def recoded_model(model: Model, codes: Codes) -> Model:
     """A copy of a model for tables with other codes of categories."""
-    other = model.copy()
     if not codes:
-        return other
-    assert isinstance(other.terms, ColumnTerms)
-    other.terms = other.terms.recoded(codes)
-    other.background = recoded_sample(model.background, codes)
+        return model.copy()
+    assert isinstance(model.terms, ColumnTerms)
+    change = partial(recoded_table, codes=codes)
+    other = model.rewritten(model.terms.recoded(codes), change)
     if isinstance(other.monitor, BoundMonitor):
-        other.monitor.people.parts = [
-            Kept(rows.with_columns(recoded_table(rows.X, codes)), arrival)
-            for rows, arrival in other.monitor.people.parts
-        ]
+        other.monitor.people.rewrite(change)
     return other

@@ -11,11 +11,12 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing
 
 from skfeamoe._classifier import favorable_label_of
 from skfeamoe._fairness.constraints import CONSTRAINTS, gaps_of_rates
 from skfeamoe._optional import optional
+from skfeamoe._sklearn import _safe_indexing
+from skfeamoe._validation import listed_constraints
 from skfeamoe.inspection._style import INK, MARKERS, QUIET, SERIES, pyplot, tidy
 
 BOUNDS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)
@@ -246,8 +247,7 @@ class FrontierDisplay:
 
 def _chosen(estimator, constraint: str | None) -> str:
     """The constraint to draw: one of the estimator's."""
-    names = estimator.constraints
-    names = [names] if isinstance(names, str) else list(names or ())
+    names = listed_constraints(estimator.constraints)
     if constraint is None and names:
         constraint = names[0]
     of_rates = {kind.name for kind in gaps_of_rates().values()}

@@ -7,8 +7,9 @@ Shapley values: the base value cancels, and nothing is left over.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,15 +145,20 @@ def explain_gap(
     True
     """
     check_is_fitted(estimator)
+    refuse_other_games(explain_options)
+    explanation = estimator.explain(X, **explain_options)
+    view = view_of_class(explanation, class_position(estimator, label))
+    return gap_of_view(view, sensitive_features, groups)
+
+
+def refuse_other_games(explain_options: Mapping[str, Any]) -> None:
+    """Refuse options with which explanations do not sum to the gap."""
     for name in ("game", "output", "decompose"):
         if name in explain_options:
             raise ValueError(
                 f"{name} must not be given to explain_gap: only the interventional game on "
                 "the probability scale sums to the gap in mean probability"
             )
-    explanation = estimator.explain(X, **explain_options)
-    view = view_of_class(explanation, class_position(estimator, label))
-    return gap_of_view(view, sensitive_features, groups)
 
 
 def gap_of_view(view: View, sensitive_features, groups=None) -> GapExplanation:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from skfeamoe._classifier import favorable_label_of, last_step
 from skfeamoe._groups import encode_groups
+from skfeamoe._validation import favorable_code
 from skfeamoe.inspection._recourse_action import actions_of
 from skfeamoe.inspection._recourse_encoding import encoded_margin
 from skfeamoe.inspection._recourse_search import (
@@ -394,12 +395,9 @@ def _favorable_label(estimator, label):
     """The class that is good for the person, checked."""
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(f"estimator must have predict_proba, got {type(estimator).__name__}")
-    classes = list(estimator.classes_)
-    if label is None:
-        label = favorable_label_of(estimator, classes[-1])
-    if label not in classes:
-        raise ValueError(f"favorable_label must be one of {classes}, got {label!r}")
-    return label
+    classes = np.asarray(estimator.classes_)
+    label = favorable_label_of(estimator) if label is None else label
+    return classes[favorable_code(label, classes)]
 
 
 def _groups(estimator, sensitive_features, n_rows: int) -> NDArray | None:

@@ -6,6 +6,8 @@ kind of color vision tell apart.
 
 from __future__ import annotations
 
+from skfeamoe._optional import optional
+
 RAISES = "#D55E00"
 LOWERS = "#0072B2"
 INK = "#222222"
@@ -26,13 +28,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 def pyplot():
     """matplotlib.pyplot, imported when the first picture is drawn."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            "Displays need matplotlib; install it with: pip install 'skfeamoe[demo]'"
-        ) from error
-    return plt
+    return optional("matplotlib.pyplot", extra="demo", purpose="a picture")
 
 
 def tidy(ax) -> None:

@@ -48,7 +48,7 @@ def chosen_view(table, view: str):
 
 
 def chosen_model(result, model: str | None) -> str:
-    """The model that a picture is about; the first by default."""
+    """The model that is meant; the first by default."""
     names = list(result.timings)
     if model is None:
         return names[0]

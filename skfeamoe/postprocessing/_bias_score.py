@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from numbers import Integral, Real
 
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skfeamoe._told import LAPSED_ROWS, Told, long_ago
-from skfeamoe._validation import HasMethods, Interval, StrOptions, drafted
+from skfeamoe._validation import drafted
 from skfeamoe.postprocessing import _buffer, _fitting, _messages
 from skfeamoe.postprocessing._answering import AnsweringRule
 from skfeamoe.postprocessing._bounding import BoundingRule

@@ -12,8 +12,8 @@ from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit, check_cv
-from sklearn.utils import _safe_indexing
 
+from skfeamoe._sklearn import _safe_indexing
 from skfeamoe.postprocessing._held_out import HeldOut
 from skfeamoe.postprocessing._strata import (
     check_strata,

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._fairness.cases import MIN_CELL_ROWS
 from skfeamoe._predicting import MixtureClassifier
+from skfeamoe._sklearn import _safe_indexing
 from skfeamoe._validation import snapshot
 from skfeamoe.postprocessing import _buffer, _messages
 from skfeamoe.postprocessing._coverage import CoverageRule, harmed_groups, solve_coverage

@@ -13,14 +13,14 @@ from sklearn import get_config
 from sklearn.base import clone
 from sklearn.utils.metadata_routing import process_routing
 from sklearn.utils.multiclass import type_of_target
-from sklearn.utils.validation import _num_samples, has_fit_parameter
+from sklearn.utils.validation import has_fit_parameter
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._groups import UNKNOWN, encode_groups
 from skfeamoe._labels import Labels, check_some_label, read_labels
 from skfeamoe._sensitive import SensitiveColumns, read_sensitive
+from skfeamoe._sklearn import InvalidParameterError, _num_samples
 from skfeamoe._validation import (
-    InvalidParameterError,
     check_constraints,
     check_favorable,
     check_per_constraint,

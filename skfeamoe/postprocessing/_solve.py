@@ -30,7 +30,7 @@ from skfeamoe.postprocessing._bounds import Bounds
 from skfeamoe.postprocessing._dual import TEMPERATURES, Rows, rule_margins, smooth_rates, solve
 
 N_CORRECTIONS = 16
-"""Times that the difference of modelled and observed rates is measured."""
+"""Times that the difference of modeled and observed rates is measured."""
 
 N_PLAIN = 6
 """Corrections after which a bound that is still passed is aimed at from further inside."""
@@ -135,8 +135,8 @@ def _corrected(rows, bounds, measure, start, margin):
         if late >= 0 and _passed(tight, found[-1].rates) == 0.0:
             break
         missed += max(late, 0) * np.maximum(tight.excess(found[-1].rates), 0.0)
-        modelled = smooth_rates(rows, bounds, nu, TEMPERATURES[-1])
-        offset = bounds.matrix @ (found[-1].rates - modelled)
+        modeled = smooth_rates(rows, bounds, nu, TEMPERATURES[-1])
+        offset = bounds.matrix @ (found[-1].rates - modeled)
         corrected = replace(bounds, limit=tight.limit - offset - missed)
         nu = solve(rows, corrected, start=nu, temperatures=TEMPERATURES[-1:])
     return found, tight, nu

@@ -199,23 +199,23 @@ def _resized(frames: Iterable, size: int, start_row: int) -> Iterator[tuple[int,
         if skip:
             passed = min(skip, len(frame))
             skip -= passed
-            frame = _rows(frame, passed, len(frame))
+            frame = sliced(frame, slice(passed, None))
         start = 0
         while len(frame) - start >= size - waiting:
             stop = start + size - waiting
-            yield row, stacked([*rest, _rows(frame, start, stop)])
+            yield row, stacked([*rest, sliced(frame, slice(start, stop))])
             row += size
             rest, waiting, start = [], 0, stop
         if start < len(frame):
-            rest.append(_rows(frame, start, len(frame)))
+            rest.append(sliced(frame, slice(start, None)))
             waiting += len(frame) - start
     if rest:
         yield row, stacked(rest)
 
 
-def _rows(frame, start: int, stop: int) -> Any:
-    """Return rows by position."""
-    return frame.iloc[start:stop] if hasattr(frame, "iloc") else frame[start:stop]
+def sliced(part, rows: slice) -> Any:
+    """Rows by position, often: scikit-learn's `_safe_indexing` takes ten times as long."""
+    return part.iloc[rows] if hasattr(part, "iloc") else part[rows]
 
 
 def _kept(frame, keep: np.ndarray) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skfeamoe._groups import group_name
+from skfeamoe._validation import favorable_code
 
 from . import _alarms, _calls
 from ._batches import StreamBatch
@@ -398,14 +399,7 @@ class PrequentialEvaluator:
                 f"classes must hold at least two labels, got {classes.tolist()} from the "
                 "first batch; pass all labels of the stream as classes"
             )
-        label = classes[-1] if self.favorable_label is None else self.favorable_label
-        place = np.flatnonzero(classes == label)
-        if not len(place):
-            raise ValueError(
-                f"favorable_label must be one of the classes {classes.tolist()}, got "
-                f"{self.favorable_label!r}"
-            )
-        return classes, int(place[0])
+        return classes, favorable_code(self.favorable_label, classes)
 
     def _codes_of(self, y, classes: np.ndarray) -> np.ndarray:
         """Codes of the labels of a batch."""

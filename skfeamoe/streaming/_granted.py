@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
 from skfeamoe._feedback import uniforms
+from skfeamoe._sklearn import _safe_indexing
 
 VIEWS = ("seen", "corrected")
 

@@ -12,8 +12,9 @@ from typing import Any, Literal
 import numpy as np
 
 from skfeamoe._fairness.constraints import gaps_of_rates, ratio_of
+from skfeamoe._validation import favorable_code
 
-from ._batches import StreamBatch
+from ._batches import StreamBatch, sliced
 from ._evaluator import PrequentialEvaluator
 from ._parameters import decisions_of_rows, labels_of_rows
 from ._result import PrequentialResult
@@ -166,11 +167,9 @@ class StreamMonitor:
             raise ValueError(
                 f"y_score is for two labels, but there are {len(model.classes_)}; leave it out"
             )
-        known = model.classes_.tolist()
-        if favorable_label is not None and favorable_label not in known:
-            raise ValueError(f"favorable_label must be one of {known}, got {favorable_label!r}")
-        if isinstance(model, _Scored) and favorable_label is not None:
-            model.favorable = known.index(favorable_label)
+        favorable = favorable_code(favorable_label, model.classes_)
+        if isinstance(model, _Scored):
+            model.favorable = favorable
         if metrics is None:
             metrics = (*METRICS, *(SCORED if scored else ())) if labeled else OF_DECISIONS
         self._labeled, self._scored, self._inputs = labeled, scored, input_window is not None
@@ -469,7 +468,7 @@ default=None
     size = int(np.clip(n // 200, LEAST_ROWS, MOST_ROWS))
     for start in range(0, n, size):
         rows = slice(start, start + size)
-        cut = {k: None if p is None else _rows(p, rows) for k, p in parts.items()}
+        cut = {k: None if p is None else sliced(p, rows) for k, p in parts.items()}
         watch.update(None if y_true is None else y_true[rows], y_pred[rows], **cut)
     return watch.result()
 
@@ -490,8 +489,3 @@ def _labels_told(y_true, told: np.ndarray) -> np.ndarray:
     """The true labels, in a type of their own where some are missing."""
     labels = np.asarray(y_true)
     return labels if told.all() else np.asarray(labels[told].tolist())
-
-
-def _rows(part, rows: slice) -> Any:
-    """Return rows by position."""
-    return part.iloc[rows] if hasattr(part, "iloc") else part[rows]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from skfeamoe._optional import optional
+
 
 @contextmanager
 def progress_bar(show: bool, total_rows: int | None) -> Iterator[Callable[[int, str], None]]:
@@ -12,26 +14,15 @@ def progress_bar(show: bool, total_rows: int | None) -> Iterator[Callable[[int, 
     if not show:
         yield lambda rows, text: None
         return
-    try:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-    except ImportError as error:
-        raise ImportError(
-            'progress=True needs rich, which is not installed; pip install "skfeamoe[demo]"'
-        ) from error
+    progress = optional("rich.progress", extra="demo", purpose="progress=True")
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("rows"),
-        TimeElapsedColumn(),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TextColumn("rows"),
+        progress.TimeElapsedColumn(),
     )
-    with Progress(*columns) as bar:
+    with progress.Progress(*columns) as bar:
         task = bar.add_task("stream", total=total_rows)
 
         def draw(rows: int, text: str) -> None:

@@ -11,11 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._optional import optional
+from skfeamoe.inspection._timeline import chosen_model
+
 from . import _report_parts as parts
+from ._batches import sliced
 from ._cautions import cautions_of
 from ._compared import Compared, compared
 from ._files import write_csv, write_text
-from ._result_parts import bound_of, chosen_gap, chosen_model
+from ._result_parts import bound_of, chosen_gap
 from ._verdict import Verdict
 from ._words import DASH, GAP_MEANING, GAP_WORDS, facts_of_settings
 
@@ -232,25 +236,20 @@ def explain(
         )
     rows = slice(max(len(sensitive_features) - MOST_EXPLAINED, 0), None)
     explanation = estimator.explain(
-        _take(X, rows), feature_groups=feature_groups, random_state=random_state
+        sliced(X, rows), feature_groups=feature_groups, random_state=random_state
     )
     position = class_position(estimator, result.favorable_label)
     view = view_of_class(explanation, position)
     if shown is not None:
         columns = {str(name): name for name in shown.columns}
         if set(view.names) <= set(columns):
-            table = _take(shown, rows)[[columns[name] for name in view.names]]
+            table = sliced(shown, rows)[[columns[name] for name in view.names]]
             view = view._replace(cells=table.to_numpy(dtype=object))
     try:
-        gap = gap_of_view(view, _take(sensitive_features, rows))
+        gap = gap_of_view(view, sliced(sensitive_features, rows))
     except ValueError:  # fewer than two groups of two rows: nothing to compare
         gap = None
     return view, gap
-
-
-def _take(part, rows: slice) -> Any:
-    """Return rows by position."""
-    return part.iloc[rows] if hasattr(part, "iloc") else part[rows]
 
 
 def _view_of(report: Report) -> str:
@@ -262,12 +261,7 @@ def _view_of(report: Report) -> str:
 
 def _environment():
     """jinja2 with everything escaped."""
-    try:
-        import jinja2
-    except ImportError as error:
-        raise ImportError(
-            'reports need jinja2; install it with: pip install "skfeamoe[demo]"'
-        ) from error
+    jinja2 = optional("jinja2", extra="demo", purpose="a report")
     return jinja2.Environment(
         loader=jinja2.PackageLoader("skfeamoe.streaming", "templates"),
         autoescape=True,

@@ -16,29 +16,21 @@ from fairlearn.metrics import (
 )
 
 from skfeamoe._fairness.constraints import CONSTRAINTS, constraint_of
+from skfeamoe._validation import listed_constraints
+from skfeamoe.inspection._timeline import chosen_model
 
 from ._gaps import compared_groups, gap_of
 from ._tally import GAPS, RATIOS, UNTOLD_PLACE
 from ._verdict import Verdict, judge
 
 
-def chosen_model(result: Any, model: str | None) -> str:
-    """The model that is meant; the first by default."""
-    names = list(result.timings)
-    if model is None:
-        return names[0]
-    if model not in names:
-        raise ValueError(f"model must be one of {names}, got {model!r}")
-    return model
-
-
 def chosen_gap(result: Any, model: str, measure: str | None) -> str:
     """The gap that is meant: asked for, constrained, or the first measured."""
     measured = [gap for gap in (*GAPS, *RATIOS) if gap in result.metrics]
     if measure is None:
-        constraints = getattr(result.estimators[model], "constraints", None) or ()
-        names = [constraints] if isinstance(constraints, str) else list(constraints)
-        wanted = [gap for n in names if (gap := CONSTRAINTS[n].metric) in measured]
+        asked = listed_constraints(getattr(result.estimators[model], "constraints", None))
+        of_names = [CONSTRAINTS[c].metric for c in asked if c in CONSTRAINTS]
+        wanted = [gap for gap in of_names if gap in measured]
         measure = (wanted or measured or [GAPS[0]])[0]
     if measure not in measured:
         raise ValueError(

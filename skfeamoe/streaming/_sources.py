@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from skfeamoe._optional import optional
+
 from ._arrow import READ_ROWS, dataset_frames, files_frames, is_uri, open_uri
 
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt")
@@ -67,7 +69,8 @@ def _open_path(path: Path, read_options: dict[str, Any], lenient: Any = None) ->
     if not path.exists():
         raise FileNotFoundError(f"source {str(path)!r} does not exist; check the path")
     if path.is_dir():
-        dataset = _import("pyarrow.dataset").dataset(path)
+        datasets = optional("pyarrow.dataset", extra="demo", purpose="a folder of files")
+        dataset = datasets.dataset(path)
         return _nonempty(files_frames(dataset, remote=False), str(path))
     if path.stat().st_size == 0:
         raise ValueError(f"source {str(path)!r} is an empty file")
@@ -87,7 +90,8 @@ def _open_path(path: Path, read_options: dict[str, Any], lenient: Any = None) ->
 
 def _csv_frames(path: Path, kind: str, read_options: dict[str, Any], lenient: Any) -> Iterator:
     """Frames of a CSV file, with the text columns of its beginning text to the end."""
-    pandas = _import("pandas")
+    import pandas as pd
+
     options = {"chunksize": READ_ROWS, **read_options}
     if "engine" not in options:
         options.setdefault("low_memory", False)  # one type for a column of a piece
@@ -100,20 +104,20 @@ def _csv_frames(path: Path, kind: str, read_options: dict[str, Any], lenient: An
         if not isinstance(options.get("dtype", {}), Mapping):
             dtype = options["dtype"]
         else:
-            begin = pandas.read_csv(path, **{**options, "chunksize": None, "nrows": READ_ROWS})
+            begin = pd.read_csv(path, **{**options, "chunksize": None, "nrows": READ_ROWS})
             text = [name for name in begin if _kind(begin[name]) == "text"]
             if lenient is not None:
                 lenient.begin(begin)
                 text = [name for name in text if not lenient.is_number(name)]
             dtype = {**dict.fromkeys(text, str), **dict(options.get("dtype") or {})}
             del begin
-        with pandas.read_csv(path, **{**options, "dtype": dtype}) as reader:
+        with pd.read_csv(path, **{**options, "dtype": dtype}) as reader:
             for piece in reader:
                 frame = piece if lenient is None else _mended(piece, kinds, lenient)
                 _check_kinds(frame, kinds, row)
                 row += len(frame)
                 yield frame
-    except _csv_errors(pandas) as error:
+    except _csv_errors(pd) as error:
         raise ValueError(
             f"source {str(path)!r} could not be read after row {row}: "
             f"{_first_line(error)}{_remedy(error)}"
@@ -122,13 +126,13 @@ def _csv_frames(path: Path, kind: str, read_options: dict[str, Any], lenient: An
 
 def _check_header(path: Path, options: dict[str, Any]) -> None:
     """Refuse two columns of one name, which pandas would rename."""
+    import pandas as pd
+
     if options.get("header", "infer") not in ("infer", 0) or "names" in options:
         return
     kept = ("sep", "delimiter", "encoding", "compression", "quotechar", "skiprows", "comment")
     chosen = {key: options[key] for key in kept if key in options}
-    first = _import("pandas").read_csv(
-        path, header=None, nrows=1, dtype=str, keep_default_na=False, **chosen
-    )
+    first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, **chosen)
     check_unique([str(name) for name in first.iloc[0]] if len(first) else [], str(path))
 
 
@@ -179,12 +183,13 @@ def _remedy(error: BaseException) -> str:
 
 def _check_kinds(frame, kinds: dict[str, str], first_row: int) -> None:
     """Raise when a column of numbers turns into text further down the file."""
-    pandas = _import("pandas")
+    import pandas as pd
+
     for name in frame:
         kind = _kind(frame[name])
         known = kinds.setdefault(name, kind) if kind != "empty" else kind
         if known == "number" and kind == "text":
-            numbers = pandas.to_numeric(frame[name], errors="coerce")
+            numbers = pd.to_numeric(frame[name], errors="coerce")
             wrong = numbers.isna() & frame[name].notna()
             position = int(wrong.to_numpy().argmax())
             raise ValueError(
@@ -206,7 +211,8 @@ def _kind(column) -> str:
 
 def _parquet_frames(path: Path, read_options: dict[str, Any]) -> Iterator:
     """Frames of a Parquet file, row group by row group."""
-    pyarrow, parquet = _import("pyarrow"), _import("pyarrow.parquet")
+    pyarrow = optional("pyarrow", extra="demo", purpose="a Parquet file")
+    parquet = optional("pyarrow.parquet", extra="demo", purpose="a Parquet file")
     row = 0
     try:
         with parquet.ParquetFile(path) as file:
@@ -250,19 +256,6 @@ def _nonempty(frames: Iterator, name: str) -> Iterator:
 def frame_of(frame):
     """A pandas frame of a pandas or polars one."""
     return frame if hasattr(frame, "iloc") else frame.to_pandas()
-
-
-def _import(module: str) -> Any:
-    """Import an optional package or say how to get it."""
-    import importlib
-
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise ImportError(
-            f'this source needs {package}, which is not installed; pip install "skfeamoe[demo]"'
-        ) from error
 
 
 def _is_dataframe(source: Any) -> bool:

@@ -1,11 +1,18 @@
 """The compiled chains against the NumPy ones."""
 
+import sys
+
 import numpy as np
 import pytest
 from shapley_oracle import one_hot_data, random_mixture
 
 from skfeamoe._shapley import OUTPUTS, mixture_shapley
-from skfeamoe._shapley._compiled import _read_log_odds, play_chains, read_chain
+from skfeamoe._shapley._compiled import (
+    _read_log_odds,
+    compiled_chains,
+    play_chains,
+    read_chain,
+)
 
 pytest.importorskip("numba")
 
@@ -72,3 +79,9 @@ def test_unknown_engine():
     mixture = random_mixture(np.random.default_rng(0), 2, 2, 2)
     with pytest.raises(ValueError, match="engine must be one of"):
         mixture_shapley(mixture, np.zeros((1, 2)), np.ones((1, 2)), engine="cuda")
+
+
+def test_missing_numba_is_told_with_the_install_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numba", None)
+    with pytest.raises(ImportError, match=r"='numba' needs numba, .* pip install numba$"):
+        compiled_chains.__wrapped__()

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from fairlearn.reductions import DemographicParity
+from sklearn.naive_bayes import GaussianNB
 
-from skfeamoe.streaming import StreamMonitor, monitor
+from skfeamoe.streaming import StreamMonitor, monitor, prequential
 from skfeamoe.streaming._report import Report
 from skfeamoe.streaming._report_parts import tiles
 from skfeamoe.streaming._words import (
@@ -331,3 +333,16 @@ def test_all_and_nothing_are_told_where_they_are_exact():
     shares = (0.0, 0.004, 0.006, 0.994, 0.996, 1.0)
     told = ["0 %", "less than 1 %", "1 %", "99 %", "more than 99 %", "100 %"]
     assert [share(value) for value in shares] == told
+
+
+@pytest.mark.parametrize("constraints", [DemographicParity(), "false_positive_rate_parity"])
+def test_constraints_of_other_libraries_are_no_names_of_ours(constraints):
+    """What fairlearn's reductions and its ThresholdOptimizer hold is asked nothing."""
+    rng = np.random.RandomState(0)
+    X, y, sex = rng.normal(size=(600, 2)), np.arange(600) % 2, list("ffmm") * 150
+    model = GaussianNB().fit(X, y)
+    model.constraints = constraints
+    result = prequential(model, [(X, y, sex)], train=False, window=100)
+    assert result.verdict(bound=0.3).measure == "demographic_parity_difference"
+    with pytest.raises(ValueError, match="bound must be given: model 'GaussianNB' has none"):
+        result.verdict()

@@ -113,6 +113,19 @@ def test_far_values_are_counted():
     assert terms.numbers.farthest[0] == 1e9
 
 
+def test_a_far_value_of_one_part_is_that_of_the_whole():
+    """The warning said "such as nan" of values that the other part had met."""
+    start, _ = learned()
+    apart = start.copy()
+    far = draw(50, np.random.default_rng(5))
+    far[7, 0] = -1e9
+    apart.update(far, np.ones(50))
+    start.merge(apart)
+    assert start.numbers.n_far.tolist() == apart.numbers.n_far.tolist()
+    assert start.numbers.farthest[0] == -1e9
+    assert np.isnan(start.numbers.farthest[1:]).all()
+
+
 @kinds
 def test_knots_placed_out_of_turn_follow_the_last_rows_and_move_no_function(options):
     terms, X = learned(**options)

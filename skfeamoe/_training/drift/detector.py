@@ -36,6 +36,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._optional import optional
+
 DETECTORS: dict[str, tuple[str, dict[str, Any]]] = {
     "adwin": ("ADWIN", {"delta": 0.002, "clock": 8}),
     "page_hinkley": ("PageHinkley", {"delta": 0.08, "threshold": 30.0, "alpha": 1.0}),
@@ -136,12 +138,7 @@ class Detector:
 
 def _river_object(name: str, params: Mapping[str, Any]):
     """A new detector of river."""
-    try:
-        from river import drift
-    except ImportError as error:
-        raise ImportError(
-            'drift detectors need river; install it with: pip install "skfeamoe[drift]"'
-        ) from error
+    drift = optional("river.drift", extra="drift", purpose="a drift detector")
     class_name, defaults = DETECTORS[name]
     return getattr(drift, class_name)(**{**defaults, **params})
 
@@ -170,7 +167,7 @@ def _binary_state(value) -> bytes:
     if not isinstance(state, bytes):
         raise ImportError(
             "this version of river keeps its state in objects that cannot be saved as plain "
-            'data; install river 0.25 or later with: pip install -U "skfeamoe[drift]"'
+            'data; install a newer one with: pip install -U "skfeamoe[drift]"'
         )
     return state
 
