@@ -17,7 +17,6 @@ from skfeamoe._groups import bins_of, check_group_sizes, encode_groups
 from skfeamoe._labels import check_some_label, read_labels
 from skfeamoe._parameters import (
     build_settings,
-    check_counterfactual_codes,
     check_design,
     constraint_names,
     design,
@@ -38,6 +37,7 @@ from skfeamoe._training.model import Model
 from skfeamoe._training.settings import STREAM_DEFAULTS, Settings
 from skfeamoe._training.trainer import train_stream
 from skfeamoe._validation import (
+    check_counterfactual_codes,
     check_favorable,
     check_features,
     check_weight,

@@ -447,24 +447,6 @@ def _counterfactual_columns(estimator) -> NDArray:
     return numbers
 
 
-def check_counterfactual_codes(estimator, X) -> None:
-    """Refuse a single column whose other value nobody knows: one of numbers but 0 and 1."""
-    if estimator.counterfactual_columns is None:
-        return
-    numbers, table = numbers_of_features(estimator, "counterfactual_columns"), estimator._table
-    if len(numbers) != 1 or (table is not None and table.is_category[numbers[0]]):
-        return
-    codes = X[:, numbers]
-    codes = np.unique(codes.toarray() if issparse(codes) else codes)
-    if not np.isin(codes[~np.isnan(codes)], (0.0, 1.0)).all():
-        raise ValueError(
-            f"counterfactual_columns={estimator.counterfactual_columns!r} must name a column "
-            "of the codes 0 and 1, one of two categories, or the one-hot columns of one "
-            f"attribute; it holds {codes[:3].tolist()}. Code the attribute as 0 and 1, and "
-            "leave it out of any scaling"
-        )
-
-
 def _check_two_categories(estimator, numbers: NDArray) -> None:
     """Refuse a column of categories of which a person has more than one other."""
     table = estimator._table
