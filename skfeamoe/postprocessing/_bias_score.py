@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._sklearn import HasMethods, Interval, StrOptions, _fit_context
-from skfeamoe._told import LAPSED_ROWS, Told, long_ago
+from skfeamoe._told import LAPSED_ROWS, SETTLED_ROWS, Told, long_ago
 from skfeamoe._validation import drafted
 from skfeamoe.postprocessing import _buffer, _fitting, _messages
 from skfeamoe.postprocessing._answering import AnsweringRule
@@ -32,8 +32,9 @@ from skfeamoe.postprocessing._promise import ONE_STANDARD_ERROR
 
 LARGEST_SEED = 2**31 - 1
 
-LAPSED = "lapsed"
-"""The kind of message that a stream gives where people of today are not known."""
+LAPSED, OUTRUN = "lapsed", "outrun"
+"""The kinds of message that a stream gives where people of today are not known, and where
+models change faster than the rule."""
 
 
 def _estimator_has(method):
@@ -402,8 +403,8 @@ default=None
         The rows are scored by both models before these learn from them, and go into a buffer
         of recent rows, on which the rule is solved again every `solve_interval` rows; until
         the first time the decisions are the estimator's own, without bounds. A bound does not
-        wear off: the last people of a group that stays away, and those who came before rows of
-        unknown group, stay in the buffer.
+        wear off as long as both models change slowly: the last people of a group that stays
+        away, and those who came before rows of unknown group, stay in the buffer.
 
         Parameters
         ----------
@@ -446,8 +447,11 @@ default=None
         -----
         FairnessWarning
             If no groups were given, or a solve finds what `fit` would tell: each once, until
-            a solve finds it no more. Also if the rule stays as it was, as next to nobody came
-            of a group that it bounds, or if no group was known for 10,000 rows.
+            a solve finds it no more. Also if, after 4,000 rows, the decisions on recent ones,
+            each made before the row was learned, pass a bound by three standard errors: models
+            that change fast outrun the rule, which is solved on what they said before. Also if
+            the rule stays as it was, as next to nobody came of a group that it bounds, or if
+            no group was known for 10,000 rows.
         """
         with drafted(self) as draft:
             request = request_of(draft)
@@ -485,6 +489,9 @@ default=None
         else:
             self._held = held.to_dict()
             self._publish(found)
+        behind = _fitting.outrun(request, self._buffer)
+        if behind is not None and not lost and self._buffer["n_seen"] >= SETTLED_ROWS:
+            messages[OUTRUN] = _messages.outrun(behind, request, self.group_gaps_)
         waited = _buffer.n_since_known(self._buffer)
         if waited >= LAPSED_ROWS and not lost:
             messages[LAPSED] = long_ago(waited)

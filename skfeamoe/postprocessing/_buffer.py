@@ -30,19 +30,25 @@ def new_buffer(size: int, n_groups: int, n_labels: int) -> dict:
         "weight": np.zeros(0),
         "label_weight": np.zeros(0),
         "arrival": np.zeros(0, dtype=np.intp),  # numbers of the rows in the stream
+        "granted": np.zeros(0),  # chances by the rule of then; nan: no rule, or not decided
         "size": size,
         "n_seen": 0,
         "n_since_solved": 0,
     }
 
 
-def push(buffer: dict, held: HeldOut) -> dict:
-    """The buffer with the newest rows, and without those that are too many."""
+def push(buffer: dict, held: HeldOut, granted: NDArray | None = None) -> dict:
+    """The buffer with the newest rows, and without those that are too many.
+
+    ``granted``, (n_samples,), are their chances of a favorable decision, None of no rule.
+    """
+    granted = np.full(len(held), np.nan) if granted is None else granted
     counts = np.flatnonzero((held.weight > 0.0) | (held.label_weight > 0.0))
     rows = {
         name: np.concatenate([buffer[name], getattr(held, name)[counts]]) for name in FIELDS
     }
     rows["arrival"] = np.concatenate([buffer["arrival"], buffer["n_seen"] + counts])
+    rows["granted"] = np.concatenate([buffer["granted"], granted[counts]])
     late = rows["weight"] == 0.0
     kept = np.zeros(len(late), dtype=bool)
     for room in (~late, late):
@@ -58,6 +64,17 @@ def recent(buffer: dict) -> HeldOut:
     # as if every row had the place of its number in a ring: of sums, the order is their digits
     order = np.argsort(buffer["arrival"] % buffer["size"], kind="stable")
     return HeldOut(**{name: buffer[name][order] for name in FIELDS})
+
+
+def decided(buffer: dict) -> tuple[HeldOut, NDArray]:
+    """The last ``size`` rows as far as a rule decided on them when they came, and how.
+
+    Of a group that stays away older rows are kept: they were decided on in another time.
+    """
+    known = ~np.isnan(buffer["granted"])
+    known &= buffer["arrival"] >= buffer["n_seen"] - buffer["size"]
+    held = HeldOut(**{name: buffer[name][known] for name in FIELDS})
+    return held, buffer["granted"][known]
 
 
 def n_since_known(buffer: dict) -> int:

@@ -27,8 +27,19 @@ from skfeamoe.postprocessing._cross_fit import (
 )
 from skfeamoe.postprocessing._held_out import HeldOut
 from skfeamoe.postprocessing._inputs import second_model
-from skfeamoe.postprocessing._rule import Audit, Request, Rule, audit, no_rule, solve_request
+from skfeamoe.postprocessing._rule import (
+    Audit,
+    Request,
+    Rule,
+    audit,
+    audit_decisions,
+    no_rule,
+    solve_request,
+)
 from skfeamoe.postprocessing._strata import check_strata, favorable_proba, stratum_proba
+
+CLEARLY = 3.0
+"""Standard errors by which decisions of a stream pass a bound when it is told."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,32 @@ def _pushed(estimator, buffer: dict | None, scored: HeldOut) -> dict:
     """The buffer with rows that were scored, a new one if there is none."""
     if buffer is None:
         buffer = _buffer.new_buffer(estimator.buffer_size, *scored.pi.shape[1:])
-    return _buffer.push({**buffer, "size": estimator.buffer_size}, scored)
+    buffer = {**buffer, "size": estimator.buffer_size}
+    return _buffer.push(buffer, scored, _granted(estimator, scored))
+
+
+def _granted(estimator, scored: HeldOut) -> NDArray | None:
+    """What the present rule decides on rows: chances, nan where it abstains; None: no rule."""
+    rule, coverage = Rule(**estimator._rule), estimator._as_coverage()
+    if not rule.events:
+        return None
+    chances = rule.expected(scored.eta, scored.pi)
+    if coverage is not None:
+        chances[~coverage.is_covered(scored.eta, scored.pi)] = np.nan
+    return chances
+
+
+def outrun(request: Request, buffer: dict) -> Audit | None:
+    """Decisions on rows that neither model had learned, where they clearly pass a bound.
+
+    The rule is solved on what the models said of recent rows before they learned them. Models
+    that change faster than these rows are replaced are decided with by a rule for others.
+    """
+    held, granted = _buffer.decided(buffer)
+    if not (len(held) and request.slots and held.n_groups > 1):
+        return None
+    found = audit_decisions(held, granted, request, -CLEARLY)
+    return found if found.excess else None
 
 
 def _own(model):

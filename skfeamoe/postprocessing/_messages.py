@@ -42,6 +42,18 @@ def _passed(audit: Audit, request: Request, name: str, form: str) -> str:
     return f"{name}: gap {audit.gaps[name]:.3f} for a bound of {request.difference[name]:g}"
 
 
+def outrun(found: Audit, request: Request, told: dict[str, float]) -> str:
+    """That recent decisions passed bounds that the rule was solved to keep."""
+    listed = "; ".join(_passed(found, request, *owner) for owner in found.excess)
+    solved = ", ".join(f"{name} {told[name]:.3f}" for name, _ in found.excess if name in told)
+    return (
+        "decisions on recent rows, before these were learned, clearly passed bounds: "
+        f"{listed}; on the rows that the rule is solved on it keeps {solved}. The models "
+        "change faster than the rule follows: let them learn more slowly (a smaller, falling "
+        "or averaged learning rate), or lower solve_interval and buffer_size"
+    )
+
+
 def uncompared(held: HeldOut, request: Request, labels: list[str]) -> str:
     """Groups that have no held-out rows under some event; empty if there are none."""
     sizes = held.sizes(request.events).reshape(len(request.events), -1)

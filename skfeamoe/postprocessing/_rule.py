@@ -129,6 +129,16 @@ def solve_request(held: HeldOut, request: Request, start: NDArray | None = None)
 def audit(held: HeldOut, rule: Rule, request: Request) -> Audit:
     """Accuracy, gaps and bounds that are passed, margins included."""
     decided = rule.expected(held.eta, held.pi)
+    bounds = request.bounds(held.n_groups).comparing(held.sizes(request.events) > 0.0)
+    room = standard_errors_needed(request.margin, len(bounds))
+    return audit_decisions(held, decided, request, room)
+
+
+def audit_decisions(held: HeldOut, decided: NDArray, request: Request, room: float) -> Audit:
+    """The same of decisions, (n_samples,), that may have a probability.
+
+    A bound is passed that is so many standard errors, ``room``, from being kept.
+    """
     events = request.events
     rates, sizes = held.rates(decided, events), held.sizes(events)
     gaps, errors, ratios = {}, {}, {}
@@ -138,7 +148,6 @@ def audit(held: HeldOut, rule: Rule, request: Request) -> Audit:
         widest = widest.comparing(sizes > 0.0)
         gaps[name], errors[name], ratios[name] = _widest(widest, rates, sizes)
     bounds = request.bounds(held.n_groups).comparing(sizes > 0.0)
-    room = standard_errors_needed(request.margin, len(bounds))
     passed = bounds.excess(rates) + room * bound_errors(bounds, rates, sizes)
     excess: dict[tuple[str, str], float] = {}
     for owner, value in zip(bounds.owners, passed.tolist(), strict=True):

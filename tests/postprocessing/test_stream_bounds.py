@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 from rule_models import make_world, random_rows
 from sklearn.linear_model import SGDClassifier
 from sklearn.naive_bayes import GaussianNB
+from sklearn.preprocessing import StandardScaler
 
 from skfeamoe import FairnessWarning
+from skfeamoe.datasets import make_credit_stream
 from skfeamoe.postprocessing import BiasScoreClassifier, _buffer, _fitting
 from skfeamoe.postprocessing._held_out import HeldOut
+from skfeamoe.postprocessing._inputs import request_of
 
 X, Y, GROUP = make_world(12_000, seed=3)
 X_NEW, _, GROUP_NEW = make_world(20_000, seed=4)
@@ -288,3 +292,53 @@ def test_bounds_that_conflict_in_a_stream_are_told_of():
     begins = [now and not before for before, now in zip([False, *beyond], beyond, strict=False)]
     assert sum(begins) > 1
     assert told == begins
+
+
+def test_models_that_outrun_the_rule_are_told_of_once():
+    """They jump from step to step, and the rule is solved on what they said before."""
+    stream = make_credit_stream(20_000, drift=None, random_state=0)
+    rows = StandardScaler().fit_transform(stream.data)
+    y, group = stream.target.to_numpy(), stream.sensitive_features.to_numpy()
+    told = {}
+    for rate in ("optimal", "invscaling"):
+        base = SGDClassifier(loss="log_loss", learning_rate=rate, eta0=0.1, random_state=0)
+        model = BiasScoreClassifier(base, random_state=0)
+        with warnings.catch_warnings(record=True) as found:
+            warnings.simplefilter("always")
+            for first in range(0, 9_000, 250):
+                part = slice(first, first + 250)
+                model.partial_fit(rows[part], y[part], [0, 1], sensitive_features=group[part])
+        texts = [str(one.message) for one in found]
+        told[rate] = [text for text in texts if "clearly passed bounds" in text]
+    assert told["invscaling"] == []
+    assert len(told["optimal"]) == 1
+    assert re.search(r"gap 0\.1\d+ for a bound of 0\.05; on the rows that", told["optimal"][0])
+
+
+def test_decisions_are_kept_as_they_were_and_unknown_where_there_was_no_rule():
+    model = online(buffer_size=3_000, solve_interval=1_000, coverage=0.8)
+    for first in range(0, 3_000, 100):
+        part = slice(first, first + 100)
+        model.partial_fit(X[part], Y[part], [0, 1], sensitive_features=GROUP[part])
+        if first == 1_900:
+            before = model._buffer["granted"]
+    granted = model._buffer["granted"]
+    assert np.isnan(granted[:1_000]).all()
+    np.testing.assert_array_equal(granted[: len(before)], before)
+    assert 0.7 < (~np.isnan(granted[1_000:])).mean() < 0.9
+    held, decided = _buffer.decided(model._buffer)
+    assert len(held) == len(decided) == np.count_nonzero(~np.isnan(granted))
+    assert set(decided) == {0.0, 1.0}
+
+
+def test_only_what_chance_does_not_explain_is_told():
+    rng, n = np.random.default_rng(0), 1_000
+    rows = rows_of([0, 1] * (n // 2))
+    asked = request_of(online(difference_bound=0.1))
+    for share, is_told in ((0.55, False), (0.62, False), (0.8, True)):
+        granted = rng.random(n) < np.where(rows.groups == 0, 0.5, share)
+        held = _buffer.push(_buffer.new_buffer(n, 2, 1), rows, granted.astype(float))
+        found = _fitting.outrun(asked, held)
+        assert (found is not None) is is_told
+    nobody = _buffer.push(_buffer.new_buffer(n, 2, 1), rows)
+    assert _fitting.outrun(asked, nobody) is None
