@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ._cells import OddCells, is_text
+from ._cells import OddCells, is_text, mostly_numbers
 from ._errors import InputError, as_input_error
 from ._written import Written
 
@@ -130,7 +130,7 @@ class Source:
             options["sep"] = {"\\t": "\t", "tab": "\t"}.get(separator, separator)
         by = options.get("sep", "\t" if ".tsv" in suffixes else ",")
         if by != "," and has_decimal_commas(_beginning(self.path), by, encoding or "utf-8"):
-            options["decimal"] = ","
+            options["decimal"] = self.cells.decimal = ","
             self.notes.append("numbers are written with a decimal comma")
         return {**options, **self.written.read_options(self.path, options)}
 
@@ -215,15 +215,12 @@ def has_decimal_commas(content: bytes, separator: str, encoding: str) -> bool:
     import pandas as pd
 
     lines = content.decode(encoding, errors="replace").splitlines()[:FIRST_LINES]
-    n_numbers = {}
-    for decimal in ".,":
-        text = io.StringIO("\n".join(lines))
-        try:
-            frame = pd.read_csv(text, sep=separator, decimal=decimal)
-        except ValueError:
-            return False  # reading it properly will say what is wrong
-        n_numbers[decimal] = frame.select_dtypes("number").shape[1]
-    return n_numbers[","] > n_numbers["."]
+    try:
+        frame = pd.read_csv(io.StringIO("\n".join(lines)), sep=separator, dtype=str)
+    except ValueError:
+        return False  # reading it properly will say what is wrong
+    comma, point = (sum(mostly_numbers(frame[n], mark) for n in frame) for mark in ",.")
+    return comma > point
 
 
 def time_format(column, day_first: bool | None) -> dict[str, Any] | None:
