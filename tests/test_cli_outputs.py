@@ -20,7 +20,7 @@ from cli_bad_input import good, in_folder_with_loans
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._cli import _outputs, main
 from skfeamoe._cli._run import window_rows
-from skfeamoe._cli._source import guessed_encoding, guessed_separator, time_format
+from skfeamoe._cli._source import guessed_encoding, guessed_separator
 from skfeamoe.persistence import load
 from skfeamoe.streaming import _files, _report
 
@@ -429,28 +429,6 @@ def test_options_that_do_something_are_not_refused(folder, capsys):
 )
 def test_guessed_encodings(content, encoding):
     assert guessed_encoding(content) == encoding
-
-
-@pytest.mark.parametrize(
-    ("texts", "first", "day"),
-    [
-        (["2024-03-01", "2024-03-02"], None, "2024-03-01"),
-        (["13/03/2024", "01/04/2024"], None, "2024-03-13"),
-        (["03/13/2024", "04/01/2024"], None, "2024-03-13"),
-        (["01/02/2024", "02/02/2024", "03/02/2024"], None, "2024-02-01"),
-        (["01/02/2024", "02/02/2024", "03/02/2024"], False, "2024-01-02"),
-        (["2024-03-01T23:30:00-05:00", "2024-03-02T00:00:00Z"], None, "2024-03-02"),
-    ],
-)
-def test_times_of_many_forms(texts, first, day):
-    column = pd.Series(texts)
-    options = time_format(column, first)
-    options.pop("note", None)
-    assert str(pd.to_datetime(column, **options)[0].date()) == day
-
-
-def test_times_that_are_none_are_no_times():
-    assert time_format(pd.Series(["soon", "later"]), None) is None
 
 
 def test_rows_are_sorted_by_time_if_asked(folder, capsys):

@@ -60,7 +60,7 @@ def test_how_texts_are_read_as_times_is_told_once_and_holes_stay_holes(folder):
         (found,) = read.frames()
         assert found["day"].dt.day.tolist()[::2] == [13, 14]
         assert found["day"].isna().tolist() == [False, True, False, False]
-    assert read.notes == ["day: '13/03/2024' is read with the day first"]
+    assert read.notes == ["day: read with the day first, as '13/03/2024' in row 0 says"]
 
 
 @pytest.mark.parametrize(
