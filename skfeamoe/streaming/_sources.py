@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ._arrow import READ_ROWS, dataset_frames, files_frames, is_uri, open_uri
+from ._arrow import READ_ROWS, dataset_frames, files_frames, is_uri, open_uri, pandas_of
 
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 _PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -212,7 +212,7 @@ def _parquet_frames(path: Path, read_options: dict[str, Any]) -> Iterator:
         with parquet.ParquetFile(path) as file:
             check_unique(file.schema_arrow.names, str(path))
             for batch in file.iter_batches(**{"batch_size": READ_ROWS, **read_options}):
-                yield batch.to_pandas()
+                yield pandas_of(batch)
                 row += batch.num_rows
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(
@@ -234,7 +234,7 @@ def _arrow_frames(source: Any) -> Iterator:
         pieces = [source]
     for piece in pieces:
         if piece.num_rows:
-            yield piece.to_pandas()
+            yield pandas_of(piece)
 
 
 def _nonempty(frames: Iterator, name: str) -> Iterator:
