@@ -273,6 +273,10 @@ CASES = [
     Case("a folder without Parquet files", "stream . --target repaid --sensitive group", ""),
     # contents
     Case("one class", STREAM, "has one class, 'yes'", make=column("repaid", "yes")),
+    Case("one decision", MONITOR, "--decision 'granted' has one class, 'no', in all 400 rows; "
+         "another one is missing", make=column("granted", "no")),
+    Case("favorable decision unknown", MONITOR + " --favorable y",
+         "is not a value of --decision 'granted'"),
     Case("target missing in every row", STREAM, "missing in every row",
          make=column("repaid", None)),
     Case("target of many numbers", STREAM, "more than 50 different values",

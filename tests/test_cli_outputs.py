@@ -594,6 +594,17 @@ def test_several_constraints_have_bounds_and_verdicts_each(folder, capsys):
     assert "online SGD" not in out
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_static_model_is_told_of_where_there_is_one(folder, capsys, alone):
+    more = ("--model-only",) if alone else ()
+    options = (*STREAM, "--no-plot", "--json", "j", *more)
+    code, out, _ = run(capsys, "stream", "loans.csv", *options)
+    assert code == 0
+    text = " ".join((out + (folder / "j" / "report.json").read_text()).split())
+    assert ("static model" in text) == (not alone)
+    assert ("the first 40 rows are learned, and nothing is scored there" in text) == alone
+
+
 def test_quiet_prints_the_verdict_alone(folder, capsys):
     _, out, err = run(capsys, "stream", "loans.csv", *STREAM, "--no-plot", "--quiet")
     assert err == ""
