@@ -69,6 +69,11 @@ def column(name, value):
     return text(lambda f: f.assign(**{name: value}))
 
 
+def days(*texts):
+    """A maker with a column of days that ends with these."""
+    return text(lambda f: f.assign(day=["01/02/2024"] * (ROWS - len(texts)) + [*texts]))
+
+
 def raw(content):
     """A maker of these bytes."""
     return lambda: content
@@ -268,6 +273,10 @@ CASES = [
     Case("a folder without Parquet files", "stream . --target repaid --sensitive group", ""),
     # contents
     Case("one class", STREAM, "has one class, 'yes'", make=column("repaid", "yes")),
+    Case("one decision", MONITOR, "--decision 'granted' has one class, 'no', in all 400 rows; "
+         "another one is missing", make=column("granted", "no")),
+    Case("favorable decision unknown", MONITOR + " --favorable y",
+         "is not a value of --decision 'granted'"),
     Case("target missing in every row", STREAM, "missing in every row",
          make=column("repaid", None)),
     Case("target of many numbers", STREAM, "more than 50 different values",
@@ -288,7 +297,12 @@ CASES = [
     Case("sorted by the target", STREAM, "seems sorted by it",
          make=text(lambda f: f.sort_values("repaid"))),
     Case("too few rows", STREAM, "has 20 rows with a target", make=text(lambda f: f.head(20))),
-    Case("times that are none", STREAM + " --time region", "holds texts that are no times"),
+    Case("times that are none", STREAM + " --time region",
+         "holds texts that are no times, such as 'north' in row 0"),
+    Case("days first where months are", STREAM + " --time day --day-first",
+         "there is no month 13; pass --month-first", make=days("01/13/2024")),
+    Case("days first and months first in one column", STREAM + " --time day",
+         "is written in two ways", make=days("01/13/2024", "13/01/2024")),
     Case("truths that are the decisions",
          "monitor {} --decision repaid --target repaid --sensitive group --no-plot",
          "--target 'repaid' has another part too"),

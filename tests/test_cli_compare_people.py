@@ -1,6 +1,7 @@
 """`compare --id`: nobody is in both parts, and everybody counts once."""
 
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from sklearn.model_selection import GroupShuffleSplit
 
 from skfeamoe._cli import main
+from skfeamoe._cli._compare_bounds import from_all
 from skfeamoe._cli._compare_people import (
     accuracy_interval,
     first_people,
@@ -15,6 +17,7 @@ from skfeamoe._cli._compare_people import (
     people_of,
 )
 from skfeamoe._cli._errors import InputError
+from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe.metrics import mean_gap_interval, wilson_interval
 
 
@@ -71,6 +74,45 @@ def test_a_gap_of_people_is_that_of_their_means(measure):
     np.testing.assert_allclose(found, expected)
     few = gap_of_people(chosen, truth, group, people, f"{measure}_difference", 1_000)
     assert np.isnan(few.value)
+
+
+@pytest.mark.parametrize("name", ["demographic_parity", "equal_opportunity", "equalized_odds"])
+@pytest.mark.parametrize("n_groups", [2, 4])
+def test_reductions_are_judged_by_what_fairlearn_bounds(name, n_groups):
+    """The oracle is fairlearn's moment: its largest violation of a bound of zero."""
+    reductions = pytest.importorskip("fairlearn.reductions")
+    rng = np.random.default_rng(n_groups)
+    n = 3_000
+    group = rng.choice(n_groups, n, p=np.arange(1, n_groups + 1) / sum(range(n_groups + 1)))
+    truth = rng.integers(0, 2, n)
+    chosen = (rng.random(n) < 0.3 + 0.1 * group).astype(int)
+    moment = getattr(reductions, CONSTRAINTS[name].moment)(difference_bound=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas, to fairlearn
+        moment.load_data(np.zeros((n, 1)), truth, sensitive_features=group)
+        expected = moment.gamma(lambda X: chosen).max()
+    measure = CONSTRAINTS[name].metric
+    found = from_all(chosen, truth, group, None, measure, 30)
+    assert found.value == pytest.approx(expected)
+    assert found.low < expected < found.high
+    alone = from_all(chosen, truth, group, np.arange(n), measure, 30)
+    np.testing.assert_allclose(alone, found, atol=2e-2)  # everybody has one row
+    none = from_all(chosen, truth, group, None, measure, n)
+    assert np.isnan(none.value)
+
+
+def test_a_distance_from_all_is_inside_its_interval_as_often_as_said():
+    rng = np.random.default_rng(0)
+    rates = np.array([0.5, 0.42, 0.46])
+    shares = np.array([0.5, 0.3, 0.2])
+    true = np.abs(rates - rates @ shares).max()
+    held = 0
+    for _ in range(300):
+        group = rng.choice(3, 1_500, p=shares)
+        chosen = (rng.random(1_500) < rates[group]).astype(int)
+        found = from_all(chosen, chosen, group, None, "demographic_parity_difference", 30)
+        held += found.low <= true <= found.high
+    assert held >= 0.93 * 300
 
 
 def test_compare_splits_by_people(tmp_path, monkeypatch, capsys):

@@ -20,7 +20,7 @@ from cli_bad_input import good, in_folder_with_loans
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._cli import _outputs, main
 from skfeamoe._cli._run import window_rows
-from skfeamoe._cli._source import guessed_encoding, guessed_separator, time_format
+from skfeamoe._cli._source import guessed_encoding, guessed_separator
 from skfeamoe.persistence import load
 from skfeamoe.streaming import _files, _report
 
@@ -431,28 +431,6 @@ def test_guessed_encodings(content, encoding):
     assert guessed_encoding(content) == encoding
 
 
-@pytest.mark.parametrize(
-    ("texts", "first", "day"),
-    [
-        (["2024-03-01", "2024-03-02"], None, "2024-03-01"),
-        (["13/03/2024", "01/04/2024"], None, "2024-03-13"),
-        (["03/13/2024", "04/01/2024"], None, "2024-03-13"),
-        (["01/02/2024", "02/02/2024", "03/02/2024"], None, "2024-02-01"),
-        (["01/02/2024", "02/02/2024", "03/02/2024"], False, "2024-01-02"),
-        (["2024-03-01T23:30:00-05:00", "2024-03-02T00:00:00Z"], None, "2024-03-02"),
-    ],
-)
-def test_times_of_many_forms(texts, first, day):
-    column = pd.Series(texts)
-    options = time_format(column, first)
-    options.pop("note", None)
-    assert str(pd.to_datetime(column, **options)[0].date()) == day
-
-
-def test_times_that_are_none_are_no_times():
-    assert time_format(pd.Series(["soon", "later"]), None) is None
-
-
 def test_rows_are_sorted_by_time_if_asked(folder, capsys):
     frame = good().sample(frac=1, random_state=0)
     frame["day"] = [f"{1 + i % 28:02d}/{1 + i // 28 % 12:02d}/2024" for i in frame.index]
@@ -614,6 +592,17 @@ def test_several_constraints_have_bounds_and_verdicts_each(folder, capsys):
     assert "KS" in out
     assert "Brier" in out
     assert "online SGD" not in out
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_static_model_is_told_of_where_there_is_one(folder, capsys, alone):
+    more = ("--model-only",) if alone else ()
+    options = (*STREAM, "--no-plot", "--json", "j", *more)
+    code, out, _ = run(capsys, "stream", "loans.csv", *options)
+    assert code == 0
+    text = " ".join((out + (folder / "j" / "report.json").read_text()).split())
+    assert ("static model" in text) == (not alone)
+    assert ("the first 40 rows are learned, and nothing is scored there" in text) == alone
 
 
 def test_quiet_prints_the_verdict_alone(folder, capsys):

@@ -60,7 +60,7 @@ def test_how_texts_are_read_as_times_is_told_once_and_holes_stay_holes(folder):
         (found,) = read.frames()
         assert found["day"].dt.day.tolist()[::2] == [13, 14]
         assert found["day"].isna().tolist() == [False, True, False, False]
-    assert read.notes == ["day: '13/03/2024' is read with the day first"]
+    assert read.notes == ["day: read with the day first, as '13/03/2024' in row 0 says"]
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,8 @@ def test_people_are_compared_only_where_two_groups_have_enough():
 
 def tried(method, bound, accuracy, gap, low=0.0):
     """One method as `compare` measures it."""
-    return _compare.Tried(method, bound, accuracy, 0.0, 1.0, gap, low, 1.0, 0.1)
+    found = _compare.Tried(method, bound, accuracy, 0.0, 1.0, gap, low, 1.0, 0.1)
+    return replace(found, bounded=gap, bounded_low=low) if bound is not None else found
 
 
 def test_the_frontier_names_whom_no_other_beats_and_who_broke_a_bound():
@@ -441,14 +442,35 @@ def test_the_frontier_names_whom_no_other_beats_and_who_broke_a_bound():
             tried("FEAMOE", 0.1, 0.8, 0.05),
             tried("FEAMOE, no bound", None, 0.9, 0.3),
             tried("worse", 0.2, 0.7, 0.25, low=0.21),
-            tried("unlucky", 0.2, 0.79, 0.21, low=0.1),
+            tried("unlucky", 0.2, 0.79, 0.2004, low=0.1),
         ]
     )
     assert lines == [
         "No other is better in both accuracy and gap: FEAMOE 0.1, FEAMOE, no bound.",
         "worse 0.2 did not keep its bound on the test rows (0.250, clearly).",
-        "unlucky 0.2 did not keep its bound on the test rows (0.210, perhaps by chance).",
+        "unlucky 0.2 did not keep its bound on the test rows (0.2004, perhaps by chance).",
     ]
+
+
+def test_the_frontier_is_about_people_where_everybody_counts_once():
+    """The gap that is told and the interval that says "clearly" are of the same kind."""
+    rows = tried("FEAMOE", 0.1, 0.8, 0.15, low=0.12)
+    people = {"people_gap": 0.13, "people_gap_low": 0.05, "people_gap_high": 0.2}
+    found = replace(rows, **people, bounded=0.13, bounded_low=0.05)
+    better = replace(tried("other", None, 0.8, 0.3), **{**people, "people_gap": 0.12})
+    assert _compare._frontier([found, better]) == [
+        "No other is better in both accuracy and gap of people: other.",
+        "FEAMOE 0.1 did not keep its bound on the test people (0.130, perhaps by chance).",
+    ]
+
+
+def test_a_bound_to_the_mean_of_all_is_kept_where_groups_are_further_apart():
+    one = replace(
+        tried("fairlearn reductions", 0.05, 0.8, 0.08), bounded=0.04, bounded_low=0.01
+    )
+    assert len(_compare._frontier([one])) == 1
+    _, broken = _compare._frontier([replace(one, bounded=0.0501, bounded_low=0.0)])
+    assert "(a group is 0.0501 from the mean of all, perhaps by chance)" in broken
 
 
 @pytest.mark.parametrize("text", ["0", "x", "0.1,2", ",", "nan"])

@@ -14,6 +14,7 @@ class OddCells:
     def __init__(self, kept, numeric):
         self.kept, self.asked = set(kept) - set(numeric), set(numeric)
         self.found: set[str] = set()
+        self.decimal = "."
         self.reset()
 
     def reset(self) -> None:
@@ -27,9 +28,7 @@ class OddCells:
         for name in frame.columns:
             if name in self.kept or not is_text(frame[name]):
                 continue
-            texts = frame[name].dropna()
-            share = _as_numbers(texts).notna().mean() if len(texts) else 0.0
-            if name in self.asked or share >= MOSTLY_NUMBERS:
+            if name in self.asked or mostly_numbers(frame[name], self.decimal):
                 self.found.add(str(name))
 
     def is_number(self, name: str) -> bool:
@@ -38,7 +37,7 @@ class OddCells:
 
     def numbers(self, column):
         """The column with numbers only."""
-        numbers = _as_numbers(column)
+        numbers = as_numbers(column, self.decimal)
         odd = numbers.isna() & column.notna()
         if odd.any():
             name = str(column.name)
@@ -55,11 +54,21 @@ class OddCells:
         ]
 
 
-def _as_numbers(column):
-    """Texts as numbers, missing where they are none."""
+def as_numbers(column, decimal: str = "."):
+    """Texts as numbers, missing where they are none: "1.5" is none if a comma is the mark."""
     import pandas as pd
 
-    return pd.to_numeric(column.astype(object), errors="coerce").astype(float)
+    texts = column.astype(object)
+    if decimal != ".":
+        swapped = {ord(decimal): ".", ord("."): decimal}
+        texts = texts.map(lambda text: text.translate(swapped), na_action="ignore")
+    return pd.to_numeric(texts, errors="coerce").astype(float)
+
+
+def mostly_numbers(column, decimal: str = ".") -> bool:
+    """Whether so many texts of a column are numbers that the others are odd cells."""
+    texts = column.dropna()
+    return bool(len(texts) and as_numbers(texts, decimal).notna().mean() >= MOSTLY_NUMBERS)
 
 
 def is_text(column) -> bool:

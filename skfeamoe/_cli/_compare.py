@@ -16,9 +16,11 @@ import numpy as np
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._fairness.constraints import CONSTRAINTS
+from skfeamoe.metrics import Interval
 from skfeamoe.streaming._batches import stacked
 
 from ._bounds import bounds_of
+from ._compare_bounds import NOTE, REDUCTIONS, broken_bound, from_all, shown_bound
 from ._compare_people import accuracy_interval, first_people, gap_of_people, people_of
 from ._encoding import Encoding, RivalEncoder, check_columns, choose_features, notes_of
 from ._errors import InputError, OutputError, needs, new_console
@@ -53,6 +55,21 @@ class Tried:
     people_gap: float = np.nan
     people_gap_low: float = np.nan
     people_gap_high: float = np.nan
+    bounded: float = np.nan  # what the bound is about, see `_compare_bounds`
+    bounded_low: float = np.nan
+    bounded_high: float = np.nan
+
+    @property
+    def by_people(self) -> bool:
+        """Whether everybody counts once."""
+        return not np.isnan(self.people_gap)
+
+    @property
+    def judged(self) -> tuple[float, float, float]:
+        """The gap by which methods are compared, and its interval."""
+        if self.by_people:
+            return self.people_gap, self.people_gap_low, self.people_gap_high
+        return self.gap, self.gap_low, self.gap_high
 
 
 def run_compare(arguments) -> None:
@@ -117,6 +134,8 @@ def _tried(source: Source, arguments, console, constraint: str, bounds) -> list[
     batches = list(_batches(source, roles, 5_000, start_row=start))
     X, groups = (stacked([getattr(b, n) for b in batches]) for n in ("X", "sensitive_features"))
     y = np.concatenate([batch.y for batch in batches])
+    for note in source.cells.notes():
+        print_wrapped(console, f"- {note}", "  ")
     check_columns(arguments, X.columns)
     names, left_out = choose_features(X, arguments.ignore)
     for note in notes_of(left_out):
@@ -186,7 +205,7 @@ def _methods(
     for value in bounds:
         moment = getattr(reductions, CONSTRAINTS[constraint].moment)(difference_bound=value)
         reduced = reductions.ExponentiatedGradient(LogisticRegression(max_iter=1000), moment)
-        yield "fairlearn reductions", value, Encoded(encoder, reduced)
+        yield REDUCTIONS, value, Encoded(encoder, reduced)
 
 
 def _measured(name: str, value, model, constraint: str, train, test, *, told: bool) -> Tried:
@@ -199,7 +218,7 @@ def _measured(name: str, value, model, constraint: str, train, test, *, told: bo
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if name == "fairlearn reductions":
+        if name == REDUCTIONS:
             model.fit(X[known], y[known], sensitive_features=text[known])
             chosen = np.asarray(model.predict(X_test, random_state=0))
         elif name == "FEAMOE":
@@ -215,15 +234,19 @@ def _measured(name: str, value, model, constraint: str, train, test, *, told: bo
     tried = Tried(
         name, value, float(right.mean()), low, high, gap.value, gap.low, gap.high, seconds
     )
-    if not told:
+    measure = gap_of(constraint)
+    if told:
+        ends = gap_of_people(chosen, y_test, group, people, measure, MIN_GROUP_SIZE)
+        tried = replace(
+            tried, people_gap=ends.value, people_gap_low=ends.low, people_gap_high=ends.high
+        )
+    if value is None:
         return tried
-    of_people = gap_of_people(chosen, y_test, group, people, gap_of(constraint), MIN_GROUP_SIZE)
-    return replace(
-        tried,
-        people_gap=of_people.value,
-        people_gap_low=of_people.low,
-        people_gap_high=of_people.high,
-    )
+    ends = Interval(*tried.judged)
+    if name == REDUCTIONS:
+        whose = people if tried.by_people else None
+        ends = from_all(chosen, y_test, group, whose, measure, MIN_GROUP_SIZE)
+    return replace(tried, bounded=ends.value, bounded_low=ends.low, bounded_high=ends.high)
 
 
 def _coded(groups):
@@ -265,12 +288,11 @@ def _show(console, arguments, tried: list[Tried]) -> None:
     for name in ("method", "bound", "accuracy", *gaps, "interval", "seconds"):
         table.add_column(name, justify="left" if name == "method" else "right")
     for one in tried:
-        low, high = one.gap_low, one.gap_high
-        if arguments.id:
-            low, high = one.people_gap_low, one.people_gap_high
+        ends = "people_gap" if arguments.id else "gap"
+        low, high = getattr(one, f"{ends}_low"), getattr(one, f"{ends}_high")
         table.add_row(
             one.method,
-            "-" if one.bound is None else f"{one.bound:g}",
+            shown_bound(one.method, one.bound),
             f"{one.accuracy:.3f}",
             f"{one.gap:.3f}",
             *([f"{one.people_gap:.3f}"] if arguments.id else []),
@@ -279,6 +301,8 @@ def _show(console, arguments, tried: list[Tried]) -> None:
             style="bold" if one.method.startswith("FEAMOE") else None,
         )
     console.print(table)
+    if any(one.method == REDUCTIONS for one in tried):
+        print_wrapped(console, f"- {NOTE}", "  ")
     if arguments.quiet:
         console.quiet = False
     for line in _frontier(tried):
@@ -288,32 +312,29 @@ def _show(console, arguments, tried: list[Tried]) -> None:
 
 def _frontier(tried: list[Tried]) -> list[str]:
     """Which methods no other beats in both accuracy and gap."""
-    known = [one for one in tried if np.isfinite(one.gap)]
+    known = [one for one in tried if np.isfinite(one.judged[0])]
     if not known:
         return ["No gap could be measured: fewer than two groups have enough test rows."]
+    gaps = [one.judged[0] for one in known]
     best = [
-        one
-        for one in known
+        (gap, one)
+        for gap, one in zip(gaps, known, strict=True)
         if not any(
-            o.accuracy >= one.accuracy and o.gap <= one.gap and o is not one
-            and (o.accuracy > one.accuracy or o.gap < one.gap)
-            for o in known
+            o.accuracy >= one.accuracy and other <= gap and o is not one
+            and (o.accuracy > one.accuracy or other < gap)
+            for other, o in zip(gaps, known, strict=True)
         )
     ]  # fmt: skip
     named = ", ".join(
         one.method if one.bound is None else f"{one.method} {one.bound:g}"
-        for one in sorted(best, key=lambda one: one.gap)
+        for _, one in sorted(best, key=lambda pair: pair[0])
     )
-    lines = [f"No other is better in both accuracy and gap: {named}."]
-    for one in known:
-        if one.bound is not None and one.gap > one.bound:
-            low = one.gap_low if np.isnan(one.people_gap_low) else one.people_gap_low
-            sure = "clearly" if low > one.bound else "perhaps by chance"
-            lines.append(
-                f"{one.method} {one.bound:g} did not keep its bound on the test rows "
-                f"({one.gap:.3f}, {sure})."
-            )
-    return lines
+    gap = "gap of people" if known[0].by_people else "gap"
+    broken = [broken_bound(one) for one in known]
+    return [
+        f"No other is better in both accuracy and {gap}: {named}.",
+        *(line for line in broken if line is not None),
+    ]
 
 
 def _figure(tried: list[Tried], constraint: str) -> Any:
@@ -334,7 +355,7 @@ def _figure(tried: list[Tried], constraint: str) -> Any:
         for one in part:
             if one.bound is not None:
                 ax.annotate(
-                    f"{one.bound:g}", (one.gap, one.accuracy), xytext=(4, 5),
+                    shown_bound(one.method, one.bound), (one.gap, one.accuracy), xytext=(4, 5),
                     textcoords="offset points", fontsize=8, color=INK,
                 )  # fmt: skip
     open_axes(ax)

@@ -67,24 +67,42 @@ def accuracy_interval(right: NDArray, people: NDArray) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def gap_of_people(chosen, truth, group, people, measure: str, least: int) -> Interval:
-    """The largest gap between groups of people in the events of a measure."""
-    events = events_of(measure)
-    level, n_groups = 1.0 - (1.0 - LEVEL) / len(events), int(group.max(initial=-1)) + 1
-    rows_of = {
+def _rows_in(event: str, truth) -> NDArray:
+    """Mark the rows of an event."""
+    return {
         "selection_rate": np.ones(len(truth), dtype=bool),
         "true_positive_rate": truth == 1,
         "false_positive_rate": truth == 0,
-    }
+    }[event]
+
+
+def event_rates(event: str, chosen, truth, group, people=None) -> tuple[NDArray, ...]:
+    """Rows and rate of each group in an event, and no standard errors."""
+    rows, n_groups = _rows_in(event, truth) & (group >= 0), int(group.max(initial=-1)) + 1
+    n = np.bincount(group[rows], minlength=n_groups).astype(float)
+    granted = np.bincount(group[rows], chosen[rows] == 1, n_groups)
+    return n, granted / np.maximum(n, 1.0), np.zeros(n_groups)
+
+
+def people_rates(event: str, chosen, truth, group, people) -> tuple[NDArray, ...]:
+    """People of each group in an event, their mean rate and its standard error."""
+    rows, codes = _rows_in(event, truth), PeopleCodes()
+    number = cast(np.ndarray, codes.of_rows(people[rows], group[rows]))
+    sums = add_decisions(np.zeros((2, 0)), number, chosen[rows] == 1, len(codes.number))
+    rates = rates_of_people(sums, codes.groups, int(group.max(initial=-1)) + 1)
+    names = ("n_people", "selection_rate", "standard_error")
+    return tuple(np.array(rates[name]) for name in names)
+
+
+def gap_of_people(chosen, truth, group, people, measure: str, least: int) -> Interval:
+    """The largest gap between groups of people in the events of a measure."""
+    events = events_of(measure)
+    level = 1.0 - (1.0 - LEVEL) / len(events)
     found = []
     for event in events:
-        rows, codes = rows_of[event], PeopleCodes()
-        number = cast(np.ndarray, codes.of_rows(people[rows], group[rows]))
-        sums = add_decisions(np.zeros((2, 0)), number, chosen[rows] == 1, len(codes.number))
-        rates = rates_of_people(sums, codes.groups, n_groups)
-        large = np.array(rates["n_people"]) >= least
-        parts = (np.array(rates[name])[large] for name in ("selection_rate", "standard_error"))
-        found.append(mean_gap_interval(*parts, confidence_level=level))
+        n_people, rate, error = people_rates(event, chosen, truth, group, people)
+        large = n_people >= least
+        found.append(mean_gap_interval(rate[large], error[large], confidence_level=level))
     if any(np.isnan(one.value) for one in found):
         return Interval(np.nan, np.nan, np.nan)
     return Interval(*(max(getattr(one, end) for one in found) for end in Interval._fields))

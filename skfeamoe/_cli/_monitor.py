@@ -76,7 +76,7 @@ def _watched(source: Source, arguments, console) -> tuple[PrequentialResult, dic
     }
     ignored = [*arguments.ignore, *arguments.keep, arguments.target or arguments.decision]
     with console.status(f"Reading {source.shown}"):
-        found = survey(source, roles, ignored=ignored)
+        found = survey(source, roles, ignored=ignored, role="--decision")
     check_survey(found, source.name, roles, sorted_is_fine=True)
     warn_of_words(found, arguments.quiet)
     labels = _labels(source, roles, arguments, found)

@@ -1,7 +1,7 @@
 """A user's file as a stream of frames: encodings, separators, times and order.
 
-What a file needs to be read is settled once, from its beginning, and told; then every pass
-over it reads it in the same way, piece by piece.
+What a file needs to be read is settled once, from its beginning, times from all of them, and
+told; then every pass over it reads it in the same way, piece by piece.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ._cells import OddCells, is_text
+from ._cells import OddCells, is_text, mostly_numbers
 from ._errors import InputError, as_input_error
+from ._times import TimeForm, TimeTexts
 from ._written import Written
 
 SNIFF_BYTES = 1 << 20
@@ -42,7 +43,7 @@ class Source:
         self.written = Written(arguments)
         self.cells = OddCells(self.written.names, self.numeric)
         self.sorted = None
-        self._time_format: dict[str, Any] | None = None
+        self._time_form: TimeForm | None = None
         self.read_options = self._settle_reading(arguments)
         if getattr(arguments, "sort", False):
             self._sort()
@@ -79,6 +80,7 @@ class Source:
         """Frames in the order of the file, with cells and times made proper."""
         from skfeamoe.streaming._sources import open_frames
 
+        self._settle_times()
         for frame in open_frames(self.path, self.read_options, lenient=self.cells):
             yield self._proper(frame)
 
@@ -92,9 +94,8 @@ class Source:
         if self.time is not None and self.time in frame.columns:
             column = frame[self.time]
             if is_text(column):
-                if self._time_format is None:
-                    self._time_format = self._settle_time(column)
-                changes[self.time] = _times(column, self._time_format)
+                assert self._time_form is not None
+                changes[self.time] = self._time_form.times(column)
         return frame.assign(**changes) if changes else frame
 
     def _settle_reading(self, arguments) -> dict[str, Any]:
@@ -130,22 +131,33 @@ class Source:
             options["sep"] = {"\\t": "\t", "tab": "\t"}.get(separator, separator)
         by = options.get("sep", "\t" if ".tsv" in suffixes else ",")
         if by != "," and has_decimal_commas(_beginning(self.path), by, encoding or "utf-8"):
-            options["decimal"] = ","
+            options["decimal"] = self.cells.decimal = ","
             self.notes.append("numbers are written with a decimal comma")
         return {**options, **self.written.read_options(self.path, options)}
 
-    def _settle_time(self, column) -> dict[str, Any]:
-        """How the texts of the time column are read."""
-        found = time_format(column, self.day_first)
-        if found is None:
-            example = column.dropna().iloc[0]
-            raise InputError(
-                f"--time {self.time!r} holds texts that are no times, such as {example!r}; "
-                "write them like 2024-03-31 or 2024-03-31 14:05+01:00"
-            )
-        if "note" in found:
-            self.notes.append(f"{self.time}: {found.pop('note')}")
-        return found
+    def _settle_times(self) -> None:
+        """Look at all texts of the time column, and say how they are read."""
+        if self.time is None or self._time_form is not None:
+            return
+        texts = TimeTexts(self.time, self.day_first)
+        for frame in self._times_alone():
+            column = frame.get(self.time)
+            if column is None or not (is_text(column) or column.isna().all()):
+                break  # no such column, or no texts: whoever reads it will say so
+            texts.look(column)
+        self._time_form, notes = texts.settled()
+        self.notes += notes
+
+    def _times_alone(self) -> Iterator[Any]:
+        """Frames of the file, with the column of times alone where that is less to read."""
+        from skfeamoe.streaming._sources import open_frames
+
+        options = dict(self.read_options)
+        if self.written.is_csv:
+            options["usecols"] = lambda name: name == self.time
+        cells = OddCells(self.written.names, self.numeric)
+        cells.decimal = self.cells.decimal
+        return open_frames(self.path, options, lenient=cells)
 
     def _sort(self) -> None:
         """Read the whole file, and put its rows in order of time."""
@@ -215,62 +227,12 @@ def has_decimal_commas(content: bytes, separator: str, encoding: str) -> bool:
     import pandas as pd
 
     lines = content.decode(encoding, errors="replace").splitlines()[:FIRST_LINES]
-    n_numbers = {}
-    for decimal in ".,":
-        text = io.StringIO("\n".join(lines))
-        try:
-            frame = pd.read_csv(text, sep=separator, decimal=decimal)
-        except ValueError:
-            return False  # reading it properly will say what is wrong
-        n_numbers[decimal] = frame.select_dtypes("number").shape[1]
-    return n_numbers[","] > n_numbers["."]
-
-
-def time_format(column, day_first: bool | None) -> dict[str, Any] | None:
-    """How texts are read as times: options of pandas and a note; None if they are none."""
-    import pandas as pd
-
-    texts = column.dropna().astype(str)
-    zoned = bool(texts.str.contains(r"(?:[+-]\d\d:?\d\d|Z)$").any())
-    iso = {"format": "ISO8601", "utc": zoned}
-    if pd.to_datetime(texts, errors="coerce", **iso).notna().all():
-        return iso
-    readings = {}
-    for first in (True, False):
-        options = {"format": "mixed", "dayfirst": first, "utc": zoned}
-        times = pd.to_datetime(texts, errors="coerce", **options)
-        strict = _obeys(texts, first)
-        if times.notna().all() and strict:
-            readings[first] = (options, int((times.diff() < pd.Timedelta(0)).sum()))
-    if day_first is not None and day_first in readings:
-        return readings[day_first][0]
-    if not readings:
-        return None
-    if len(readings) == 1:
-        first = next(iter(readings))
-        word = "day" if first else "month"
-        return readings[first][0] | {"note": f"{texts.iloc[0]!r} is read with the {word} first"}
-    back = {first: steps for first, (_, steps) in readings.items()}
-    first = back[True] <= back[False]
-    word, other = ("day", "--month-first") if first else ("month", "--day-first")
-    note = f"{texts.iloc[0]!r} is read with the {word} first; {other} reads it otherwise"
-    return readings[first][0] | {"note": note}
-
-
-def _obeys(texts, day_first: bool) -> bool:
-    """Whether numbers separated by / . - fit the order of day and month."""
-    parts = texts.str.extract(r"^\s*(\d{1,2})[/.\-](\d{1,2})[/.\-]\d{2,4}")
-    if parts[0].isna().any():
-        return True
-    month = parts[1 if day_first else 0].astype(int)
-    return bool((month <= 12).all())
-
-
-def _times(column, options: dict[str, Any]):
-    """Texts as times; those of another form are missing."""
-    import pandas as pd
-
-    return pd.to_datetime(column, errors="coerce", **options)
+    try:
+        frame = pd.read_csv(io.StringIO("\n".join(lines)), sep=separator, dtype=str)
+    except ValueError:
+        return False  # reading it properly will say what is wrong
+    comma, point = (sum(mostly_numbers(frame[n], mark) for n in frame) for mark in ",.")
+    return comma > point
 
 
 def _spooled() -> Path:

@@ -86,9 +86,11 @@ def _run_on(source: Source, arguments, console, bounds, outputs: Outputs, more) 
     notes += resumed
     evaluator, encoding, recent = (state[name] for name in ("evaluator", "encoding", "recent"))
     notes += encoding.notes()
+    first = f"the static model is fitted on the first {first_rows:,} rows, and "
+    if arguments.model_only:
+        first = f"the first {first_rows:,} rows are learned, and "
     notes.append(
-        f"good for the person: {arguments.target} = {favorable}; the static model is fitted "
-        f"on the first {first_rows:,} rows, and nothing is scored there"
+        f"good for the person: {arguments.target} = {favorable}; {first}nothing is scored there"
     )
     for note in notes:
         print_wrapped(console, f"- {note}", "  ")

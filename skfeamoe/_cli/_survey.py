@@ -27,12 +27,16 @@ LEAST_ROWS = 50
 FEW_OTHERS = 20  # rows of another label, below which a file is not taken for sorted by it
 MOST_CLASSES = 50
 MOST_GROUPS = 200
+ONE_CLASS = {"--decision": "another one is missing, and without it all groups have one rate"}
+"""What is wrong with a column of one class where nothing is learned."""
 
 
 @dataclass
 class Survey:
     """What a file holds."""
 
+    role: str = "target"
+    """Whose labels they are, as messages call the column: of the target or ``--decision``."""
     n_rows: int = 0
     n_skipped: int = 0
     labels: Counter = field(default_factory=Counter)
@@ -55,9 +59,9 @@ class Survey:
         return np.unique(np.array(list(self.labels))).tolist()
 
 
-def survey(source, roles: dict[str, Any], *, ignored=()) -> Survey:
+def survey(source, roles: dict[str, Any], *, ignored=(), role: str = "target") -> Survey:
     """Read a file once; every reading error becomes one line."""
-    found = Survey(groups=[Counter() for _ in roles["sensitive"]])
+    found = Survey(role=role, groups=[Counter() for _ in roles["sensitive"]])
     copies = Copies([roles["target"], *roles["sensitive"]])
     last_time = None
     next_row = 0
@@ -88,22 +92,23 @@ def check_survey(
     found: Survey, path: str, roles: dict[str, Any], *, sorted_is_fine: bool = False
 ) -> None:
     """Refuse what cannot be learned from."""
-    target = roles["target"]
+    target, role = roles["target"], found.role
     if not found.n_rows:
         raise InputError(
-            f"target {target!r} is missing in every row of {path!r}" + _words(found, target)
+            f"{role} {target!r} is missing in every row of {path!r}" + _words(found, target)
         )
     if len(found.labels) > MOST_CLASSES:
         raise InputError(
-            f"target {target!r} has more than {MOST_CLASSES} different values, such as "
+            f"{role} {target!r} has more than {MOST_CLASSES} different values, such as "
             f"{found.label_order[0]!r} and {found.label_order[1]!r}; it must hold classes, "
             "so cut numbers into classes first"
         )
     if len(found.labels) < 2:
         raise InputError(
-            f"target {target!r} has one class, {found.label_order[0]!r}, in all "
-            f"{found.n_rows:,} rows{' that have one' if found.n_skipped else ''}; at least two "
-            "are needed to learn" + _words(found, target)
+            f"{role} {target!r} has one class, {found.label_order[0]!r}, in all "
+            f"{found.n_rows:,} rows{' that have one' if found.n_skipped else ''}; "
+            + ONE_CLASS.get(role, "at least two are needed to learn")
+            + _words(found, target)
         )
     for name, counts in zip(roles["sensitive"], found.groups, strict=True):
         if len(counts) < 2:
@@ -123,7 +128,8 @@ def check_survey(
         )
     if found.n_rows < LEAST_ROWS:
         raise InputError(
-            f"{path!r} has {found.n_rows} rows with a target; at least {LEAST_ROWS} are needed"
+            f"{path!r} has {found.n_rows} rows with a {role.lstrip('-')}; at least "
+            f"{LEAST_ROWS} are needed"
         )
     if found.copies:
         named = "; ".join(f"{copy!r} says the same as {of!r}" for copy, of in found.copies)
@@ -140,7 +146,7 @@ def check_survey(
         if n_others < FEW_OTHERS:
             why = f"only {n_others:,} of {found.n_rows:,} rows have another one; add such rows"
         label = found.label_order[0]
-        raise InputError(f"target {target!r} is {label!r} in the first half of the rows: {why}")
+        raise InputError(f"{role} {target!r} is {label!r} in the first half of the rows: {why}")
 
 
 def span_of_delay(text: str, time: str | None, found: Survey) -> Any:
@@ -185,7 +191,7 @@ def favorable_label(found: Survey, text: str | None, target: str) -> Any:
         ):
             return label
     raise InputError(
-        f"--favorable {text!r} is not a value of target {target!r}; its values are "
+        f"--favorable {text!r} is not a value of {found.role} {target!r}; its values are "
         + ", ".join(repr(str(label)) for label in classes)
     )
 

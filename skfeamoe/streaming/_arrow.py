@@ -49,7 +49,7 @@ def open_uri(source: str, options: dict[str, Any]) -> Iterator:
 def dataset_frames(dataset) -> Iterator:
     """Frames of a dataset that the user made, with its own filters."""
     batches = dataset.to_batches(batch_size=READ_ROWS, batch_readahead=2, fragment_readahead=1)
-    return one_ahead(batch.to_pandas() for batch in batches if batch.num_rows)
+    return one_ahead(pandas_of(batch) for batch in batches if batch.num_rows)
 
 
 def files_frames(dataset, *, remote: bool) -> Iterator:
@@ -60,11 +60,24 @@ def files_frames(dataset, *, remote: bool) -> Iterator:
     request there costs.
     """
     return one_ahead(
-        batch.to_pandas()
+        pandas_of(batch)
         for fragment in dataset.get_fragments()
         for batch in _fragment_batches(fragment, dataset.schema, remote)
         if batch.num_rows
     )
+
+
+def pandas_of(piece):
+    """A pandas frame of a table or a record batch, with an index that has a name as a column.
+
+    pandas writes its index as columns and makes it the index again; a stream has rows in their
+    order and no other index, so a column that somebody gave a name would be gone.
+    """
+    frame = piece.to_pandas()
+    named = [name for name in frame.index.names if name in piece.schema.names]
+    if not named:
+        return frame
+    return frame.reset_index(level=named)[[*frame.columns, *named]]  # last, as in the file
 
 
 def _fragment_batches(fragment, schema, remote: bool) -> Iterator:

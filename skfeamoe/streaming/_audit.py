@@ -2,14 +2,14 @@
 
 One JSON object a line, each with the SHA-256 of itself and the one before, so that a changed,
 inserted or missing line is known. A line is written by one call and is on the disk before the
-run goes on; a crash can cut the last line only, which the next run ends and tells of.
+run goes on; a crash can cut the last line only, which the next run ends and tells of. Several
+logs may write into one file (`_audit_file`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import json
 import os
 import warnings
@@ -20,11 +20,10 @@ from typing import Any
 
 import numpy as np
 
-FIRST = "0" * 64
-"""What the first record is chained to."""
+from ._audit_file import FIRST, append, appending, digest_of, is_continued, last_record, parsed
 
-TAIL_BYTES = 1 << 16
-"""Bytes at the end of a log in which its last whole record is looked for first."""
+OWN = frozenset({"n", "time", "digest"})
+"""What every record has, besides its event and fields."""
 
 
 class AuditLog:
@@ -38,7 +37,7 @@ class AuditLog:
     ----------
     path : str or Path
         The file, ``"audit.jsonl"``, say; appended to if it exists, else made for its owner
-        alone.
+        alone. Several logs may append to one file.
     models : FEAMOEClassifier or mapping of str to classifier, default=None
         Models to watch, see `watch`.
 
@@ -47,8 +46,8 @@ class AuditLog:
     path : Path
         The file.
     last_digest_ : str
-        SHA-256 of the last record. Kept elsewhere, it shows that the log was not written
-        anew as a whole.
+        SHA-256 of the last record that this log knows of. Kept elsewhere, it shows that the
+        log was not written anew as a whole.
 
     Raises
     ------
@@ -89,8 +88,8 @@ class AuditLog:
         self._watched: dict[str, Any] = {}
         self._known: dict[str, dict[str, Any]] = {}
         self._stack = contextlib.ExitStack()
-        self._n, self.last_digest_, cut = _last_record(self.path)
-        self._is_cut = cut > 0
+        self._n_written = 0
+        self._read_end()
         if models is not None:
             self.watch(models)
 
@@ -131,10 +130,10 @@ class AuditLog:
         n_records : int
             Records that were written.
         """
-        before = self._n
+        before = self._n_written
         for name, model in self._watched.items():
             self._look_at(name, model)
-        return self._n - before
+        return self._n_written - before
 
     def _look_at(self, name: str, model) -> None:
         """Record what has happened to one model."""
@@ -179,32 +178,47 @@ class AuditLog:
         event : str
             What happened; words of your own are as good as those of this class.
         **fields : number, str or None
-            What is to be known of it.
+            What is to be known of it, by any names but those of the record's own: ``n``,
+            ``time`` and ``digest``.
+
+        Raises
+        ------
+        ValueError
+            If a field has a name of the record's own.
         """
-        if self._is_cut and event != "cut":
-            self.record("cut")
+        own = sorted(OWN & fields.keys())
+        if own:
+            raise ValueError(
+                f"fields cannot be named {', '.join(map(repr, own))}, as every record has its "
+                "own; choose another name"
+            )
+        with appending(self.path) as handle:
+            if is_continued(self.path, self._size, self.last_digest_):
+                self._read_end()
+            if self._is_cut:
+                self._write(handle, "cut", {})
+            self._write(handle, event, fields)
+
+    def _read_end(self) -> None:
+        """Take note of the last record of the file, whoever wrote it."""
+        self._size = self.path.stat().st_size if self.path.exists() else 0
+        self._n, self.last_digest_, cut = last_record(self.path, self._size)
+        self._is_cut = cut > 0
+
+    def _write(self, handle: int, event: str, fields: Mapping[str, Any]) -> None:
+        """Append one record to the open file."""
         record = {
             "n": self._n + 1,
             "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
             "event": event,
             **{name: _plain(value) for name, value in fields.items()},
         }
-        digest = _digest(self.last_digest_, record)
+        digest = digest_of(self.last_digest_, record)
         line = json.dumps({**record, "digest": digest}, allow_nan=False) + "\n"
-        self._append((b"\n" if self._is_cut else b"") + line.encode())
+        append(handle, self.path, (b"\n" if self._is_cut else b"") + line.encode())
         self._n, self.last_digest_, self._is_cut = self._n + 1, digest, False
-
-    def _append(self, data: bytes) -> None:
-        """Write bytes at the end of the file, and wait until they are on the disk."""
-        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            written = os.write(handle, data)
-            if written < len(data):
-                self._is_cut = True
-                raise OSError(28, "the disk is full", str(self.path))
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        self._size = os.fstat(handle).st_size
+        self._n_written += 1
 
     # ------------------------------------------------------------------ ways to be called
 
@@ -301,16 +315,16 @@ def read_audit(path, *, verify: bool = True):
     records: list[dict[str, Any]] = []
     last = FIRST
     for number, line in enumerate(lines, start=1):
-        record = _parsed(line)
+        record = parsed(line)
         if record is None:
-            following = next((r for r in map(_parsed, lines[number:]) if r is not None), None)
+            following = next((r for r in map(parsed, lines[number:]) if r is not None), None)
             is_end = number == len(lines)
             crashed = is_end or (following is not None and following["event"] == "cut")
             if verify and line and not crashed:
                 raise ValueError(_changed(path, number))
             continue
         digest = record.pop("digest")
-        if verify and digest != _digest(last, record):
+        if verify and digest != digest_of(last, record):
             raise ValueError(_changed(path, number))
         last = digest
         records.append(record)
@@ -352,11 +366,6 @@ def _state(model) -> dict[str, Any]:
     }
 
 
-def _digest(last: str, record: Mapping[str, Any]) -> str:
-    """SHA-256 of a record and of the one before."""
-    return hashlib.sha256((last + json.dumps(record)).encode()).hexdigest()
-
-
 def _plain(value: Any) -> Any:
     """A value as JSON has it; numbers that are none are null."""
     if isinstance(value, Mapping):
@@ -368,33 +377,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value if isinstance(value, (bool, int, float, str, type(None))) else str(value)
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    """The record of a whole line."""
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return None
-    return record if isinstance(record, dict) and "digest" in record else None
-
-
-def _last_record(path: Path) -> tuple[int, str, int]:
-    """Number and digest of the last whole record, and bytes of a cut line after it."""
-    if not path.exists() or not path.stat().st_size:
-        return 0, FIRST, 0
-    with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(size - TAIL_BYTES, 0))
-        tail = file.read()
-        if size > TAIL_BYTES and not any(map(_parsed, tail.split(b"\n")[1:])):
-            file.seek(0)
-            tail = file.read()
-    *lines, rest = tail.split(b"\n")
-    for line in reversed([*lines, rest]):  # the rest may lack its line break alone
-        record = _parsed(line)
-        if record is not None:
-            return int(record["n"]), str(record["digest"]), len(rest)
-    if lines or not rest.startswith(b'{"n"'):
-        raise ValueError(f"{str(path)!r} exists and is no audit log; name another file")
-    return 0, FIRST, len(rest)

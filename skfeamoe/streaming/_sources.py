@@ -14,7 +14,7 @@ from typing import Any
 
 from skfeamoe._optional import optional
 
-from ._arrow import READ_ROWS, dataset_frames, files_frames, is_uri, open_uri
+from ._arrow import READ_ROWS, dataset_frames, files_frames, is_uri, open_uri, pandas_of
 
 _CSV_SUFFIXES = (".csv", ".tsv", ".txt")
 _PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -218,7 +218,7 @@ def _parquet_frames(path: Path, read_options: dict[str, Any]) -> Iterator:
         with parquet.ParquetFile(path) as file:
             check_unique(file.schema_arrow.names, str(path))
             for batch in file.iter_batches(**{"batch_size": READ_ROWS, **read_options}):
-                yield batch.to_pandas()
+                yield pandas_of(batch)
                 row += batch.num_rows
     except (pyarrow.ArrowException, OSError) as error:
         raise ValueError(
@@ -240,7 +240,7 @@ def _arrow_frames(source: Any) -> Iterator:
         pieces = [source]
     for piece in pieces:
         if piece.num_rows:
-            yield piece.to_pandas()
+            yield pandas_of(piece)
 
 
 def _nonempty(frames: Iterator, name: str) -> Iterator:

@@ -102,6 +102,7 @@ NEAR = {
     "streaming/_sources": ("tests/streaming/test_batches.py", "tests/streaming/test_arrow.py"),
     "streaming/_batches": ("tests/streaming/test_batches.py",),
     "streaming/_audit": ("tests/streaming/test_audit.py",),
+    "streaming/_audit_file": ("tests/streaming/test_audit.py",),
     "streaming/_files": ("tests/streaming/test_audit.py",),
     "streaming/_experts": ("tests/streaming/test_fit_experts.py",),
     "streaming/_granted": ("tests/streaming/test_granted.py",),

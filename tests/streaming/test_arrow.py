@@ -64,6 +64,26 @@ def test_a_file_that_lacks_a_column_has_holes_there(frame, tmp_path):
     assert z.notna().tolist() == [True] * 100 + [False] * 200
 
 
+@pytest.mark.parametrize("index", [["x"], ["g"], ["g", "x"], ["y", None]])
+def test_an_index_with_a_name_is_columns_wherever_it_stands(frame, tmp_path, index):
+    """As pandas writes it to Parquet; an index without a name is none."""
+    other = frame.index[::-1]
+    indexed = frame.set_index([other if name is None else name for name in index])
+    indexed.to_parquet(tmp_path / "all.parquet")
+    table = pa.Table.from_pandas(indexed)
+    sources = [tmp_path / "all.parquet", (tmp_path / "all.parquet").as_uri(), tmp_path]
+    for source in (*sources, ds.dataset(tmp_path), table, table.to_batches(max_chunksize=90)):
+        found = rows_of(source)
+        assert sorted(found) == sorted(frame)
+        pd.testing.assert_frame_equal(found[list(frame)], frame, check_dtype=False)
+
+
+@pytest.mark.parametrize("name", [None, "number"])
+def test_numbers_of_rows_that_are_in_no_column_stay_out(frame, tmp_path, name):
+    frame.rename_axis(index=name).to_parquet(tmp_path / "all.parquet")
+    assert list(rows_of(tmp_path / "all.parquet")) == ["x", "y", "g"]
+
+
 def test_filters_of_a_dataset_hold(frame, tmp_path):
     pq.write_table(pa.table(frame), tmp_path / "all.parquet", row_group_size=50)
     kept = ds.dataset(tmp_path).filter(ds.field("g") == "b")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from sklearn.linear_model import SGDClassifier
 from skfeamoe import FEAMOEClassifier
 from skfeamoe.__main__ import main
 from skfeamoe.datasets import make_credit_stream
-from skfeamoe.streaming import AuditLog, _audit, prequential, read_audit
+from skfeamoe.streaming import AuditLog, _audit_file, prequential, read_audit
 
 pytest.importorskip("river", reason="river is an extra")
 
@@ -158,6 +159,81 @@ def test_files_that_are_no_logs_are_refused(tmp_path):
     assert (tmp_path / "thesis").read_text() == "my thesis"
 
 
+# several writers
+
+
+def test_two_logs_on_one_file_are_one_chain(log):
+    other = AuditLog(log.path)
+    for k in range(5, 11):
+        (log, other)[k % 2].record("event", k=k)
+    table = read_audit(log.path)
+    assert table["k"].tolist() == list(range(11))
+    assert table["n"].tolist() == list(range(1, 12))
+
+
+WRITER = """
+import sys
+from skfeamoe.streaming import AuditLog
+log = AuditLog(sys.argv[1])
+for k in range(60):
+    log.record("event", who=sys.argv[2], k=k)
+"""
+
+
+def test_writers_at_the_same_moment_take_turns(log):
+    """In two processes, and in two threads with one log."""
+    pytest.importorskip("fcntl", reason="locks of POSIX")
+    command = [sys.executable, "-c", WRITER, str(log.path)]
+    runs = [subprocess.Popen([*command, who]) for who in "ab"]
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda k: log.record("event", who="c", k=k), range(60)))
+    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    table = read_audit(log.path)
+    assert table["who"].value_counts().to_dict() == {"a": 60, "b": 60, "c": 60}
+    assert table["n"].tolist() == list(range(1, 186))
+
+
+def test_without_locks_writers_in_turn_are_one_chain(log, monkeypatch):
+    monkeypatch.setattr(_audit_file, "fcntl", None)
+    other = AuditLog(log.path)
+    for writer in (other, log, other):
+        writer.record("event")
+    assert len(read_audit(log.path)) == 8
+
+
+@pytest.mark.parametrize("change", ["shorter", "other", "longer", "gone"])
+def test_what_is_changed_behind_a_writer_is_not_made_good(log, change):
+    """It goes on from its own last record, whatever the file pretends."""
+    lines = log.path.read_bytes().splitlines(keepends=True)
+    content = {
+        "shorter": lines[:-1],
+        "other": [*lines[:-1], lines[-1].replace(b'"k": 4', b'"k": 5')],
+        "longer": [*lines[:-1], lines[-1].replace(b'"k": 4', b'"k": 44'), b"thesis\n"],
+        "gone": [],
+    }[change]
+    log.path.write_bytes(b"".join(content))
+    log.record("event", k=9)
+    with pytest.raises(ValueError, match="is not what was written"):
+        read_audit(log.path)
+
+
+def test_a_line_that_another_writer_was_killed_in_is_told(log):
+    with log.path.open("ab") as file:
+        file.write(b'{"n": 6, "time": "20')
+    log.record("event", k=9)
+    assert read_audit(log.path)["event"].tolist()[-2:] == ["cut", "event"]
+
+
+@pytest.mark.parametrize("name", ["n", "time", "digest"])
+def test_names_of_the_record_itself_are_refused(log, name):
+    before = log.path.read_bytes()
+    with pytest.raises(ValueError, match=f"fields cannot be named '{name}'"):
+        log.record("event", **{name: "foo"})
+    assert log.path.read_bytes() == before
+    AuditLog(log.path).record("event")
+    assert len(read_audit(log.path)) == 6
+
+
 FULL = """
 import resource, signal, sys
 from skfeamoe.streaming import AuditLog
@@ -231,7 +307,7 @@ def test_a_log_that_cannot_be_read_is_refused_before_the_work(loans, capsys, mon
     def broken(*_):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("skfeamoe.streaming._audit._last_record", broken)
+    monkeypatch.setattr("skfeamoe.streaming._audit.last_record", broken)
     command = ["stream", "loans.csv", *OPTIONS, "--audit", "log", "--model-only", "--quiet"]
     assert main(command) == 2
     assert "--audit 'log' cannot be read: Input/output error" in capsys.readouterr().err
@@ -332,7 +408,7 @@ def test_a_last_record_longer_than_what_is_read_of_the_end_is_found(tmp_path):
     path = tmp_path / "log"
     with AuditLog(path) as log:
         log.record("note", text="short")
-        log.record("note", text="x" * (2 * _audit.TAIL_BYTES))
+        log.record("note", text="x" * (2 * _audit_file.TAIL_BYTES))
         last = log.last_digest_
     again = AuditLog(path)
     assert again.last_digest_ == last
