@@ -8,7 +8,6 @@ learned *given x* needs no weights to be right, only to be right where people ar
 sampling").
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -57,7 +56,7 @@ def read_labels(y, n_samples: int, unlabeled=None, classes: NDArray | None = Non
     ``classes`` are those of a stream, None where y tells them.
     """
     marked = unlabeled is not None and not is_missing(unlabeled)
-    if marked and classes is not None and _is_mark(unlabeled)(classes.tolist()).any():
+    if marked and classes is not None and _are_marks(classes.tolist(), unlabeled).any():
         raise ValueError(
             f"unlabeled={unlabeled!r} marks rows without a label and is one of the classes "
             f"{classes.tolist()}; take another mark, or leave it out of `classes`"
@@ -92,16 +91,14 @@ def _missing(y, mark) -> NDArray | None:
     if values.dtype.kind == "f" and mark is None:
         return np.isnan(values)
     listed = values.tolist()
-    if mark is None:
-        return np.array([is_missing(value) for value in listed], dtype=bool)
     missing = np.array([is_missing(value) for value in listed], dtype=bool)
-    return missing | _is_mark(mark)(listed)
+    return missing if mark is None else missing | _are_marks(listed, mark)
 
 
-def _is_mark(mark) -> Callable[[list], NDArray]:
+def _are_marks(values: list, mark) -> NDArray:
     """Which values are the mark: text is no number, whatever it says."""
     kind = isinstance(mark, str)
-    return lambda values: np.array(
+    return np.array(
         [isinstance(v, str) == kind and not is_missing(v) and v == mark for v in values],
         dtype=bool,
     )

@@ -480,12 +480,13 @@ def check_counterfactual_codes(estimator, X) -> None:
     if len(numbers) != 1 or (table is not None and table.is_category[numbers[0]]):
         return
     codes = X[:, numbers]
-    codes = np.unique(codes.toarray() if issparse(codes) else codes)
-    if not np.isin(codes[~np.isnan(codes)], (0.0, 1.0)).all():
+    codes = codes.toarray() if issparse(codes) else codes
+    known = (codes == 0.0) | (codes == 1.0) | np.isnan(codes)
+    if not known.all():
         raise ValueError(
             f"counterfactual_columns={estimator.counterfactual_columns!r} must name a column "
             "of the codes 0 and 1, one of two categories, or the one-hot columns of one "
-            f"attribute; it holds {codes[:3].tolist()}. Code the attribute as 0 and 1, and "
+            f"attribute; it holds {codes[~known][0]:g}. Code the attribute as 0 and 1, and "
             "leave it out of any scaling"
         )
 

@@ -84,6 +84,8 @@ class _GapScorer:
         if label is None and hasattr(estimator, "classes_"):
             label = estimator.classes_[-1]
         mark = getattr(last_step(estimator), "unlabeled", None)
+        if mark is None:
+            mark = float("nan")  # what is no mark for the estimator is a class: -1, say
         return self._scorer(
             estimator, X, y_true, favorable_label=label, unlabeled=mark, **given
         )

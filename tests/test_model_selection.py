@@ -197,3 +197,15 @@ def test_rows_without_a_label_or_a_group_are_in_no_gap_that_needs_them(mark):
         scorer = gap_scorer().set_score_request(sensitive_features=True, sample_weight=True)
         given = {"sensitive_features": some, "sample_weight": weight}
         assert scorer(model, X, holed, **given) == pytest.approx(-want)
+
+
+def test_a_class_that_could_be_a_mark_is_one_without_a_warning():
+    """Every fold warned of unlabeled rows, to models without such a parameter."""
+    X, y, group = make_lending(400)
+    y = np.where(X[:, 0] > 1.0, -1, y)
+    model = LogisticRegression().fit(X, y)
+    decided = (model.predict(X) == -1).astype(int)
+    want = demographic_parity_difference(decided, decided, sensitive_features=group)
+    with sklearn.config_context(enable_metadata_routing=True):
+        scorer = gap_scorer(favorable_label=-1)
+        assert scorer(model, X, y, sensitive_features=group) == pytest.approx(-want)

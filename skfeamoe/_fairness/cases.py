@@ -136,7 +136,7 @@ class Cases:
         self.n_groups = len(shares)
         self.code = np.where(rows.groups < 0, self.n_groups, rows.groups)
         self.weights = weights_of(asked.slots.events, rows)
-        self.once = once_of(asked.slots.events, rows)
+        self.once = counted_once(asked.slots.events, rows)
         self.members = members_of(asked.slots.events, rows.y, asked.favorable)
         self.members &= self.weights > 0.0
         total = np.bincount(self.code, rows.weight, self.n_groups + 1)
@@ -292,12 +292,11 @@ def weights_of(events, rows: Rows) -> NDArray:
     """What each row counts for in each event, as a label or as a person."""
     if rows.is_plain:
         return np.broadcast_to(rows.weight, (len(events), len(rows)))
-    weights = [rows.label_weight if e in LABEL_EVENTS else rows.weight for e in events]
-    return np.array(weights).reshape(-1, len(rows))
+    return _per_event(events, rows.label_weight, rows.weight)
 
 
-def once_of(events, rows: Rows) -> NDArray:
-    """What each row counts for in each event if everybody counts once.
+def counted_once(events, rows: Rows) -> NDArray:
+    """The same if everybody counts once.
 
     A label stands for 1/p people who have none, whatever weight the person has. Of one that
     came after its person it is not known how much of its weight is which: all is taken for 1/p.
@@ -307,8 +306,13 @@ def once_of(events, rows: Rows) -> NDArray:
         return np.broadcast_to(ones, (len(events), len(rows)))
     weight, label_weight = rows.weight, rows.label_weight
     of_label = np.divide(label_weight, weight, out=label_weight.copy(), where=weight > 0.0)
-    once = [of_label if e in LABEL_EVENTS else ones for e in events]
-    return np.array(once).reshape(-1, len(rows))
+    return _per_event(events, of_label, ones)
+
+
+def _per_event(events, of_label: NDArray, of_person: NDArray) -> NDArray:
+    """The one where an event speaks of labels, else the other, (n_events, n_samples)."""
+    chosen = [of_label if event in LABEL_EVENTS else of_person for event in events]
+    return np.array(chosen).reshape(-1, len(of_person))
 
 
 def _shares(weight: NDArray) -> NDArray:

@@ -404,14 +404,8 @@ def _groups(estimator, sensitive_features, n_rows: int) -> NDArray | None:
     """Group of every person, as the estimator names it where it knows groups."""
     if sensitive_features is None:
         return None
+    codes, labels = encode_groups(sensitive_features, n_rows, [])  # refuses other lengths
     learned = last_step(estimator)
     if hasattr(learned, "sensitive_groups"):
-        names = learned.sensitive_groups(sensitive_features)
-        if len(names) != n_rows:
-            raise ValueError(
-                f"sensitive_features must have one entry per row of X: X has {n_rows} rows, "
-                f"sensitive_features has {len(names)}"
-            )
-        return names
-    codes, labels = encode_groups(sensitive_features, n_rows, [])
+        return learned.sensitive_groups(sensitive_features)
     return np.array([*labels, None], dtype=object)[codes]

@@ -48,7 +48,8 @@ def push(buffer: dict, held: HeldOut, granted: NDArray | None = None) -> dict:
         name: np.concatenate([buffer[name], getattr(held, name)[counts]]) for name in FIELDS
     }
     rows["arrival"] = np.concatenate([buffer["arrival"], buffer["n_seen"] + counts])
-    rows["granted"] = np.concatenate([buffer["granted"], granted[counts]])
+    before = buffer.get("granted", np.full(len(buffer["arrival"]), np.nan))  # older: not kept
+    rows["granted"] = np.concatenate([before, granted[counts]])
     late = rows["weight"] == 0.0
     kept = np.zeros(len(late), dtype=bool)
     for room in (~late, late):

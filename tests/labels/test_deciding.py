@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from skfeamoe import FEAMOEClassifier
-from skfeamoe._fairness.cases import Cases, once_of
+from skfeamoe._fairness.cases import Cases, counted_once
 from skfeamoe._feedback import Exploration, uniforms
 from skfeamoe._rows import Rows
 from tests.fairness.test_bound import Toy, bounds, monitor, world
@@ -348,6 +348,6 @@ def test_everybody_once_is_one_over_the_propensity_of_a_label(weighted):
     propensity = rng.uniform(0.3, 1.0, 3_000)
     weight = rng.uniform(0.5, 2.0, 3_000) if weighted else np.ones(3_000)
     rows = Rows(X, np.where(seen, y, -1), group, weight, weight * seen / propensity)
-    once = once_of(("all", "favorable"), rows)
+    once = counted_once(("all", "favorable"), rows)
     np.testing.assert_allclose(once[0], 1.0)
     np.testing.assert_allclose(once[1], seen / propensity)
