@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._drafts import drafted
 from skfeamoe._feedback import EXPLORE, Decisions, Exploration, Waiting, uniforms
 from skfeamoe._labels import Labels, read_labels
 from skfeamoe._rows import Rows
 from skfeamoe._told import Told
-from skfeamoe._validation import drafted
 from skfeamoe._warn import warn
 
 

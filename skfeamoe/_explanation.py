@@ -14,6 +14,8 @@ from scipy.sparse import csr_array, issparse
 from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 
+from skfeamoe._column_names import feature_columns
+from skfeamoe._drafts import rounding_to_zero, snapshot
 from skfeamoe._feature_groups import Players, resolve_players
 from skfeamoe._mixture.experts import kind_of
 from skfeamoe._mixture.forward import mixture_log_proba
@@ -28,7 +30,7 @@ from skfeamoe._shapley import (
     model_shapley,
 )
 from skfeamoe._terms.table import NUMBER
-from skfeamoe._validation import check_features, feature_columns, rounding_to_zero, snapshot
+from skfeamoe._validation import check_features
 
 if TYPE_CHECKING:
     from shap import Explanation

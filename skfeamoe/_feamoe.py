@@ -9,6 +9,7 @@ from numbers import Integral, Real
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 
 from skfeamoe._bins import SensitiveBins
+from skfeamoe._drafts import drafted
 from skfeamoe._explaining import ExplainingMixin
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._feedback import Waiting
@@ -17,6 +18,7 @@ from skfeamoe._mixture.experts import EXPERTS
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.mlp import ACTIVATIONS
 from skfeamoe._mixture.optimizers import OPTIMIZERS
+from skfeamoe._parameter_checks import validate_parameters
 from skfeamoe._parameters import (
     build_settings,
     check_enough_to_fit,
@@ -40,7 +42,6 @@ from skfeamoe._training.settings import (
     passes_of,
 )
 from skfeamoe._training.trainer import Passes
-from skfeamoe._validation import drafted, validate_parameters
 from skfeamoe._weights import warn_of_light_weights
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
 
 from skfeamoe._frames import decoded, refuse_lazy, values_of
 from skfeamoe._groups import is_missing
-from skfeamoe._sklearn import _num_samples
-from skfeamoe._validation import check_target, encode_target
+from skfeamoe._sklearn import _check_y, _num_samples
 from skfeamoe._warn import warn
 
 
@@ -162,3 +162,35 @@ def check_propensity(propensity, known: NDArray) -> NDArray:
             "person is seen, 1 for those who are always granted"
         )
     return values
+
+
+def check_target(y, n_samples: int, classes: NDArray | None = None) -> NDArray:
+    """y as a 1-D array of class labels.
+
+    With ``classes`` the labels of a stream are known: an array of the same kind needs no
+    further look at its type, which would cost more than a training step on 32 rows.
+    """
+    plain = isinstance(y, np.ndarray) and y.ndim == 1
+    if not (plain and classes is not None and y.dtype.kind == classes.dtype.kind):
+        refuse_lazy(y, "y")
+        y = _check_y(decoded(y))
+        check_classification_targets(y)
+    if len(y) != n_samples:
+        raise ValueError(
+            f"Found input variables with inconsistent numbers of samples: X has "
+            f"{n_samples} rows, y has {len(y)}"
+        )
+    return y
+
+
+def encode_target(y: NDArray, classes: NDArray) -> NDArray:
+    """Class codes of y; a label that is not among the classes is an error."""
+    codes = np.searchsorted(classes, y)
+    codes[codes == len(classes)] = 0
+    unknown = classes[codes] != y
+    if np.any(unknown):
+        raise ValueError(
+            f"y has the label {y[np.argmax(unknown)]!r}, which is not among the classes "
+            f"{classes.tolist()} of the first call; pass every class in `classes` then"
+        )
+    return codes

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import unique_labels
 
+from skfeamoe._column_names import sensitive_names
 from skfeamoe._deciding import DecidingMixin
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
@@ -15,6 +16,7 @@ from skfeamoe._fairness.monitors import make_monitor
 from skfeamoe._feedback import Exploration
 from skfeamoe._groups import bins_of, check_group_sizes, encode_groups
 from skfeamoe._labels import check_some_label, read_labels
+from skfeamoe._parameter_checks import check_favorable, validate_parameters
 from skfeamoe._parameters import (
     build_settings,
     check_design,
@@ -38,12 +40,9 @@ from skfeamoe._training.settings import STREAM_DEFAULTS, Settings
 from skfeamoe._training.trainer import train_stream
 from skfeamoe._validation import (
     check_counterfactual_codes,
-    check_favorable,
     check_features,
     check_weight,
     has_holes,
-    sensitive_names,
-    validate_parameters,
 )
 
 PATIENCE_ROWS = 1000

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.class_weight import compute_class_weight
 
+from skfeamoe._column_names import feature_columns, numbers_of_features
 from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.constraints import CONSTRAINTS, Slots
 from skfeamoe._fitted_experts import fitted_layers
@@ -20,6 +21,13 @@ from skfeamoe._mixture.experts import EXPERTS
 from skfeamoe._mixture.layout import Layout
 from skfeamoe._mixture.losses import LOSSES
 from skfeamoe._mixture.optimizers import OPTIMIZERS
+from skfeamoe._parameter_checks import (
+    check_constraints,
+    check_favorable,
+    check_monotonic,
+    check_per_constraint,
+    check_widths,
+)
 from skfeamoe._privileged import privileged_code
 from skfeamoe._rows import Rows
 from skfeamoe._sklearn import InvalidParameterError
@@ -34,16 +42,7 @@ from skfeamoe._training.settings import (
     Settings,
     build_growth,
 )
-from skfeamoe._validation import (
-    LARGEST_WEIGHT,
-    check_constraints,
-    check_favorable,
-    check_monotonic,
-    check_per_constraint,
-    check_widths,
-    feature_columns,
-    numbers_of_features,
-)
+from skfeamoe._validation import LARGEST_WEIGHT
 from skfeamoe._warn import warn
 
 PLAIN = frozenset((str, int, float, bool, type(None)))

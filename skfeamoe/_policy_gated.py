@@ -12,8 +12,11 @@ from sklearn.utils.multiclass import unique_labels
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._classifier import GatedClassifier
+from skfeamoe._drafts import drafted, rounding_to_zero, snapshot
 from skfeamoe._groups import encode_groups
+from skfeamoe._labels import check_target, encode_target
 from skfeamoe._mixture import mlp
+from skfeamoe._parameter_checks import check_favorable
 from skfeamoe._policy.experts import N_EXPERTS, Shape, Weights
 from skfeamoe._policy.mixture import (
     Mixture,
@@ -26,16 +29,7 @@ from skfeamoe._policy.training import Plan, train
 from skfeamoe._rows import Rows
 from skfeamoe._sklearn import Interval, StrOptions, _fit_context
 from skfeamoe._terms import LinearTerms
-from skfeamoe._validation import (
-    check_favorable,
-    check_features,
-    check_target,
-    check_weight,
-    drafted,
-    encode_target,
-    rounding_to_zero,
-    snapshot,
-)
+from skfeamoe._validation import check_features, check_weight
 from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 

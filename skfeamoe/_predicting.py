@@ -7,6 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._bins import SensitiveBins
 from skfeamoe._classifier import GatedClassifier
+from skfeamoe._column_names import feature_columns
+from skfeamoe._drafts import rounding_to_zero, snapshot
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._groups import encode_groups
@@ -19,7 +21,7 @@ from skfeamoe._terms import ColumnTerms
 from skfeamoe._terms.table import TableEncoder
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import boundary_distance
-from skfeamoe._validation import check_features, feature_columns, rounding_to_zero, snapshot
+from skfeamoe._validation import check_features
 
 PREDICT_ROWS, PREDICT_CELLS = 8192, 2**20
 """Rows, and numbers of dense rows and hidden units, that a prediction works on at a time: calls

@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._column_names import feature_columns
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.cases import MIN_CELL_ROWS
 from skfeamoe._fairness.constraints import PEOPLE_OF_EVENT, Slots
 from skfeamoe._parameters import constraint_names
 from skfeamoe._terms import ColumnTerms, LinearTerms
 from skfeamoe._training.model import Model
-from skfeamoe._validation import feature_columns
 from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 

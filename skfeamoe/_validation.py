@@ -1,27 +1,19 @@
-"""User input becomes arrays here.
+"""X and weights that users give become arrays."""
 
-Over 400 lines, because what users give is checked in one place.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
-from numbers import Integral, Real
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import get_config
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, validate_data
 
+from skfeamoe._column_names import column_numbers, feature_columns, numbers_of_features
 from skfeamoe._frames import decoded, refuse_lazy
 from skfeamoe._sklearn import (
-    InvalidParameterError,
     _check_feature_names,
-    _check_monotonic_cst,
     _check_n_features,
     _check_sample_weight,
-    _check_y,
     _get_feature_names,
     _safe_indexing,
 )
@@ -32,9 +24,6 @@ LARGEST = 1e140
 
 LARGEST_WEIGHT = 1e100
 """Weights beyond this are refused: sums of their squares, and these times others, overflow."""
-
-CALLBACK_ATTRIBUTES = ("_callback_fit_ctx", "_skl_callbacks_to_teardown")
-"""Attributes by which scikit-learn tears down the callbacks of a fit that fails."""
 
 
 def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool = False):
@@ -77,7 +66,7 @@ def check_features(estimator, X, *, reset: bool, sensitive_columns, learn: bool 
     _check_feature_names(estimator, X, reset=reset)
     _check_n_features(estimator, X, reset=reset)
     width = estimator.n_features_in_
-    sensitive = _column_numbers(sensitive_columns, names, width)
+    sensitive = column_numbers(sensitive_columns, names, width)
     rest = [j for j in range(width) if j not in sensitive]
     if not rest:
         raise ValueError(
@@ -197,11 +186,6 @@ def has_holes(X) -> bool:
     return not issparse(X) and bool(np.isnan(np.vdot(X, X)))
 
 
-def check_monotonic(estimator) -> NDArray:
-    """-1, 0 or 1 for every column of X, from `monotonic_cst`."""
-    return np.asarray(_check_monotonic_cst(estimator, estimator.monotonic_cst))
-
-
 def _is_category(estimator, numbers: Sequence[int]) -> list[bool] | None:
     """Which features `categorical_features` names; None where types of columns decide."""
     chosen, width = estimator.categorical_features, estimator.n_features_in_
@@ -219,7 +203,7 @@ def _is_category(estimator, numbers: Sequence[int]) -> list[bool] | None:
         named = np.flatnonzero(flags).tolist()
     else:
         names = getattr(estimator, "feature_names_in_", None)
-        named = _column_numbers(flags.tolist(), names, width, "categorical_features")
+        named = column_numbers(flags.tolist(), names, width, "categorical_features")
     return [j in named for j in numbers]
 
 
@@ -292,67 +276,6 @@ def _dense_column(column) -> NDArray:
     return column.reshape(-1)
 
 
-def _column_numbers(columns, names, width: int, name: str = "sensitive_columns") -> list[int]:
-    """Positions of columns that are given by name or number."""
-    columns = [columns] if isinstance(columns, (str, Integral)) else list(columns)
-    if not columns:
-        raise ValueError(
-            f"{name} must name at least one column, got an empty list; use None for none"
-        )
-    numbers = []
-    for column in columns:
-        if isinstance(column, str):
-            numbers.append(_number_of_name(column, [] if names is None else list(names), name))
-        elif isinstance(column, Integral) and not isinstance(column, bool):
-            if not -width <= int(column) < width:
-                raise ValueError(
-                    f"{name} has column number {column}, but X has {width} columns"
-                )
-            numbers.append(int(column) % width)
-        else:
-            raise ValueError(
-                f"{name} must hold names or numbers of columns of X, got "
-                f"{column!r} of type {type(column).__name__}"
-            )
-    return list(dict.fromkeys(numbers))
-
-
-def _number_of_name(column: str, known: list, name: str) -> int:
-    """Position of a column that is given by name."""
-    if column not in known:
-        raise ValueError(
-            f"{name} names {column!r}, which is not a column of X; "
-            + (
-                f"the columns are {known}"
-                if known
-                else "X has no column names, give column numbers instead"
-            )
-        )
-    return known.index(column)
-
-
-def numbers_of_features(estimator, name: str) -> NDArray:
-    """Numbers, among the features, of the columns that the parameter ``name`` holds."""
-    names = getattr(estimator, "feature_names_in_", None)
-    columns = _column_numbers(getattr(estimator, name), names, estimator.n_features_in_, name)
-    features, _, _ = feature_columns(estimator)
-    both = [column for column in columns if column not in features]
-    if both:
-        raise ValueError(
-            f"{name} and sensitive_columns both name the columns {both}; sensitive_columns "
-            "are never features, so leave them out of one of the two"
-        )
-    return np.array([features.index(column) for column in columns], dtype=np.intp)
-
-
-def sensitive_names(estimator) -> list:
-    """Names of the sensitive columns of X in their order, their numbers if they have none."""
-    names = getattr(estimator, "feature_names_in_", None)
-    asked = estimator.sensitive_columns
-    numbers = _column_numbers(asked, names, estimator.n_features_in_)
-    return [j if names is None else names[j] for j in numbers]
-
-
 def _lacks_sensitive_columns(estimator, X) -> bool:
     """Whether X for prediction comes without the sensitive columns."""
     shape = getattr(X, "shape", None) or np.shape(X)
@@ -364,57 +287,13 @@ def _check_reduced_names(estimator, names) -> None:
     known = getattr(estimator, "feature_names_in_", None)
     if names is None or known is None:
         return
-    dropped = set(_column_numbers(estimator.sensitive_columns, known, len(known)))
+    dropped = set(column_numbers(estimator.sensitive_columns, known, len(known)))
     expected = [name for j, name in enumerate(known) if j not in dropped]
     if list(names) != expected:
         raise ValueError(
             "The feature names should match those that were passed during fit, with or "
             f"without the sensitive columns; expected {expected}, got {list(names)}"
         )
-
-
-def feature_columns(estimator) -> tuple[list[int], list[str], bool]:
-    """Positions in X of the columns that are features, their names, and if these are known."""
-    width = estimator.n_features_in_
-    known = getattr(estimator, "feature_names_in_", None)
-    dropped: list[int] = []
-    if estimator.sensitive_columns is not None:
-        dropped = _column_numbers(estimator.sensitive_columns, known, width)
-    kept = [j for j in range(width) if j not in dropped]
-    names = [f"x{j}" if known is None else str(known[j]) for j in kept]
-    return kept, names, known is not None
-
-
-def check_target(y, n_samples: int, classes: NDArray | None = None) -> NDArray:
-    """y as a 1-D array of class labels.
-
-    With ``classes`` the labels of a stream are known: an array of the same kind needs no
-    further look at its type, which would cost more than a training step on 32 rows.
-    """
-    plain = isinstance(y, np.ndarray) and y.ndim == 1
-    if not (plain and classes is not None and y.dtype.kind == classes.dtype.kind):
-        refuse_lazy(y, "y")
-        y = _check_y(decoded(y))
-        check_classification_targets(y)
-    if len(y) != n_samples:
-        raise ValueError(
-            f"Found input variables with inconsistent numbers of samples: X has "
-            f"{n_samples} rows, y has {len(y)}"
-        )
-    return y
-
-
-def encode_target(y: NDArray, classes: NDArray) -> NDArray:
-    """Class codes of y; a label that is not among the classes is an error."""
-    codes = np.searchsorted(classes, y)
-    codes[codes == len(classes)] = 0
-    unknown = classes[codes] != y
-    if np.any(unknown):
-        raise ValueError(
-            f"y has the label {y[np.argmax(unknown)]!r}, which is not among the classes "
-            f"{classes.tolist()} of the first call; pass every class in `classes` then"
-        )
-    return codes
 
 
 def check_weight(sample_weight, X) -> NDArray:
@@ -437,41 +316,6 @@ def check_weight(sample_weight, X) -> NDArray:
     return weight
 
 
-def check_widths(name: str, widths) -> list[int]:
-    """Widths of hidden layers, of one layer if it is a number."""
-    given = [widths] if isinstance(widths, Integral) else list(widths)
-    if not given or not all(isinstance(w, Integral) and int(w) >= 1 for w in given):
-        raise ValueError(
-            f"{name} must be one or more whole numbers from 1 on, got {widths!r}; (30,) is one "
-            "hidden layer of 30 units"
-        )
-    return [int(width) for width in given]
-
-
-def check_favorable(favorable_label, classes: NDArray) -> int:
-    """Class code of the favorable label of an estimator; the last class by default."""
-    hint = ""
-    if np.array_equal(classes, np.arange(len(classes))):
-        hint = (
-            "; ensembles and cross_val_predict of scikit-learn number the classes in sorted "
-            "order before they fit: give the number there"
-        )
-    return favorable_code(favorable_label, classes, hint)
-
-
-def favorable_code(favorable_label, classes: NDArray, hint: str = "") -> int:
-    """Class code of a favorable label; the last class by default. Errors end with a hint."""
-    if favorable_label is None:
-        return len(classes) - 1
-    found = np.flatnonzero(classes == favorable_label)
-    if len(found) != 1:
-        raise ValueError(
-            f"favorable_label must be one of the classes {classes.tolist()}, got "
-            f"{favorable_label!r}{hint}"
-        )
-    return int(found[0])
-
-
 def check_counterfactual_codes(estimator, X) -> None:
     """Refuse a single column whose other value nobody knows: one of numbers but 0 and 1."""
     if estimator.counterfactual_columns is None:
@@ -489,93 +333,3 @@ def check_counterfactual_codes(estimator, X) -> None:
             f"attribute; it holds {codes[~known][0]:g}. Code the attribute as 0 and 1, and "
             "leave it out of any scaling"
         )
-
-
-def check_per_constraint(name: str, value, highest: Mapping[str, float]) -> dict[str, float]:
-    """A number per constraint, at most ``highest``, from a number or a mapping."""
-    if isinstance(value, Mapping):
-        missing = [c for c in highest if c not in value]
-        extra = [c for c in value if c not in highest]
-        if missing or extra:
-            raise InvalidParameterError(
-                f"{name} must give a number for each of the constraints "
-                f"{list(highest)}; missing: {missing}, not asked for: {extra}"
-            )
-        numbers = {c: value[c] for c in highest}
-    else:
-        numbers = dict.fromkeys(highest, value)
-    for constraint, number in numbers.items():
-        valid = isinstance(number, Real) and not isinstance(number, bool)
-        if not valid or not 0 < number <= highest[constraint]:
-            hint = "; a gap of 5 points is 0.05" if name == "difference_bound" else ""
-            limit = "inf)" if highest[constraint] == np.inf else "1]"
-            raise InvalidParameterError(
-                f"{name} must be in (0, {limit} for {constraint}, got {number!r}{hint}"
-            )
-    return {c: float(number) for c, number in numbers.items()}
-
-
-def listed_constraints(constraints) -> list[str]:
-    """Constraints that are given as None, as one or as several."""
-    if constraints is None:
-        return []
-    single = isinstance(constraints, str) or not isinstance(constraints, Iterable)
-    return [constraints] if single else list(constraints)
-
-
-def check_constraints(constraints, known: Sequence[str]) -> tuple[str, ...]:
-    """Names of the constraints as a tuple without repetitions."""
-    names = listed_constraints(constraints)
-    for name in names:
-        if name not in known:
-            raise InvalidParameterError(
-                f"constraints must be None, one of {list(known)} or a list of these, got "
-                f"{name!r}"
-            )
-    return tuple(dict.fromkeys(names))
-
-
-def validate_parameters(estimator) -> None:
-    """Check the parameters unless scikit-learn is configured to skip that.
-
-    For methods that are called too often for scikit-learn's `_fit_context`, whose own cost
-    is a tenth of a step on 32 rows.
-    """
-    if not get_config()["skip_parameter_validation"]:
-        estimator._validate_params()
-
-
-def rounding_to_zero():
-    """Numbers too small to be told from 0 are 0 here, whatever `np.seterr` says elsewhere."""
-    return np.errstate(under="ignore")
-
-
-def snapshot(estimator):
-    """Another object with the attributes of now, for who reads more than one of them."""
-    copy = object.__new__(type(estimator))
-    vars(copy).update(vars(estimator))
-    return copy
-
-
-@contextmanager
-def drafted(estimator):
-    """A draft of an estimator to learn in, which takes its place if the block succeeds.
-
-    One assignment publishes all attributes: an interrupt, an error or another thread finds
-    the estimator as it was before, or as it is after, never between. What scikit-learn needs
-    to tear callbacks down stays. A generator that was given as `random_state` is put back.
-    """
-    draft, learned = snapshot(estimator), None
-    given = vars(draft).get("random_state")
-    drawn = given.get_state() if isinstance(given, np.random.RandomState) else None
-    try:
-        with rounding_to_zero():
-            yield draft
-        now = vars(estimator)
-        callbacks = {name: now[name] for name in CALLBACK_ATTRIBUTES if name in now}
-        learned = vars(draft) | callbacks
-        estimator.__dict__ = learned
-    except BaseException:
-        if drawn is not None and vars(estimator) is not learned:
-            given.set_state(drawn)
-        raise

@@ -24,9 +24,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 import skfeamoe
+from skfeamoe._drafts import snapshot
 from skfeamoe._optional import optional
 from skfeamoe._predicting import MixtureClassifier
-from skfeamoe._validation import snapshot
 from skfeamoe.streaming._files import write_bytes
 
 __all__ = ["FORMAT", "load", "save", "without_people"]

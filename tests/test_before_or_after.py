@@ -351,7 +351,7 @@ def test_warnings_as_errors_come_when_the_batch_is_learned():
 
 def cost_of_drafts(n_calls=400):
     """Share of a `partial_fit` on 32 rows that its draft takes."""
-    from skfeamoe._validation import drafted
+    from skfeamoe._drafts import drafted
 
     model = stream(FEAMOEClassifier(random_state=0), X[:1000], Y[:1000], GROUP[:1000])
     rows = batch(1000)

@@ -17,7 +17,7 @@ import pandas as pd
 from skfeamoe._fairness.constraints import gaps_of_rates
 from skfeamoe._groups import encode_groups
 from skfeamoe._optional import optional
-from skfeamoe._validation import favorable_code
+from skfeamoe._parameter_checks import favorable_code
 from skfeamoe.metrics._checks import as_labels
 from skfeamoe.streaming import StreamMonitor, _tally
 

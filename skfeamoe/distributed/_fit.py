@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skfeamoe._drafts import drafted
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._optional import optional
 from skfeamoe._parameters import (
@@ -14,7 +15,6 @@ from skfeamoe._parameters import (
     fingerprint,
 )
 from skfeamoe._told import Told, warn_if_inactive, warn_if_unmet
-from skfeamoe._validation import drafted
 from skfeamoe.distributed import _shards
 from skfeamoe.distributed._run import Run
 from skfeamoe.streaming._progress import progress_bar

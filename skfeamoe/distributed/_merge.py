@@ -29,6 +29,7 @@ from scipy.special import logsumexp, softmax
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._column_names import feature_columns
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._mixture.experts import carried, kind_of
@@ -41,7 +42,6 @@ from skfeamoe._training.ensemble import Ensemble
 from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import settle
 from skfeamoe._training.settings import STREAM_DEFAULTS
-from skfeamoe._validation import feature_columns
 from skfeamoe.distributed._tables import common_encoder, recoded_model
 
 REGION_PENALTY = 1e-3

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from skfeamoe._column_names import feature_columns
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.monitors import make_monitor
@@ -32,7 +33,6 @@ from skfeamoe._training.model import Model
 from skfeamoe._training.scoring import settle
 from skfeamoe._training.settings import Settings, fit_defaults, passes_of
 from skfeamoe._training.trainer import SETTLE_ROWS
-from skfeamoe._validation import feature_columns
 from skfeamoe.distributed import _rounds, _shards
 from skfeamoe.distributed._tables import column_terms, common_encoder, recoded_sample
 

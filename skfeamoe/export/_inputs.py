@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._column_names import feature_columns
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._frames import columns_of, refuse_lazy, values_of
 from skfeamoe._groups import is_missing
 from skfeamoe._optional import optional
 from skfeamoe._policy_gated import PolicyGatedMoEClassifier
-from skfeamoe._validation import feature_columns
 
 INPUT = "X"
 """Name of the input of a graph that takes all columns as one matrix."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted
 
-from skfeamoe._validation import feature_columns
+from skfeamoe._column_names import feature_columns
 from skfeamoe.inspection._style import pyplot, shorten, tidy
 from skfeamoe.inspection._views import class_position
 

@@ -15,8 +15,8 @@ from sklearn.model_selection import train_test_split
 from skfeamoe._classifier import favorable_label_of
 from skfeamoe._fairness.constraints import CONSTRAINTS, gaps_of_rates
 from skfeamoe._optional import optional
+from skfeamoe._parameter_checks import listed_constraints
 from skfeamoe._sklearn import _safe_indexing
-from skfeamoe._validation import listed_constraints
 from skfeamoe.inspection._style import INK, MARKERS, QUIET, SERIES, pyplot, tidy
 
 BOUNDS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from skfeamoe._classifier import favorable_label_of, last_step
 from skfeamoe._groups import encode_groups
-from skfeamoe._validation import favorable_code
+from skfeamoe._parameter_checks import favorable_code
 from skfeamoe.inspection._recourse_action import actions_of
 from skfeamoe.inspection._recourse_encoding import encoded_margin
 from skfeamoe.inspection._recourse_search import (

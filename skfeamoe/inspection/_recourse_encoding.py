@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._drafts import rounding_to_zero, snapshot
 from skfeamoe._mixture.forward import proba
 from skfeamoe._predicting import MixtureClassifier
-from skfeamoe._validation import check_features, rounding_to_zero, snapshot
+from skfeamoe._validation import check_features
 
 from ._recourse_action import Action
 from ._recourse_search import Margin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skfeamoe._validation import feature_columns
+from skfeamoe._column_names import feature_columns
 from skfeamoe.inspection._style import INK, QUIET, SERIES, expert_name, pyplot, shorten, tidy
 from skfeamoe.inspection._views import class_position, mean_gate_proba
 

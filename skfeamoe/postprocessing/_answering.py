@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
-from skfeamoe._validation import snapshot
+from skfeamoe._drafts import snapshot
 from skfeamoe.postprocessing._coverage import CoverageRule
 from skfeamoe.postprocessing._draws import uniform_of_rows
 from skfeamoe.postprocessing._inputs import abstain_label

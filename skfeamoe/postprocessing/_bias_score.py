@@ -12,10 +12,10 @@ from sklearn.utils import check_random_state, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
 
+from skfeamoe._drafts import drafted
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skfeamoe._told import LAPSED_ROWS, SETTLED_ROWS, Told, long_ago
-from skfeamoe._validation import drafted
 from skfeamoe.postprocessing import _buffer, _fitting, _messages
 from skfeamoe.postprocessing._answering import AnsweringRule
 from skfeamoe.postprocessing._bounding import BoundingRule

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from skfeamoe._drafts import snapshot
 from skfeamoe._fairness.cases import MIN_CELL_ROWS
 from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._sklearn import _safe_indexing
-from skfeamoe._validation import snapshot
 from skfeamoe.postprocessing import _buffer, _messages
 from skfeamoe.postprocessing._coverage import CoverageRule, harmed_groups, solve_coverage
 from skfeamoe.postprocessing._cross_fit import (

@@ -18,14 +18,10 @@ from sklearn.utils.validation import has_fit_parameter
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._groups import UNKNOWN, encode_groups
 from skfeamoe._labels import Labels, check_some_label, read_labels
+from skfeamoe._parameter_checks import check_constraints, check_favorable, check_per_constraint
 from skfeamoe._sensitive import SensitiveColumns, read_sensitive
 from skfeamoe._sklearn import InvalidParameterError, _num_samples
-from skfeamoe._validation import (
-    check_constraints,
-    check_favorable,
-    check_per_constraint,
-    check_weight,
-)
+from skfeamoe._validation import check_weight
 from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.postprocessing._bounds import NO_BOUND

@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skfeamoe._groups import group_name
-from skfeamoe._validation import favorable_code
+from skfeamoe._parameter_checks import favorable_code
 
 from . import _alarms, _calls
 from ._batches import StreamBatch

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from skfeamoe._fairness.constraints import gaps_of_rates, ratio_of
-from skfeamoe._validation import favorable_code
+from skfeamoe._parameter_checks import favorable_code
 
 from ._batches import StreamBatch, sliced
 from ._evaluator import PrequentialEvaluator

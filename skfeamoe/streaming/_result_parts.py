@@ -16,7 +16,7 @@ from fairlearn.metrics import (
 )
 
 from skfeamoe._fairness.constraints import CONSTRAINTS, constraint_of
-from skfeamoe._validation import listed_constraints
+from skfeamoe._parameter_checks import listed_constraints
 from skfeamoe.inspection._timeline import chosen_model
 
 from ._gaps import compared_groups, gap_of
