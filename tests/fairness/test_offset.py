@@ -205,16 +205,16 @@ def test_many_groups_of_unequal_size(n_groups):
 
 @pytest.mark.parametrize("n_parts", [0, 2])
 def test_more_directions_than_dimensions_are_solved_in_the_dimensions(monkeypatch, n_parts):
-    """40 groups of people with 3 features: 40 directions within 3 dimensions."""
+    """20 groups of people with 3 features: 20 directions within 3 dimensions."""
     rng = np.random.default_rng(2)
-    groups = rng.integers(0, 40, 8_000)
-    X = rng.normal(size=(8_000, 3)) + 0.7 * rng.normal(size=(40, 3))[groups]
+    groups = rng.integers(0, 20, 8_000)
+    X = rng.normal(size=(8_000, 3)) + 0.7 * rng.normal(size=(20, 3))[groups]
     margin = X @ [1.0, -0.5, 0.3] + rng.normal(size=8_000)
     cost = (1.0 - 2.0 * expit(margin)) / 8_000
     parts = [Parts(rng.integers(0, n_parts, 8_000), n_parts)] if n_parts else []
     slots = [rates(groups)]
     problem = Problem(
-        margin, cost, X @ rng.normal(size=(3, 40)), slots, np.array([0.15]), parts=parts
+        margin, cost, X @ rng.normal(size=(3, 20)), slots, np.array([0.15]), parts=parts
     )
     n_numbers = []
 
@@ -223,10 +223,10 @@ def test_more_directions_than_dimensions_are_solved_in_the_dimensions(monkeypatc
         n_numbers.append(module._Scaled(problem).n_numbers)
         return solve_offset(problem, solve_offset(problem))
 
-    few, all_of_them = solved(16), solved(41)
-    assert n_numbers == [4 * (1 + n_parts), 41 * (1 + n_parts)]
-    assert few.coef.shape == all_of_them.coef.shape == (40,)
-    assert few.local.shape == all_of_them.local.shape == (n_parts, 41)
+    few, all_of_them = solved(16), solved(21)
+    assert n_numbers == [4 * (1 + n_parts), 21 * (1 + n_parts)]
+    assert few.coef.shape == all_of_them.coef.shape == (20,)
+    assert few.local.shape == all_of_them.local.shape == (n_parts, 21)
     assert before_and_after(problem, few) == (True, True)
     moved = margins_with(problem, few) - margin
     np.testing.assert_allclose(
