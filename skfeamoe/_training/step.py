@@ -1,16 +1,15 @@
 """One training step on one batch: the only place where all rooms meet."""
 
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from skfeamoe._fairness.asked import Fairness
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._fairness.distance import log_odds_gradient_norm
 from skfeamoe._fairness.schedule import Observation, ScheduleMonitor
-from skfeamoe._mixture.experts import Cache, bulk_gradient, kind_of
+from skfeamoe._mixture.experts import bulk_gradient, kind_of
 from skfeamoe._mixture.forward import (
     Forward,
     favorable_gradient,
@@ -25,7 +24,7 @@ from skfeamoe._training.individual import counterfactual_rows, penalty_gradient,
 from skfeamoe._training.model import Model
 from skfeamoe._training.posterior import within_generations
 from skfeamoe._training.scoring import score
-from skfeamoe._training.settings import Learning, Settings
+from skfeamoe._training.settings import Settings
 
 REFERENCE_ROWS = 32.0
 """All rates are per this many rows, and the loss of a batch is its sum over this number.
@@ -37,6 +36,46 @@ LOAD_RATE = 0.01
 """Rate of the running means of gate weights and loss."""
 
 
+class Batch:
+    """A batch of standardized rows, what the model scores them, and what they count for."""
+
+    def __init__(self, model: Model, settings: Settings, rows: Rows) -> None:
+        self.model, self.rows = model, rows
+        self.learning, self.fairness = settings.learning, settings.fairness
+        layout = model.ensemble.layout
+        self.scores, self.cache = model.ensemble.score(rows.X, model.prior)
+        self.loss, self.d_loss, self.gate_proba = self.learning.loss.value_and_gradient(
+            self.scores, rows.y, layout
+        )
+        self.known, self.n_known = _known(rows)
+        self.weight = weight_in_loss(rows, self.learning.label_cap)
+        self.n_people = people_behind(rows, self.weight, self.n_known)
+
+    @cached_property
+    def forward(self) -> Forward:
+        """The forward pass of the same scores, which penalties need."""
+        return from_scores(self.scores, self.model.ensemble.layout, self.cache)
+
+    @cached_property
+    def share(self) -> float:
+        """What labels weigh for every person."""
+        return share_of_labels(self.rows, self.weight)
+
+    def slopes(self, push: NDArray | None) -> NDArray:
+        """Derivatives of the loss and of what pushes besides by all scores, as rows count."""
+        weight = self.weight * self.learning.class_weight[self.rows.y]
+        slopes = self.d_loss * (weight / REFERENCE_ROWS)[:, None]
+        if push is not None:
+            slopes += (self.rows.weight * (self.share / REFERENCE_ROWS))[:, None] * push
+        posterior, ensemble = self.model.posterior, self.model.ensemble
+        if len(posterior) > 1:
+            gate = slopes[:, : ensemble.n_experts]
+            gate[...] = within_generations(
+                gate, self.gate_proba, ensemble.generation, len(posterior)
+            )
+        return slopes
+
+
 def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     """One step of descent on standardized rows, and all the running means.
 
@@ -44,72 +83,81 @@ def train_batch(model: Model, settings: Settings, rows: Rows) -> Outcome | None:
     them as there are labels. Returns what the model that predicts decided on all rows before,
     None where nobody asked.
     """
-    learning, fairness = settings.learning, settings.fairness
-    ensemble, posterior = model.ensemble, model.posterior
-    scores, cache = ensemble.score(rows.X, model.prior)
-    loss, d_scores, gate_proba = learning.loss.value_and_gradient(
-        scores, rows.y, ensemble.layout
-    )
-    known, n_known = _known(rows)
-    d_gate, generations = d_scores[:, : ensemble.n_experts], len(posterior) > 1
-    loss_gate, push_gate = d_gate.copy() if generations else d_gate, np.zeros_like(d_gate)
-    weight = weight_in_loss(rows, learning.label_cap)
-    d_scores *= (weight * learning.class_weight[rows.y] / REFERENCE_ROWS)[:, None]
-    fwd = outcome = None
-    if isinstance(model.monitor, ScheduleMonitor) and model.monitor.is_active:
-        monitor, own_score = model.monitor, partial(score, model, fairness)
-        seen = monitor.observe(fairness, rows, own_score, n_added=model.clock.n_added)
-        fwd = from_scores(scores, ensemble.layout, cache)
-        push = _fairness_gradient(model, fairness, fwd, seen, rows)
-        push_gate = push[:, : ensemble.n_experts]
-        share = share_of_labels(rows, weight)
-        d_scores += (rows.weight * (share / REFERENCE_ROWS))[:, None] * push
-        outcome = seen.outcome
-    elif settings.growth.watches:
-        outcome = score(model, fairness, rows)
-    if generations:
-        generation = ensemble.generation
-        d_gate[...] = within_generations(d_gate, gate_proba, generation, len(posterior))
-    gradient, squares = _gradient(model, learning, rows, d_scores, cache)
-    if len(learning.counterfactual_columns):
-        fwd = from_scores(scores, ensemble.layout, cache) if fwd is None else fwd
-        share = share_of_labels(rows, weight)
-        penalized = _individual_gradient(model, learning, fairness, fwd, rows, share)
-        gradient += penalized / REFERENCE_ROWS
-    n_people = people_behind(rows, weight, n_known)
-    part = n_people / REFERENCE_ROWS
-    shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
-    gradient[:, shrunk] += (learning.alpha * part) * ensemble.params[:, shrunk]
-    if ensemble.n_experts > 1:
-        _add_gate_prior(gradient, ensemble, rows.X, part / learning.gate_prior_rows)
-    if squares is not None:  # at least those of equal parts: penalties have no parts
-        n_parts = len(rows) / learning.batch_size
-        squares = np.maximum(squares, gradient * gradient / n_parts)
-    if n_people != n_known:  # those of as many rows as the labels stand for
-        squares = (gradient * gradient if squares is None else squares) * (n_known / n_people)
+    batch = Batch(model, settings, rows)
+    learning, ensemble, n_people = settings.learning, model.ensemble, batch.n_people
+    push, outcome = _pushed(batch, settings)
+    gradient, squares = _gradient(batch, batch.slopes(push))
+    _add_penalties(batch, gradient)
+    squares = _squares_as_people(batch, gradient, squares)
     keep = np.exp(-n_people / learning.memory_span)
     ensemble.step(gradient, learning.optimizer, keep, squares)
     if model.terms.signs is not None:
         ensemble.hold_signs(model.terms.signs)
-    if generations:
-        n_seen = model.clock.n_samples_seen
-        told = (loss_gate[known], push_gate[known], gate_proba[known])
-        posterior.update(*told, generation, n_seen)
+    if len(model.posterior) > 1:
+        _tell_generations(batch, push)
+    part = n_people / REFERENCE_ROWS
     rate = min(LOAD_RATE * part, 1.0)
     ensemble.move_average(part, learning.average_rate)
-    ensemble.count_load(gate_proba, rate)
-    model.clock.update(loss[known], rate)
+    ensemble.count_load(batch.gate_proba, rate)
+    model.clock.update(batch.loss[batch.known], rate)
     return outcome
 
 
-def _gradient(
-    model: Model, learning: Learning, rows: Rows, d_scores: NDArray, cache: Cache
-) -> tuple[NDArray, NDArray | None]:
+def _pushed(batch: Batch, settings: Settings) -> tuple[NDArray | None, Outcome | None]:
+    """What constraints push all scores by, and the decisions of before, if anybody asks."""
+    model, rows, fairness = batch.model, batch.rows, batch.fairness
+    if isinstance(model.monitor, ScheduleMonitor) and model.monitor.is_active:
+        monitor, own_score = model.monitor, partial(score, model, fairness)
+        seen = monitor.observe(fairness, rows, own_score, n_added=model.clock.n_added)
+        return _fairness_gradient(batch, monitor, seen), seen.outcome
+    return None, score(model, fairness, rows) if settings.growth.watches else None
+
+
+def _add_penalties(batch: Batch, gradient: NDArray) -> None:
+    """Add to a gradient what is no loss: of unfair individuals, of weights, of the gate."""
+    learning, ensemble = batch.learning, batch.model.ensemble
+    if len(learning.counterfactual_columns):
+        gradient += _individual_gradient(batch) / REFERENCE_ROWS
+    part = batch.n_people / REFERENCE_ROWS
+    shrunk = kind_of(ensemble.layout).penalized(ensemble.layout)
+    gradient[:, shrunk] += (learning.alpha * part) * ensemble.params[:, shrunk]
+    if ensemble.n_experts > 1:
+        _add_gate_prior(gradient, ensemble, batch.rows.X, part / learning.gate_prior_rows)
+
+
+def _squares_as_people(
+    batch: Batch, gradient: NDArray, squares: NDArray | None
+) -> NDArray | None:
+    """Squares for Adagrad's memory; None: those of the gradient itself.
+
+    At least those of equal parts, as penalties have no parts, and as of as many rows as the
+    labels stand for.
+    """
+    if squares is not None:
+        n_parts = len(batch.rows) / batch.learning.batch_size
+        squares = np.maximum(squares, gradient * gradient / n_parts)
+    if batch.n_people != batch.n_known:
+        squares = gradient * gradient if squares is None else squares
+        squares = squares * (batch.n_known / batch.n_people)
+    return squares
+
+
+def _tell_generations(batch: Batch, push: NDArray | None) -> None:
+    """Weigh the generations by what their gates would have changed."""
+    model, known, n_experts = batch.model, batch.known, batch.model.ensemble.n_experts
+    by_loss = batch.d_loss[known, :n_experts]
+    by_push = np.zeros_like(by_loss) if push is None else push[known, :n_experts]
+    generation, n_seen = model.ensemble.generation, model.clock.n_samples_seen
+    model.posterior.update(by_loss, by_push, batch.gate_proba[known], generation, n_seen)
+
+
+def _gradient(batch: Batch, slopes: NDArray) -> tuple[NDArray, NDArray | None]:
     """Gradient of the loss, and of many rows the sum of their batches' squared gradients."""
-    params, layout, size = model.ensemble.params, model.ensemble.layout, learning.batch_size
-    if len(rows) <= size or not kind_of(layout).is_linear:
-        return parameter_gradient(rows.X, params, layout, d_scores, cache), None
-    return bulk_gradient(rows.X, params, d_scores, size)
+    ensemble, X, size = batch.model.ensemble, batch.rows.X, batch.learning.batch_size
+    params, layout = ensemble.params, ensemble.layout
+    if len(batch.rows) <= size or not kind_of(layout).is_linear:
+        return parameter_gradient(X, params, layout, slopes, batch.cache), None
+    return bulk_gradient(X, params, slopes, size)
 
 
 def _add_gate_prior(gradient: NDArray, ensemble: Ensemble, Z, share: float) -> None:
@@ -161,34 +209,26 @@ def share_of_labels(rows: Rows, weight: NDArray) -> float:
     return float(weight.sum()) / people if people else 0.0
 
 
-def _individual_gradient(
-    model: Model,
-    learning: Learning,
-    fairness: Fairness,
-    fwd: Forward,
-    rows: Rows,
-    share: float,
-) -> NDArray:
+def _individual_gradient(batch: Batch) -> NDArray:
     """Count the unfair rows of a batch; the gradient of their penalty."""
+    model, learning, rows = batch.model, batch.learning, batch.rows
     other = counterfactual_rows(rows.X, learning.counterfactual_columns, model.terms)
     unfair = unfair_rows(model, rows.X, other)
     model.clock.count_unfair(int(np.count_nonzero(unfair & (rows.weight > 0))))
-    weight = learning.individual_penalty * share * unfair * rows.weight
+    weight = learning.individual_penalty * batch.share * unfair * rows.weight
+    favorable = batch.fairness.favorable
     return penalty_gradient(
-        model.ensemble, model.prior, fwd, rows.X, other, weight, fairness.favorable
+        model.ensemble, model.prior, batch.forward, rows.X, other, weight, favorable
     )
 
 
-def _fairness_gradient(
-    model: Model, fairness: Fairness, fwd: Forward, seen: Observation, rows: Rows
-) -> NDArray:
+def _fairness_gradient(batch: Batch, monitor: ScheduleMonitor, seen: Observation) -> NDArray:
     """Derivatives of all penalties by all scores, (n_samples, n_scores)."""
-    ensemble = model.ensemble
+    ensemble, fairness, fwd = batch.model.ensemble, batch.fairness, batch.forward
     q, *by_part = favorable_gradient(fwd, fairness.favorable, ensemble.layout)
     by_score, norm = score_gradient(*by_part), q
     if fairness.slots.uses_distance:
         by_term = input_gradient(ensemble.params, ensemble.layout, by_score, fwd.cache)
-        norm = log_odds_gradient_norm(q, model.terms.back(rows.X, by_term))
-    assert isinstance(model.monitor, ScheduleMonitor)
-    t = model.monitor.slopes(fairness, seen, rows.groups, q, norm)
+        norm = log_odds_gradient_norm(q, batch.model.terms.back(batch.rows.X, by_term))
+    t = monitor.slopes(fairness, seen, batch.rows.groups, q, norm)
     return t[:, None] * by_score
