@@ -9,7 +9,6 @@ from skfeamoe._bins import SensitiveBins
 from skfeamoe._classifier import GatedClassifier
 from skfeamoe._column_names import feature_columns
 from skfeamoe._drafts import rounding_to_zero, snapshot
-from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.constraints import Slots
 from skfeamoe._groups import encode_groups
 from skfeamoe._mixture.experts import kind_of, moved
@@ -330,17 +329,18 @@ class MixtureClassifier(GatedClassifier):
     def group_gap_details_(self) -> list[dict]:
         """One row per constraint and event: gap, error, groups, people, and a verdict."""
         model = self._model
-        details = getattr(model.monitor, "details", None)
-        return [] if details is None else details(self._slots(), model.groups)
+        if model.bounds is None:
+            return []
+        return model.bounds.details(self._slots(), model.groups)
 
     @property
     def local_gaps_(self) -> list[dict]:
         """One row per part of the local columns, constraint and event."""
         model = self._model
-        if not isinstance(model.monitor, BoundMonitor):
+        if model.bounds is None:
             return []
         names = feature_columns(self)[1]
-        rows = model.monitor.local_details(self._slots(), model.groups, self._label)
+        rows = model.bounds.local_details(self._slots(), model.groups, self._label)
         return [{**row, "column": names[row["column"]]} for row in rows]
 
     def _slots(self) -> Slots:

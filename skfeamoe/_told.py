@@ -127,8 +127,8 @@ def _largest(counted, labels) -> str:
 
 def _not_compared(estimator, model: Model, where: str) -> list[str]:
     """Sentences on bounds that act on nobody, since too few people are of an event."""
-    monitor = model.monitor
-    if not isinstance(monitor, BoundMonitor) or not monitor.is_active:
+    monitor = model.bounds
+    if monitor is None:
         return []
     if not monitor.measured.is_known or _why_inactive(estimator, model):
         return []
@@ -199,8 +199,8 @@ def warn_if_unmet(
 
 def _unmet(estimator, model: Model, where: str, n_errors: float) -> list[str]:
     """Sentences on bounds that are not kept, kept by a constant, or bent by weights."""
-    monitor = model.monitor
-    if not isinstance(monitor, BoundMonitor) or not monitor.is_active:
+    monitor = model.bounds
+    if monitor is None:
         return []
     details = monitor.details(Slots(constraint_names(estimator)), model.groups)
     beyond = [row for row in details if row["excess"] > n_errors * row["excess_error"]]

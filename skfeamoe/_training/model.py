@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.monitors import Monitor, monitor_from_dict, monitor_to_dict
 from skfeamoe._mixture.experts import kind_of, with_shift
 from skfeamoe._mixture.forward import Shift
@@ -219,6 +220,12 @@ class Model:
         if shift is None or not kind_of(self.ensemble.layout).is_linear:
             return params
         return with_shift(params, self.ensemble.layout, shift.offset, shift.favorable)
+
+    @property
+    def bounds(self) -> BoundMonitor | None:
+        """The monitor if it keeps bounds, and has groups to keep them for."""
+        monitor = self.monitor
+        return monitor if isinstance(monitor, BoundMonitor) and monitor.is_active else None
 
     @property
     def shift(self) -> Shift | None:

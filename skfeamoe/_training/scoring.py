@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skfeamoe._fairness.asked import Fairness
-from skfeamoe._fairness.bound import BoundMonitor, Change
+from skfeamoe._fairness.bound import Change
 from skfeamoe._fairness.cases import Scored
 from skfeamoe._fairness.constraints import Outcome
 from skfeamoe._fairness.distance import log_odds, log_odds_gradient_norm
@@ -109,8 +109,9 @@ def settle(
 
     With ``suspected`` their people may have changed.
     """
-    assert isinstance(model.monitor, BoundMonitor)
+    bounds = model.bounds
+    assert bounds is not None
     if model.terms.signs is not None:  # so that monotone features stay so
-        model.monitor.hold_out(model.terms.signs != 0.0)
+        bounds.hold_out(model.terms.signs != 0.0)
     own_score = partial(scored, model, asked)
-    return model.monitor.settle(asked, own_score, rows, suspected=suspected)
+    return bounds.settle(asked, own_score, rows, suspected=suspected)

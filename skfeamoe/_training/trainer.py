@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.people import drawn
+from skfeamoe._fairness.schedule import ScheduleMonitor
 from skfeamoe._rows import Rows
 from skfeamoe._training.acts import add_expert, add_generation
 from skfeamoe._training.draws import Draws
@@ -67,13 +67,13 @@ def _advance(model: Model, settings: Settings, rows: Rows, *, is_last: bool) -> 
     _carry_out(model, settings, acts)
     batch = rows.with_columns(model.terms.transform(rows.X))
     _learn(model, settings, rows, batch)
-    monitor, asked = model.monitor, settings.fairness
-    if isinstance(monitor, BoundMonitor) and monitor.is_active:
-        monitor.learn(asked, batch.X, rows)
+    bounds, asked = model.bounds, settings.fairness
+    if bounds is not None:
+        bounds.learn(asked, batch.X, rows)
         is_bulk = len(rows) > settings.learning.batch_size and not settings.growth.watches
-        waits = is_bulk and not is_last and monitor.n_waiting < WAITING_ROWS
+        waits = is_bulk and not is_last and bounds.n_waiting < WAITING_ROWS
         present = partial(decide, model, asked)
-        if not waits and (monitor.is_due(asked) or monitor.has_widened(asked, present)):
+        if not waits and (bounds.is_due(asked) or bounds.has_widened(asked, present)):
             changes = settle(model, asked)
             settings.growth.people_changed(model, asked, changes)
     if model.history.is_due(model.clock.n_samples_seen):
@@ -192,8 +192,8 @@ class Passes:
         model = self.model
         _carry_out(model, settings, settings.growth.before(model))
         _learn(model, settings, batch, batch)
-        if isinstance(model.monitor, BoundMonitor) and model.monitor.is_active:
-            model.monitor.learn_directions(settings.fairness, batch.X, batch)
+        if model.bounds is not None:
+            model.bounds.learn_directions(settings.fairness, batch.X, batch)
         if model.history.is_due(model.clock.n_samples_seen):
             _record(model, settings)
 
@@ -203,12 +203,12 @@ class Passes:
         monitor = model.monitor
         if not monitor.is_active:
             return model
-        if isinstance(monitor, BoundMonitor):  # one group, too: others may come, or be merged
+        if model.bounds is not None:  # one group, too: others may come, or be merged
             order = model.generator(Draws.PEOPLE).permutation(len(self.rows))
-            monitor.keep(asked, self.rows, order=order)
+            model.bounds.keep(asked, self.rows, order=order)
         if len(model.groups) < 2:
             return model
-        if isinstance(monitor, BoundMonitor):
+        if not isinstance(monitor, ScheduleMonitor):
             settle(model, asked, self._people(SETTLE_ROWS))
         else:
             rows = self._people(AUDIT_ROWS)

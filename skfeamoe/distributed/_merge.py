@@ -136,7 +136,7 @@ def merge(models: Sequence[FEAMOEClassifier]) -> FEAMOEClassifier:
     whole.take_over(_side_by_side(parts, whole, moves))
     merged._model = whole
     merged._cache = {"parameters": fingerprint(merged)}
-    if isinstance(whole.monitor, BoundMonitor) and whole.monitor.is_active:
+    if whole.bounds is not None:
         settings = build_settings(merged, STREAM_DEFAULTS, whole.groups)
         settle(whole, settings.fairness)
     told = Told()

@@ -250,8 +250,8 @@ class Run:
 
     def keep_bounds(self, model: Model) -> None:
         """Solve for the offset on people of all shards, and measure on all of them."""
-        monitor, asked = model.monitor, self.settings.fairness
-        if not isinstance(monitor, BoundMonitor) or not monitor.is_active:
+        monitor, asked = model.bounds, self.settings.fairness
+        if monitor is None:
             return
         sample, counted = self._people()
         monitor.keep(asked, sample, counted)

@@ -12,7 +12,6 @@ Rows that are kept and gone through again: L.-J. Lin (1992), "Self-improving rea
 based on reinforcement learning, planning and teaching", Machine Learning 8.
 """
 
-from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._training.draws import Draws
 from skfeamoe._training.drift.recent import RECENT_ROWS
 from skfeamoe._training.model import Model
@@ -50,5 +49,5 @@ def replay(model: Model, settings: Settings) -> None:
         for batch in shuffled.slices(settings.learning.early_batch_size):
             train_batch(copy, settings, batch)
     model.ensemble.take_replay(copy.ensemble)
-    if isinstance(model.monitor, BoundMonitor) and model.monitor.is_active:
+    if model.bounds is not None:
         settle(model, settings.fairness, suspected=True)
