@@ -16,7 +16,7 @@ from skfeamoe._drafts import drafted
 from skfeamoe._fairness.constraints import CONSTRAINTS
 from skfeamoe._sklearn import HasMethods, Interval, StrOptions, _fit_context
 from skfeamoe._told import LAPSED_ROWS, SETTLED_ROWS, Told, long_ago
-from skfeamoe.postprocessing import _buffer, _fitting, _messages
+from skfeamoe.postprocessing import _buffer, _fitting, _messages, _outrun
 from skfeamoe.postprocessing._answering import AnsweringRule
 from skfeamoe.postprocessing._bounding import BoundingRule
 from skfeamoe.postprocessing._deciding import DecidingRule
@@ -448,10 +448,11 @@ default=None
         FairnessWarning
             If no groups were given, or a solve finds what `fit` would tell: each once, until
             a solve finds it no more. Also if, after 4,000 rows, the decisions on recent ones,
-            each made before the row was learned, pass a bound by three standard errors: models
-            that change fast outrun the rule, which is solved on what they said before. Also if
-            the rule stays as it was, as next to nobody came of a group that it bounds, or if
-            no group was known for 10,000 rows.
+            each made before the row was learned, pass a bound by three standard errors, all
+            together or in three of the last 16 stretches between two solutions: models that
+            change fast outrun the rule, which is solved on what they said before. Also if the
+            rule stays as it was, as next to nobody came of a group that it bounds, or if no
+            group was known for 10,000 rows.
         """
         with drafted(self) as draft:
             request = request_of(draft)
@@ -479,6 +480,9 @@ default=None
             self._publish(_fitting.find_rules(self, request, None))
         if self._buffer is None or self._buffer["n_since_solved"] < self.solve_interval:
             return []
+        is_settled = self._buffer["n_seen"] >= SETTLED_ROWS
+        if is_settled:
+            self._buffer = _outrun.looked(request, self._buffer)
         self._buffer = {**self._buffer, "n_since_solved": 0}
         held = _buffer.recent(self._buffer)
         found = _fitting.find_rules(self, request, held)
@@ -489,9 +493,9 @@ default=None
         else:
             self._held = held.to_dict()
             self._publish(found)
-        behind = _fitting.outrun(request, self._buffer)
-        if behind is not None and not lost and self._buffer["n_seen"] >= SETTLED_ROWS:
-            messages[OUTRUN] = _messages.outrun(behind, request, self.group_gaps_)
+        if is_settled and not lost:
+            behind = _outrun.message(request, self._buffer, self.group_gaps_)
+            messages |= {OUTRUN: behind} if behind else {}
         waited = _buffer.n_since_known(self._buffer)
         if waited >= LAPSED_ROWS and not lost:
             messages[LAPSED] = long_ago(waited)

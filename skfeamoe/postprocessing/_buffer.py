@@ -67,13 +67,15 @@ def recent(buffer: dict) -> HeldOut:
     return HeldOut(**{name: buffer[name][order] for name in FIELDS})
 
 
-def decided(buffer: dict) -> tuple[HeldOut, NDArray]:
-    """The last ``size`` rows as far as a rule decided on them when they came, and how.
+def decided(buffer: dict, n_rows: int | None = None) -> tuple[HeldOut, NDArray]:
+    """The last rows as far as a rule decided on them when they came, and how.
 
-    Of a group that stays away older rows are kept: they were decided on in another time.
+    They are ``n_rows`` of the stream, by default as many as there is room for. Of a group that
+    stays away older rows are kept: they were decided on in another time.
     """
     known = ~np.isnan(buffer["granted"])
-    known &= buffer["arrival"] >= buffer["n_seen"] - buffer["size"]
+    n_rows = buffer["size"] if n_rows is None else min(n_rows, buffer["size"])
+    known &= buffer["arrival"] >= buffer["n_seen"] - n_rows
     held = HeldOut(**{name: buffer[name][known] for name in FIELDS})
     return held, buffer["granted"][known]
 

@@ -32,14 +32,10 @@ from skfeamoe.postprocessing._rule import (
     Request,
     Rule,
     audit,
-    audit_decisions,
     no_rule,
     solve_request,
 )
 from skfeamoe.postprocessing._strata import check_strata, favorable_proba, stratum_proba
-
-CLEARLY = 3.0
-"""Standard errors by which decisions of a stream pass a bound when it is told."""
 
 
 @dataclass(frozen=True)
@@ -118,19 +114,6 @@ def _granted(estimator, scored: HeldOut) -> NDArray | None:
     if coverage is not None:
         chances[~coverage.is_covered(scored.eta, scored.pi)] = np.nan
     return chances
-
-
-def outrun(request: Request, buffer: dict) -> Audit | None:
-    """Decisions on rows that neither model had learned, where they clearly pass a bound.
-
-    The rule is solved on what the models said of recent rows before they learned them. Models
-    that change faster than these rows are replaced are decided with by a rule for others.
-    """
-    held, granted = _buffer.decided(buffer)
-    if not (len(held) and request.slots and held.n_groups > 1):
-        return None
-    found = audit_decisions(held, granted, request, -CLEARLY)
-    return found if found.excess else None
 
 
 def _own(model):

@@ -21,7 +21,7 @@ def unmet(audit: Audit, request: Request) -> str:
     """The bounds that a rule passes on its held-out rows, and the way out; empty if none."""
     if not audit.excess:
         return ""
-    listed = "; ".join(_passed(audit, request, *owner) for owner in audit.excess)
+    listed = "; ".join(passed(audit, request, *owner) for owner in audit.excess)
     if request.margin != "none":
         return (
             f"bounds that cannot be promised with margin={request.margin!r} on these rows: "
@@ -35,23 +35,11 @@ def unmet(audit: Audit, request: Request) -> str:
     )
 
 
-def _passed(audit: Audit, request: Request, name: str, form: str) -> str:
+def passed(audit: Audit, request: Request, name: str, form: str) -> str:
     """What a constraint is on held-out rows, and its bound."""
     if form == "ratio":
         return f"{name}: ratio {audit.ratios[name]:.3f} for a ratio_bound of {request.ratio:g}"
     return f"{name}: gap {audit.gaps[name]:.3f} for a bound of {request.difference[name]:g}"
-
-
-def outrun(found: Audit, request: Request, told: dict[str, float]) -> str:
-    """That recent decisions passed bounds that the rule was solved to keep."""
-    listed = "; ".join(_passed(found, request, *owner) for owner in found.excess)
-    solved = ", ".join(f"{name} {told[name]:.3f}" for name, _ in found.excess if name in told)
-    return (
-        "decisions on recent rows, before these were learned, clearly passed bounds: "
-        f"{listed}; on the rows that the rule is solved on it keeps {solved}. The models "
-        "change faster than the rule follows: let them learn more slowly (a smaller, falling "
-        "or averaged learning rate), or lower solve_interval and buffer_size"
-    )
 
 
 def uncompared(held: HeldOut, request: Request, labels: list[str]) -> str:

@@ -14,7 +14,7 @@ from sklearn.linear_model import SGDClassifier
 from sklearn.naive_bayes import GaussianNB
 
 from skfeamoe import FairnessWarning
-from skfeamoe.postprocessing import BiasScoreClassifier, _buffer, _fitting
+from skfeamoe.postprocessing import BiasScoreClassifier, _buffer, _fitting, _outrun
 from skfeamoe.postprocessing._held_out import HeldOut
 from skfeamoe.postprocessing._inputs import request_of
 
@@ -305,10 +305,11 @@ def test_bounds_that_conflict_in_a_stream_are_told_of():
 
 
 class Moving(ClassifierMixin, BaseEstimator):
-    """A model whose scores of one group move with every batch, by so much."""
+    """A model whose scores of one group move with every batch, by so much, or swing."""
 
-    def __init__(self, pace=0.0):
+    def __init__(self, pace=0.0, swing=0.0):
         self.pace = pace
+        self.swing = swing
 
     def fit(self, X, y):
         return self.partial_fit(X, y, np.unique(y))
@@ -319,7 +320,8 @@ class Moving(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X):
-        shift = self.pace * self.n_batches_ * (X[:, 3] > 0.75)
+        shift = self.pace * self.n_batches_ + self.swing * (-1) ** (self.n_batches_ // 5)
+        shift = shift * (X[:, 3] > 0.75)
         chance = expit(1.5 * X[:, 0] + X[:, 1] + 0.3 + shift)
         return np.column_stack([1.0 - chance, chance])
 
@@ -332,6 +334,39 @@ def test_models_that_outrun_the_rule_are_told_of_once(pace, n_told):
     assert len(told) == n_told
     if told:
         assert re.search(r"gap 0\.\d+ for a bound of 0\.05; on the rows that", told[0])
+
+
+@pytest.mark.parametrize(("swing", "n_told"), [(0.5, 0), (2.0, 1)])
+def test_models_that_swing_are_told_of_though_the_gap_is_small_in_the_mean(swing, n_told):
+    """Now the one group is favored and now the other, from one solution to the next."""
+    model = BiasScoreClassifier(Moving(0.0, swing), group_estimator=GaussianNB())
+    told = [text for text in learn(model, np.arange(12_000)) if "clearly passed" in text]
+    assert len(told) == n_told
+    assert sum("though not in all of them together" in text for text in told) == n_told
+    passed = model._buffer["stretches"]["passed"]
+    assert len(passed) == 16
+    assert (sum(map(len, passed)) >= _outrun.OFTEN) is bool(n_told)
+    held, decided = _buffer.decided(model._buffer)
+    rates = held.rates(decided, ["all"])
+    assert abs(rates[0] - rates[1]) < 0.12
+    model.set_params(difference_bound=0.5)
+    assert learn(model, np.arange(500)) == []
+    assert model._buffer["stretches"]["passed"] == [[]]  # looked at for another bound
+
+
+def test_a_stretch_is_what_came_since_the_rule_was_solved():
+    held = _buffer.push(_buffer.new_buffer(400, 2, 1), rows_of([0, 1] * 150), np.zeros(300))
+    unfair = np.tile([0.0, 1.0], 50)
+    held = {**_buffer.push(held, rows_of([0, 1] * 50), unfair), "n_since_solved": 100}
+    asked = request_of(online(difference_bound=0.3))
+    assert _outrun.message(asked, held, {}) == ""
+    for n in (1, 2, 3):
+        held = _outrun.looked(asked, held)
+        assert held["stretches"]["passed"] == [[["demographic_parity", "difference"]]] * n
+    assert "in 3 of the last 3 stretches" in _outrun.message(asked, held, {})
+    for _ in range(_outrun.STRETCHES):
+        held = _outrun.looked(asked, {**held, "n_since_solved": 300})
+    assert held["stretches"]["passed"] == [[]] * _outrun.STRETCHES
 
 
 def test_decisions_are_kept_as_they_were_and_unknown_where_there_was_no_rule():
@@ -357,7 +392,6 @@ def test_only_what_chance_does_not_explain_is_told():
     for share, is_told in ((0.55, False), (0.62, False), (0.8, True)):
         granted = rng.random(n) < np.where(rows.groups == 0, 0.5, share)
         held = _buffer.push(_buffer.new_buffer(n, 2, 1), rows, granted.astype(float))
-        found = _fitting.outrun(asked, held)
-        assert (found is not None) is is_told
+        assert bool(_outrun.message(asked, held, {})) is is_told
     nobody = _buffer.push(_buffer.new_buffer(n, 2, 1), rows)
-    assert _fitting.outrun(asked, nobody) is None
+    assert _outrun.message(asked, nobody, {}) == ""
