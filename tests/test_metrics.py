@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from fairlearn.metrics import MetricFrame, make_derived_metric
+from fairlearn.metrics import MetricFrame, demographic_parity_difference, make_derived_metric
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.linear_model import LogisticRegression
@@ -20,8 +20,18 @@ from skfeamoe.metrics import (
     burden,
     burden_difference,
     counterfactual_predict,
+    coverage,
+    coverage_difference,
     individual_fairness_score,
     individual_unfairness,
+    infra_marginality,
+    infra_marginality_difference,
+    metric_interval,
+    result_unfairness,
+    selective_accuracy,
+    selective_accuracy_difference,
+    utility_score,
+    value_explanation_difference,
 )
 
 
@@ -173,6 +183,55 @@ def test_burden_refuses_missing_groups_and_lengths():
         )
     with pytest.raises(ValueError, match="inconsistent numbers"):
         burden_difference([0, 1], [0, 1], sensitive_features=["f", "m"], distance=[1.0])
+
+
+ROWS = {"y_true": [0, 1, 1, 0], "y_pred": [0, 1, 0, 0]}
+GROUP = {"sensitive_features": ["f", "f", "m", "m"]}
+FLIPS, FAR, RISK = (
+    {name: [0, 1, 1, 0]} for name in ("y_pred_counterfactual", "distance", "risk")
+)
+WEIGHTED = [
+    partial(burden, **ROWS, **FAR),
+    partial(burden_difference, **ROWS, **FAR, **GROUP),
+    partial(individual_unfairness, **ROWS, **FLIPS),
+    partial(individual_unfairness, **ROWS, **FLIPS, **GROUP),
+    partial(coverage, **ROWS),
+    partial(coverage_difference, **ROWS, **GROUP),
+    partial(selective_accuracy, **ROWS),
+    partial(selective_accuracy_difference, **ROWS, **GROUP),
+    partial(infra_marginality, **ROWS, **RISK),
+    partial(infra_marginality_difference, **ROWS, **RISK, **GROUP),
+    partial(result_unfairness, **ROWS, **GROUP),
+    partial(utility_score, **ROWS, y_score=[0.1, 0.9, 0.4, 0.2]),
+    partial(value_explanation_difference, [0.1, 0.9, 0.4, 0.2], **GROUP),
+    partial(metric_interval, demographic_parity_difference, *ROWS.values(), **GROUP),
+]
+
+
+@pytest.mark.parametrize("measure", WEIGHTED, ids=lambda measure: measure.func.__name__)
+@pytest.mark.parametrize(
+    ("weight", "told"),
+    [
+        ([1.0, np.nan, 1.0, 1.0], "sample_weight must be finite, got nan in row 1"),
+        ([1.0, 1.0, np.inf, 1.0], "sample_weight must be finite, got inf in row 2"),
+        ([1.0, 1.0, 1.0, -0.5], "sample_weight must not be negative, got -0.5 in row 3"),
+    ],
+)
+def test_measures_refuse_weights_that_are_none(measure, weight, told):
+    with pytest.raises(ValueError, match=told):
+        measure(sample_weight=weight)
+    column = np.array([[1.0], [2.0], [0.5], [1.0]])
+    assert np.array_equal(measure(sample_weight=column), measure(sample_weight=column[:, 0]))
+
+
+def test_a_group_without_weight_is_left_out():
+    rows = {"y_true": [0] * 5, "y_pred": [0, -1, 0, 0, -1]}
+    args = {"sensitive_features": list("ffmmx"), "sample_weight": [1, 1, 1, 1, 0]}
+    assert coverage_difference(**rows, **args) == 0.5
+    assert infra_marginality_difference(**rows, risk=[0, 1, 0, 0, 1], **args) == 0.5
+    assert np.isnan(coverage([0, 1], [0, 1], sample_weight=[0, 0]))
+    with pytest.raises(ValueError, match="at least one non-zero number"):
+        result_unfairness([0, 1], [0, 1], sensitive_features=["f", "m"], sample_weight=[0, 0])
 
 
 def test_individual_unfairness_takes_the_worst_value():

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 from fairlearn.metrics import MetricFrame
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
-from skfeamoe.metrics._checks import as_labels
+from skfeamoe.metrics._checks import as_labels, as_weights, weighted_mean
 
 
 def coverage(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> float:
@@ -34,7 +33,7 @@ def coverage(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> 
     Returns
     -------
     float
-        Share in [0, 1].
+        Share in [0, 1]; nan without weight.
 
     Examples
     --------
@@ -45,7 +44,7 @@ def coverage(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> 
     y_pred = _answers(y_pred, abstain_label)
     check_consistent_length(y_true, y_pred, sample_weight)
     decided = y_pred != abstain_label
-    return float(np.average(decided, weights=sample_weight))
+    return weighted_mean(decided, as_weights(sample_weight, len(y_pred)))
 
 
 def selective_accuracy(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> float:
@@ -76,10 +75,8 @@ def selective_accuracy(y_true, y_pred, *, abstain_label: Any = -1, sample_weight
     y_true = as_labels("y_true", y_true)
     y_pred = _answers(y_pred, abstain_label)
     check_consistent_length(y_true, y_pred, sample_weight)
-    weight = np.ones(len(y_pred)) if sample_weight is None else np.asarray(sample_weight, float)
-    weight = weight * (y_pred != abstain_label)
-    total = weight.sum()
-    return float(weight @ (y_pred == y_true) / total) if total > 0 else float("nan")
+    weight = as_weights(sample_weight, len(y_pred)) * (y_pred != abstain_label)
+    return weighted_mean(y_pred == y_true, weight)
 
 
 def coverage_difference(
@@ -111,7 +108,7 @@ def coverage_difference(
     Returns
     -------
     float
-        Difference in [0, 1]; 0 is equal.
+        Difference in [0, 1]; 0 is equal, nan if fewer than two groups have weight.
 
     References
     ----------
@@ -206,12 +203,14 @@ def _difference(measure, y_true, y_pred, groups, method, abstain_label, sample_w
     def of_group(y_true, y_pred, sample_weight=None):
         return measure(y_true, y_pred, abstain_label=abstain_label, sample_weight=sample_weight)
 
+    n_samples = len(as_labels("y_pred", y_pred, mark=abstain_label))
+    weight = as_weights(sample_weight, n_samples)
     frame = MetricFrame(
         metrics=of_group,
         y_true=y_true,
         y_pred=y_pred,
         sensitive_features=groups,
-        sample_params=None if sample_weight is None else {"sample_weight": sample_weight},
+        sample_params={"sample_weight": weight},
     )
     by_group = frame.by_group.astype(float)
     if by_group.size > 1 and by_group.notna().sum() < 2:

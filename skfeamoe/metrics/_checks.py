@@ -34,6 +34,33 @@ def as_labels(name: str, values: Any, *, mark: Any = 0, many: bool = False) -> N
     return found
 
 
+def as_weights(sample_weight: Any, n_samples: int) -> NDArray:
+    """Weights of rows, (n_samples,), ones for None; numbers from 0 on."""
+    if sample_weight is None:
+        return np.ones(n_samples)
+    found = np.asarray(sample_weight)
+    column = found.ndim == 2 and found.shape[1] == 1
+    weight = as_numbers("sample_weight", found[:, 0] if column else found)
+    if len(weight) != n_samples:
+        raise ValueError(
+            f"sample_weight must have one number per row, got {len(weight)} for "
+            f"{n_samples} rows"
+        )
+    if (weight < 0).any():
+        row = int(np.argmax(weight < 0))
+        raise ValueError(
+            f"sample_weight must not be negative, got {weight[row]} in row {row}; leave out "
+            "rows that should not count, or give them weight 0"
+        )
+    return weight
+
+
+def weighted_mean(values: Any, weight: NDArray) -> float:
+    """Mean of rows by their weights; nan without weight."""
+    total = weight.sum()
+    return float(weight @ np.asarray(values, dtype=float) / total) if total > 0 else np.nan
+
+
 def refuse_unknown_groups(unknown) -> None:
     """Refuse rows whose group is not known, (n_samples,) bool: no gap can count them."""
     if n_unknown := int(np.sum(unknown)):

@@ -23,7 +23,7 @@ import numpy as np
 from fairlearn.metrics import MetricFrame
 from sklearn.utils import check_consistent_length
 
-from skfeamoe.metrics._checks import as_labels, as_numbers
+from skfeamoe.metrics._checks import as_labels, as_numbers, as_weights, weighted_mean
 
 
 def infra_marginality(
@@ -52,7 +52,7 @@ def infra_marginality(
     Returns
     -------
     float
-        Share in [0, 1].
+        Share in [0, 1]; nan without weight.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def infra_marginality(
     """
     y_pred, risk = _checked(y_true, y_pred, risk, sample_weight)
     differs = (y_pred == pos_label) != (risk > threshold)
-    return float(np.average(differs, weights=sample_weight))
+    return weighted_mean(differs, as_weights(sample_weight, len(y_pred)))
 
 
 def infra_marginality_difference(
@@ -110,7 +110,8 @@ def infra_marginality_difference(
     Returns
     -------
     float
-        Difference in [0, 1]; 0 if the burden of equal rates is shared alike.
+        Difference in [0, 1]; 0 if the burden of equal rates is shared alike, nan if fewer than
+        two groups have weight.
 
     Examples
     --------
@@ -120,7 +121,7 @@ def infra_marginality_difference(
     ...     sensitive_features=["f", "f", "m", "m"])
     1.0
     """
-    _checked(y_true, y_pred, risk, sample_weight)
+    y_pred, risk = _checked(y_true, y_pred, risk, sample_weight)
 
     def of_group(y_true, y_pred, risk, sample_weight=None):
         return infra_marginality(
@@ -132,9 +133,7 @@ def infra_marginality_difference(
             pos_label=pos_label,
         )
 
-    params = {"risk": risk}
-    if sample_weight is not None:
-        params["sample_weight"] = sample_weight
+    params = {"risk": risk, "sample_weight": as_weights(sample_weight, len(y_pred))}
     frame = MetricFrame(
         metrics=of_group,
         y_true=y_true,
@@ -142,6 +141,9 @@ def infra_marginality_difference(
         sensitive_features=sensitive_features,
         sample_params=params,
     )
+    by_group = frame.by_group.astype(float)
+    if by_group.size > 1 and by_group.notna().sum() < 2:
+        return float("nan")
     return float(frame.difference(method=method))
 
 

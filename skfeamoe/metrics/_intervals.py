@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
 from sklearn.utils import check_consistent_length, check_random_state
 
+from ._checks import as_weights
 from ._largest_gap import of_means, of_two, two_sided
 from ._resampled_gap import gap_ends, is_gap
 
@@ -436,6 +437,8 @@ def metric_interval(
     n = len(arrays[0])
     if isinstance(told := params.get("sensitive_features"), dict):
         params["sensitive_features"] = pd.DataFrame(told)
+    if params.get("sample_weight") is not None:
+        params["sample_weight"] = as_weights(params["sample_weight"], n)
     by_row = {k: v for k, v in params.items() if _is_per_row(v, n)}
     fixed = {k: v for k, v in params.items() if k not in by_row}
     codes = np.arange(n) if people is None else _people_codes(people)

@@ -24,7 +24,13 @@ from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from skfeamoe._frames import columns_of, values_of
-from skfeamoe.metrics._checks import as_labels, as_numbers, refuse_unknown_groups
+from skfeamoe.metrics._checks import (
+    as_labels,
+    as_numbers,
+    as_weights,
+    refuse_unknown_groups,
+    weighted_mean,
+)
 
 __all__ = [
     "burden",
@@ -75,8 +81,8 @@ def burden(
     Raises
     ------
     ValueError
-        For a distance of a refused row that is negative or not finite, for arrays of
-        different lengths, or when `pos_label` is no label of this kind.
+        For a distance of a refused row or a weight that is negative or not finite, for arrays
+        of different lengths, or when `pos_label` is no label of this kind.
 
     References
     ----------
@@ -101,7 +107,7 @@ def burden(
             "distance must be finite and not negative for every refused row, "
             f"got {far[bad][0]}; pass the absolute distance to the boundary"
         )
-    weight = np.ones(far.size) if sample_weight is None else np.asarray(sample_weight)[refused]
+    weight = as_weights(sample_weight, len(y_pred))[refused]
     total = weight.sum()
     return float(weight @ far / total) if total > 0 else float(zero_division)
 
@@ -199,7 +205,7 @@ def burden_difference(
     refuse_unknown_groups(_as_pandas(sensitive_features).isna().any(axis=1))
     sample_params = {"distance": distance}
     if sample_weight is not None:
-        sample_params["sample_weight"] = sample_weight
+        sample_params["sample_weight"] = as_weights(sample_weight, len(y_pred))
     frame = MetricFrame(
         metrics=group_burden,
         y_true=y_true,
@@ -269,7 +275,7 @@ def individual_unfairness(
     other = as_labels("y_pred_counterfactual", y_pred_counterfactual, many=True)
     check_consistent_length(y_true, y_pred, other, sample_weight)
     flips = (other.reshape(len(y_pred), -1) != y_pred.reshape(-1, 1)).any(axis=1)
-    weight = np.ones(len(y_pred)) if sample_weight is None else np.asarray(sample_weight)
+    weight = as_weights(sample_weight, len(y_pred))
     if sensitive_features is None:
         return _weighted_share(flips, flips, weight)
     frame = MetricFrame(
@@ -409,9 +415,7 @@ def individual_fairness_score(
 
 def _weighted_share(y_true, y_pred, sample_weight) -> float:
     """Weighted share of true entries of `y_pred`."""
-    weight = np.asarray(sample_weight, dtype=float)
-    total = weight.sum()
-    return float(weight @ np.asarray(y_pred, dtype=float) / total) if total > 0 else np.nan
+    return weighted_mean(y_pred, np.asarray(sample_weight, dtype=float))
 
 
 def _check_pos_label(y_pred: np.ndarray, pos_label: Any) -> None:

@@ -24,7 +24,7 @@ from sklearn.utils import check_array, check_consistent_length
 
 from skfeamoe._groups import encode_groups
 from skfeamoe._policy import score
-from skfeamoe.metrics._checks import as_labels, as_numbers, no_dates
+from skfeamoe.metrics._checks import as_labels, as_numbers, as_weights, no_dates
 
 
 def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any = 1) -> float:
@@ -67,7 +67,7 @@ def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any
     check_consistent_length(y_true, y_pred, y_score, sample_weight)
     if len(np.unique(y_true)) < 2:
         raise ValueError("y_true must have at least two classes, got one: AUC is undefined")
-    options = {"sample_weight": sample_weight}
+    options = {"sample_weight": as_weights(sample_weight, len(y_true))}
     accuracy = accuracy_score(y_true, y_pred, **options)
     if y_score.ndim == 1:
         positive = y_true == pos_label
@@ -376,5 +376,10 @@ def _groups(sensitive_features, sample_weight, *others):
     check_consistent_length(sample_weight, *others)
     n_samples = len(others[0])
     groups, _ = encode_groups(sensitive_features, n_samples, [])
-    weight = np.ones(n_samples) if sample_weight is None else np.asarray(sample_weight, float)
+    weight = as_weights(sample_weight, n_samples)
+    if not weight.any():
+        raise ValueError(
+            "sample_weight must have at least one non-zero number, got zeros only; without "
+            "weights every row counts once"
+        )
     return groups, weight
