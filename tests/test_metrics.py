@@ -22,12 +22,14 @@ from skfeamoe.metrics import (
     counterfactual_predict,
     coverage,
     coverage_difference,
+    implied_threshold,
     individual_fairness_score,
     individual_unfairness,
     infra_marginality,
     infra_marginality_difference,
     metric_interval,
     result_unfairness,
+    risk_explained_difference,
     selective_accuracy,
     selective_accuracy_difference,
     utility_score,
@@ -222,6 +224,37 @@ def test_measures_refuse_weights_that_are_none(measure, weight, told):
         measure(sample_weight=weight)
     column = np.array([[1.0], [2.0], [0.5], [1.0]])
     assert np.array_equal(measure(sample_weight=column), measure(sample_weight=column[:, 0]))
+
+
+@pytest.mark.parametrize("measure", WEIGHTED, ids=lambda measure: measure.func.__name__)
+def test_number_and_text_are_never_one_label(measure):
+    function, texts = measure.func, np.array(["no", "yes"])
+    if function in (coverage, coverage_difference, value_explanation_difference):
+        return
+    given = {**measure.keywords}
+    told = "one kind" if function.__name__.startswith(("individual", "select")) else "label"
+    if function is metric_interval:
+        with pytest.raises(ValueError, match="the label 1 for the favorable decision"):
+            metric_interval(*measure.args[:2], texts[ROWS["y_pred"]], **given)
+        return
+    given["y_pred"] = texts[given["y_pred"]]
+    if "select" in function.__name__:
+        given["abstain_label"] = "abstain"
+    elif "individual" not in function.__name__:
+        given["y_true"] = texts[given["y_true"]]
+    with pytest.raises(ValueError, match=told):
+        function(**given)
+
+
+@pytest.mark.parametrize("measure", [implied_threshold, risk_explained_difference])
+def test_text_decisions_need_a_text_pos_label(measure):
+    given = {"y_true": ["no", "yes"], "y_pred": ["no", "yes"], "risk": [0.2, 0.8]}
+    if measure is risk_explained_difference:
+        given["sensitive_features"] = ["f", "m"]
+    with pytest.raises(ValueError, match="pos_label must be one of the labels, got 1 where"):
+        measure(**given)
+    numbers = {**given, "y_true": [0, 1], "y_pred": [0, 1]}
+    assert measure(**given, pos_label="yes") == measure(**numbers)
 
 
 def test_a_group_without_weight_is_left_out():

@@ -13,7 +13,13 @@ from fairlearn.metrics import MetricFrame
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
-from skfeamoe.metrics._checks import as_labels, as_weights, weighted_mean
+from skfeamoe.metrics._checks import (
+    as_labels,
+    as_weights,
+    check_one_kind,
+    is_text,
+    weighted_mean,
+)
 
 
 def coverage(y_true, y_pred, *, abstain_label: Any = -1, sample_weight=None) -> float:
@@ -75,6 +81,8 @@ def selective_accuracy(y_true, y_pred, *, abstain_label: Any = -1, sample_weight
     y_true = as_labels("y_true", y_true)
     y_pred = _answers(y_pred, abstain_label)
     check_consistent_length(y_true, y_pred, sample_weight)
+    if y_pred.dtype.kind != "O":
+        check_one_kind(y_true=y_true, y_pred=y_pred)
     weight = as_weights(sample_weight, len(y_pred)) * (y_pred != abstain_label)
     return weighted_mean(y_pred == y_true, weight)
 
@@ -185,10 +193,9 @@ def selective_accuracy_difference(
 def _answers(y_pred, abstain_label: Any) -> NDArray:
     """Predictions, of which `abstain_label` may be one: a number is none among texts."""
     answers = as_labels("y_pred", y_pred, mark=abstain_label)
-    kind, is_text = answers.dtype.kind, isinstance(abstain_label, str)
-    texts = kind in "UST" or (kind == "O" and all(isinstance(label, str) for label in answers))
-    mixed = (kind == "O" and not texts) or pd.isna(abstain_label)
-    if answers.size and not mixed and texts != is_text:
+    texts = is_text(answers)
+    mixed = (answers.dtype.kind == "O" and not texts) or pd.isna(abstain_label)
+    if answers.size and not mixed and texts != isinstance(abstain_label, str):
         raise ValueError(
             f"abstain_label must be of the kind of the predicted labels, got {abstain_label!r} "
             f"where labels look like {answers[0]!r}; the rule of this library says 'abstain' "

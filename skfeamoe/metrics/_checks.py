@@ -34,6 +34,33 @@ def as_labels(name: str, values: Any, *, mark: Any = 0, many: bool = False) -> N
     return found
 
 
+def check_pos_label(name: str, labels: NDArray, pos_label: Any) -> None:
+    """Refuse a number among text labels and text among numbers: it would match nothing."""
+    if labels.size and is_text(labels) != isinstance(pos_label, str):
+        raise ValueError(
+            f"pos_label must be one of the labels, got {pos_label!r} where {name} looks like "
+            f"{labels.ravel()[0]!r}; pass the favorable label as pos_label"
+        )
+
+
+def check_one_kind(**labels: NDArray) -> None:
+    """Refuse labels of which some are text and others numbers: none would be alike."""
+    kinds = {name: is_text(found) for name, found in labels.items() if found.size}
+    if len(set(kinds.values())) > 1:
+        looks = (f"{name} looks like {labels[name].ravel()[0]!r}" for name in kinds)
+        raise ValueError(
+            f"{' and '.join(kinds)} must hold labels of one kind, but {', '.join(looks)}; "
+            "bring them to text or to numbers"
+        )
+
+
+def is_text(labels: NDArray) -> bool:
+    """Whether all labels are text."""
+    return labels.dtype.kind in "UST" or (
+        labels.dtype == object and all(isinstance(label, str) for label in labels.ravel())
+    )
+
+
 def as_weights(sample_weight: Any, n_samples: int) -> NDArray:
     """Weights of rows, (n_samples,), ones for None; numbers from 0 on."""
     if sample_weight is None:

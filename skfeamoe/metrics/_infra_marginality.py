@@ -23,7 +23,13 @@ import numpy as np
 from fairlearn.metrics import MetricFrame
 from sklearn.utils import check_consistent_length
 
-from skfeamoe.metrics._checks import as_labels, as_numbers, as_weights, weighted_mean
+from skfeamoe.metrics._checks import (
+    as_labels,
+    as_numbers,
+    as_weights,
+    check_pos_label,
+    weighted_mean,
+)
 
 
 def infra_marginality(
@@ -57,7 +63,8 @@ def infra_marginality(
     Raises
     ------
     ValueError
-        For arrays of different lengths, or a risk outside [0, 1].
+        For arrays of different lengths, a risk outside [0, 1], or when `pos_label` is no label
+        of this kind.
 
     References
     ----------
@@ -70,7 +77,7 @@ def infra_marginality(
     >>> infra_marginality([0, 1, 1, 0], [0, 1, 1, 1], risk=[0.1, 0.9, 0.4, 0.2])
     0.5
     """
-    y_pred, risk = _checked(y_true, y_pred, risk, sample_weight)
+    y_pred, risk = _checked(y_true, y_pred, risk, sample_weight, pos_label)
     differs = (y_pred == pos_label) != (risk > threshold)
     return weighted_mean(differs, as_weights(sample_weight, len(y_pred)))
 
@@ -121,7 +128,7 @@ def infra_marginality_difference(
     ...     sensitive_features=["f", "f", "m", "m"])
     1.0
     """
-    y_pred, risk = _checked(y_true, y_pred, risk, sample_weight)
+    y_pred, risk = _checked(y_true, y_pred, risk, sample_weight, pos_label)
 
     def of_group(y_true, y_pred, risk, sample_weight=None):
         return infra_marginality(
@@ -196,7 +203,7 @@ def risk_explained_difference(
     >>> frame.by_group.round(2).tolist()
     [0.35, 0.8]
     """
-    y_pred, risk = _checked(y_true, y_pred, risk, None)
+    y_pred, risk = _checked(y_true, y_pred, risk, None, pos_label)
     share = _favored_by_one_threshold(risk, int((y_pred == pos_label).sum()))
 
     def mean_share(y_true, y_pred):
@@ -236,7 +243,7 @@ def implied_threshold(y_true, y_pred, *, risk, pos_label: Any = 1) -> float:
     >>> round(implied_threshold([0, 0, 1], [0, 0, 1], risk=[0.1, 0.2, 0.5]), 2)
     0.35
     """
-    y_pred, risk = _checked(y_true, y_pred, risk, None)
+    y_pred, risk = _checked(y_true, y_pred, risk, None, pos_label)
     n_favored = int((y_pred == pos_label).sum())
     edges = np.r_[0.0, np.sort(risk), 1.0]
     place = len(risk) - n_favored
@@ -254,10 +261,11 @@ def _favored_by_one_threshold(risk: np.ndarray, n_favored: int) -> np.ndarray:
     return above + at * (n_favored - above.sum()) / at.sum()
 
 
-def _checked(y_true, y_pred, risk, sample_weight):
+def _checked(y_true, y_pred, risk, sample_weight, pos_label):
     """Decisions and risks as arrays of one length."""
     y_pred, risk = as_labels("y_pred", y_pred), as_numbers("risk", risk, finite=False)
     check_consistent_length(y_true, y_pred, risk, sample_weight)
+    check_pos_label("y_pred", y_pred, pos_label)
     bad = ~((risk >= 0.0) & (risk <= 1.0))
     if bad.any():
         raise ValueError(f"risk must be probabilities in [0, 1], got {risk[bad][0]}")

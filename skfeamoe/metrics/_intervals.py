@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtri
 from sklearn.utils import check_consistent_length, check_random_state
 
-from ._checks import as_weights
+from ._checks import as_weights, is_text
 from ._largest_gap import of_means, of_two, two_sided
 from ._resampled_gap import gap_ends, is_gap
 
@@ -443,6 +443,8 @@ def metric_interval(
     fixed = {k: v for k, v in params.items() if k not in by_row}
     codes = np.arange(n) if people is None else _people_codes(people)
     rng = check_random_state(random_state)
+    if is_gap(metric, fixed):
+        _check_favorable(arrays, fixed)
     value = float(metric(*arrays, **by_row, **fixed))
     if is_gap(metric, fixed):
         low, high = gap_ends(
@@ -463,6 +465,16 @@ def metric_interval(
     tail = (1 - confidence_level) / 2
     low, high = np.nanquantile(draws, [tail, 1 - tail])
     return Interval(value, float(min(low, value)), float(max(high, value)))
+
+
+def _check_favorable(arrays, fixed: dict) -> None:
+    """Refuse text decisions, of which none is favored: fairlearn's gaps are of the label 1."""
+    decided = np.asarray(arrays[-1])
+    if "pos_label" not in fixed and decided.size and is_text(decided):
+        raise ValueError(
+            "y_pred must have the label 1 for the favorable decision, got text such as "
+            f"{decided.ravel()[0]!r}; pass (y_pred == favorable_label).astype(int)"
+        )
 
 
 def _people_codes(people) -> NDArray:

@@ -28,6 +28,8 @@ from skfeamoe.metrics._checks import (
     as_labels,
     as_numbers,
     as_weights,
+    check_one_kind,
+    check_pos_label,
     refuse_unknown_groups,
     weighted_mean,
 )
@@ -98,7 +100,7 @@ def burden(
     y_pred = as_labels("y_pred", y_pred)
     distance = as_numbers("distance", distance, finite=False)
     check_consistent_length(y_true, y_pred, distance, sample_weight)
-    _check_pos_label(y_pred, pos_label)
+    check_pos_label("y_pred", y_pred, pos_label)
     refused = y_pred != pos_label
     far = distance[refused]
     bad = ~(np.isfinite(far) & (far >= 0))
@@ -257,7 +259,7 @@ def individual_unfairness(
     Raises
     ------
     ValueError
-        For arrays of different lengths.
+        For arrays of different lengths, or text beside numbers.
 
     References
     ----------
@@ -274,6 +276,7 @@ def individual_unfairness(
     y_pred = as_labels("y_pred", y_pred)
     other = as_labels("y_pred_counterfactual", y_pred_counterfactual, many=True)
     check_consistent_length(y_true, y_pred, other, sample_weight)
+    check_one_kind(y_pred=y_pred, y_pred_counterfactual=other)
     flips = (other.reshape(len(y_pred), -1) != y_pred.reshape(-1, 1)).any(axis=1)
     weight = as_weights(sample_weight, len(y_pred))
     if sensitive_features is None:
@@ -416,18 +419,6 @@ def individual_fairness_score(
 def _weighted_share(y_true, y_pred, sample_weight) -> float:
     """Weighted share of true entries of `y_pred`."""
     return weighted_mean(y_pred, np.asarray(sample_weight, dtype=float))
-
-
-def _check_pos_label(y_pred: np.ndarray, pos_label: Any) -> None:
-    """Refuse a number among text labels and text among numbers: it would match nothing."""
-    labels_are_text = y_pred.dtype.kind in "UST" or (
-        y_pred.dtype == object and all(isinstance(label, str) for label in y_pred)
-    )
-    if y_pred.size and labels_are_text != isinstance(pos_label, str):
-        raise ValueError(
-            f"pos_label must be one of the predicted labels, got {pos_label!r} where "
-            f"labels look like {y_pred.ravel()[0]!r}; pass the favorable label as pos_label"
-        )
 
 
 def _check_columns(X, names: Sequence[Any]) -> None:

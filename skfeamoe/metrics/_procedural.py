@@ -24,7 +24,14 @@ from sklearn.utils import check_array, check_consistent_length
 
 from skfeamoe._groups import encode_groups
 from skfeamoe._policy import score
-from skfeamoe.metrics._checks import as_labels, as_numbers, as_weights, no_dates
+from skfeamoe.metrics._checks import (
+    as_labels,
+    as_numbers,
+    as_weights,
+    check_one_kind,
+    check_pos_label,
+    no_dates,
+)
 
 
 def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any = 1) -> float:
@@ -53,7 +60,8 @@ def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any
     Raises
     ------
     ValueError
-        For arrays of different lengths, or a single class in `y_true`.
+        For arrays of different lengths, a single class in `y_true`, or when `pos_label` is no
+        label of this kind.
 
     Examples
     --------
@@ -70,6 +78,7 @@ def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any
     options = {"sample_weight": as_weights(sample_weight, len(y_true))}
     accuracy = accuracy_score(y_true, y_pred, **options)
     if y_score.ndim == 1:
+        check_pos_label("y_true", y_true, pos_label)
         positive = y_true == pos_label
         f1 = f1_score(positive, y_pred == pos_label, zero_division=0.0, **options)
         auc = roc_auc_score(positive, y_score, **options)
@@ -107,7 +116,7 @@ def result_unfairness(
     Raises
     ------
     ValueError
-        For arrays of different lengths.
+        For arrays of different lengths, or when `pos_label` is no label of this kind.
 
     Examples
     --------
@@ -116,6 +125,8 @@ def result_unfairness(
     0.75
     """
     y_true, y_pred = as_labels("y_true", y_true), as_labels("y_pred", y_pred)
+    check_one_kind(y_true=y_true, y_pred=y_pred)
+    check_pos_label("y_true", y_true, pos_label)
     groups, weight = _groups(sensitive_features, sample_weight, y_true, y_pred)
     favorable = (y_true == pos_label).astype(np.intp)
     decided = (y_pred == pos_label).astype(np.intp)
