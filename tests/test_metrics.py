@@ -373,6 +373,39 @@ def test_burden_in_make_scorer(applicants):
     assert scorer(model, frame, y) == -1.0
 
 
+SEX = {
+    "categories": pd.DataFrame({"sex": pd.Categorical(["f", "m"])}),
+    "flags": pd.DataFrame({"sex": [True, False]}),
+    "array": np.array([[0], [1]]),
+    "texts": np.array([["f"], ["m"]]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Constructing a Categorical")
+@pytest.mark.parametrize(
+    ("X", "value", "became"),
+    [
+        ("categories", "female", "missing"),
+        ("flags", "m", "True"),
+        ("array", 0.9, "0"),
+        ("texts", "female", "'f'"),
+    ],
+)
+def test_counterfactual_predict_refuses_what_a_column_cannot_hold(X, value, became):
+    class Constant:
+        def predict(self, X):
+            return np.zeros(len(X))
+
+    name = "sex" if hasattr(SEX[X], "columns") else 0
+    with pytest.raises(ValueError, match=f"{value!r}, which became {became};"):
+        counterfactual_predict(Constant(), SEX[X], columns=name, values=[value, value])
+    single = np.array([[0.1], [0.2]], dtype=np.float32)
+    assert counterfactual_predict(Constant(), single, columns=0, values=[0.1, 0.3]).any() == 0
+    two = pd.DataFrame({"a": [0, 1], "b": [0, 1]})
+    with pytest.raises(ValueError, match="a tuple of 2 for the columns"):
+        counterfactual_predict(Constant(), two, columns=["a", "b"], values=[(0,), (1,)])
+
+
 def test_counterfactual_errors_name_the_way_out(applicants):
     frame, _, model = applicants
     with pytest.raises(ValueError, match="columns must name columns of X, got"):

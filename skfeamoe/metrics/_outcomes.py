@@ -14,7 +14,9 @@ Over 400 lines, because half of the lines document the measures.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -41,6 +43,10 @@ __all__ = [
     "individual_fairness_score",
     "individual_unfairness",
 ]
+
+
+HALF_PRECISION = 1e-3
+"""Numbers of 16 bits are no further, relatively, from those that they stand for."""
 
 
 def burden(
@@ -319,7 +325,8 @@ def counterfactual_predict(
     Raises
     ------
     ValueError
-        If a column is not in `X`, or fewer than two values are there to compare.
+        If a column is not in `X` or cannot hold a value, or fewer than two values are there to
+        compare.
 
     Examples
     --------
@@ -340,14 +347,14 @@ def counterfactual_predict(
     if values is None:
         combinations = _observed(X, names)
     else:
-        combinations = [tuple(v) if len(names) > 1 else (v,) for v in values]
+        combinations = [_combination(value, names) for value in values]
     if len(combinations) < 2:
         raise ValueError(
             f"columns={columns!r} holds {len(combinations)} value(s) in X; at least two "
             "are needed to compare predictions: pass values="
         )
     return np.column_stack(
-        [estimator.predict(_replaced(X, names, combination)) for combination in combinations]
+        [estimator.predict(_changed(X, names, combination)) for combination in combinations]
     )
 
 
@@ -454,6 +461,40 @@ def _is_present(value: Any) -> bool:
         return value is not None and bool(value == value)
     except TypeError:
         return False
+
+
+def _combination(value: Any, names: Sequence[Any]) -> tuple:
+    """A value for every named column."""
+    if len(names) == 1:
+        return (value,)
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != len(names):
+        raise ValueError(
+            f"values must hold a tuple of {len(names)} for the columns {list(names)}, got "
+            f"{value!r}"
+        )
+    return tuple(value)
+
+
+def _changed(X, names: Sequence[Any], combination: tuple) -> Any:
+    """A copy of `X` with one combination of values; refuse what its columns cannot hold."""
+    changed = _replaced(X, names, combination)
+    for name, value in zip(names, combination, strict=True):
+        found = [held for (held,) in _observed(changed, [name])]
+        wanted = [value] if _is_present(value) else []
+        if len(found) != len(wanted) or not all(map(_is_held, found, wanted)):
+            raise ValueError(
+                f"values must be what column {name!r} can hold, got {value!r}, which became "
+                f"{repr(found[0]) if found else 'missing'}; pass values of its own type"
+            )
+    return changed
+
+
+def _is_held(found: Any, value: Any) -> bool:
+    """Whether a column holds a value, to the precision of its type."""
+    if found == value:
+        return True
+    numbers = isinstance(found, float) and isinstance(value, Real)
+    return numbers and math.isclose(found, value, rel_tol=HALF_PRECISION)
 
 
 def _replaced(X, names: Sequence[Any], combination: tuple) -> Any:
