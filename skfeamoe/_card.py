@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from skfeamoe._classifier import last_step
 from skfeamoe._fairness.constraints import gaps_of_rates
 from skfeamoe._feamoe import FEAMOEClassifier
+from skfeamoe._labels import read_labels
 from skfeamoe._optional import optional
 from skfeamoe._validation import check_features
 from skfeamoe.metrics import wilson_interval
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 MIN_GROUP_ROWS = 20
 """A group takes part in a gap with this many rows, as in the classifier's own measure."""
 
-METRICS = ("accuracy", "balanced_accuracy", *gaps_of_rates())
+GAPS = tuple(gaps_of_rates())
+METRICS = ("accuracy", "balanced_accuracy", *GAPS)
 
 MEASURED_BY = {kind.name: metric for metric, kind in gaps_of_rates().items()}
 """The gap that each constraint bounds; the burden is a distance and has no interval here."""
@@ -34,11 +36,22 @@ RESULTS = f"{DESCRIPTION}/Evaluation Results"
 START = "How to Get Started with the Model"
 """Sections of skops' template."""
 
-LIMITS = """\
+EXPERTS = {
+    "logistic": "logistic regressions",
+    "additive": "generalized additive models",
+    "mlp": "neural networks",
+}
+"""What experts are, by the parameter `expert`."""
+
+BOUNDED = """\
 - Gaps are kept under the bounds among the groups below, and among those only: subgroups and
   attributes that were not given when training may differ by more.
 - A bound holds for the rows that were learned. On other rows a gap differs by the error of
-  having seen a sample, and by whatever has changed since.
+  having seen a sample, and by whatever has changed since."""
+
+UNBOUNDED = "- No gap between groups was bounded."
+
+UNKNOWN_GROUPS = """\
 - Rows whose sensitive attribute was unknown trained accuracy only."""
 
 WITHOUT_ATTRIBUTE = "- Needs no sensitive attribute to predict."
@@ -170,19 +183,27 @@ def _add_table(page, section: str, rows: list[dict[str, Any]], text: str = "") -
 
 def _description(classifier) -> str:
     """What kind of model this is."""
-    kind = {"logistic": "logistic regressions"}.get(classifier.expert, "neural networks")
+    kept = " and keeps the gaps between groups of people under stated bounds"
     return (
-        f"A mixture of {classifier.n_experts_} experts ({kind}) under a softmax gate that "
-        "learns in one pass or several and keeps the gaps between groups of people under "
-        "stated bounds (FEAMOE: Sharma, Henderson and Ghosh, IJCAI 2023)."
+        f"A mixture of {classifier.n_experts_} experts ({EXPERTS[classifier.expert]}) under a "
+        f"softmax gate that learns in one pass or more{kept if _bounded(classifier) else ''} "
+        "(FEAMOE: Sharma, Henderson and Ghosh, IJCAI 2023)."
     )
+
+
+def _bounded(classifier) -> list[str]:
+    """Names of the constraints that bound a gap; penalties do not, nor does one group."""
+    active = classifier.control == "bound" and len(classifier.groups_) > 1
+    return list(classifier.multipliers_) if active else []
 
 
 def _use(classifier, intended_use: str | None) -> str:
     """What the model is for, and what cannot be expected of it."""
+    limits = [BOUNDED if _bounded(classifier) else UNBOUNDED]
+    limits += [UNKNOWN_GROUPS] if len(classifier.groups_) else []
     blind = classifier.counterfactual_columns is None
-    limits = f"{LIMITS}\n{WITHOUT_ATTRIBUTE if blind else WITH_ATTRIBUTE}"
-    return "\n\n".join(filter(None, [intended_use, limits]))
+    limits.append(WITHOUT_ATTRIBUTE if blind else WITH_ATTRIBUTE)
+    return "\n\n".join(filter(None, [intended_use, "\n".join(limits)]))
 
 
 def _facts(classifier) -> list[dict[str, Any]]:
@@ -209,12 +230,8 @@ def _add_bounds(page, classifier) -> None:
         return
     bound = classifier.difference_bound
     if classifier.control != "bound":
-        page.add(
-            **{
-                f"{TRAINING}/Bounds": "Penalties of growing weight on "
-                f"{', '.join(names)}; no bound was set."
-            }
-        )
+        text = f"Penalties of growing weight on {', '.join(names)}; no bound was set."
+        page.add(**{f"{TRAINING}/Bounds": text})
         return
     ratio = classifier.ratio_bound
     ratios = ratio if hasattr(ratio, "keys") else dict.fromkeys(names, ratio)
@@ -265,10 +282,9 @@ def _add_running_gaps(page, classifier) -> None:
         "here: measure on other rows, `skfeamoe.card(model, X, y, sensitive_features=...)`."
     )
     gaps = classifier.group_gaps_
+    page.add(**{RESULTS: text if gaps else "Not measured: no rows were given."})
     if not gaps:
-        page.add(**{RESULTS: "Not measured: no rows were given."})
         return
-    page.add(**{RESULTS: text})
     rows = [{"gap": name, "value": _shown(gap)} for name, gap in gaps.items()]
     _add_table(page, f"{RESULTS}/Gaps while learning", rows)
 
@@ -288,6 +304,7 @@ def _add_measures(page, model, rows: tuple) -> None:
     from skfeamoe.streaming import StreamBatch, prequential
 
     classifier = last_step(model)
+    _check_labels(rows[1], classifier.unlabeled)
     result = prequential(
         {"model": model},
         [StreamBatch(*rows)],
@@ -299,32 +316,52 @@ def _add_measures(page, model, rows: tuple) -> None:
         min_group_size=MIN_GROUP_ROWS,
     )
     view = result.points[-1].models["model"].views["cumulative"]
-    n_rows = int(view.n_rows)
-    page.add(**{RESULTS: f"Measured on {n_rows} rows that were given for this card."})
-    names = [name for name in METRICS if name.endswith("_difference")]
-    tables = {name: result.gap_table(name, view="cumulative").iloc[-1] for name in names}
-    gaps = {name: (line["low"], line["high"]) for name, line in tables.items()}
-    _add_accuracy(page, view, n_rows)
-    bounded = {MEASURED_BY[c] for c in classifier.multipliers_ if c in MEASURED_BY}
+    page.add(**{RESULTS: f"Measured on {int(view.n_rows)} rows that were given for this card."})
+    _add_accuracy(page, view, rows[3])
+    bounded = {MEASURED_BY[c] for c in _bounded(classifier) if c in MEASURED_BY}
     rows_of_gaps = [
         {
             "gap": name,
             "value": _shown(view[name]),
-            "95 % interval": _shown_interval(ends),
+            "95 % interval": _shown_interval(
+                result.gap_table(name, view="cumulative")[["low", "high"]].to_numpy()[-1]
+            ),
             "bounded": "yes" if name in bounded else "no",
         }
-        for name, ends in gaps.items()
+        for name in GAPS
     ]
     text = "Largest difference between two groups; score intervals for all pairs of groups."
+    if few := _too_few(result):
+        text += f" Not compared, with fewer than {MIN_GROUP_ROWS} rows: {', '.join(few)}."
     _add_table(page, f"{RESULTS}/Gaps", rows_of_gaps, text)
     if result.group_names:
         _add_groups(page, result)
 
 
-def _add_accuracy(page, view, n_rows: int) -> None:
-    """Accuracy with its standard error."""
-    accuracy = view["accuracy"]
-    error = np.sqrt(accuracy * (1 - accuracy) / n_rows)
+def _check_labels(y, unlabeled) -> None:
+    """Refuse rows without a label: accuracy and most gaps are of those that have one."""
+    known = read_labels(y, len(y), unlabeled).known if hasattr(y, "__len__") else None
+    if known is not None and not known.all():
+        raise ValueError(
+            f"y must have a label in every row, got none in {np.sum(~known)} of {len(known)}; "
+            "leave these rows out of X, y and sensitive_features"
+        )
+
+
+def _too_few(result) -> list[str]:
+    """Groups that no gap compares."""
+    table = result.group_table if result.group_names else pd.DataFrame({"n_effective": []})
+    few = table[table["n_effective"] < MIN_GROUP_ROWS]
+    return [f"{row['group']} ({int(row['n_rows'])})" for _, row in few.iterrows()]
+
+
+def _add_accuracy(page, view, sample_weight) -> None:
+    """Accuracy with its standard error, by the rows of equal weight that tell as much."""
+    from skfeamoe.streaming._tally import effective_rows
+
+    weight = np.ones(int(view.n_rows)) if sample_weight is None else np.asarray(sample_weight)
+    n_rows = effective_rows(float(view.n_rows), weight.sum(), np.sum(weight**2))
+    error = np.sqrt((accuracy := view["accuracy"]) * (1 - accuracy) / n_rows)
     _add_table(
         page,
         f"{RESULTS}/Accuracy",
@@ -339,7 +376,7 @@ def _add_accuracy(page, view, n_rows: int) -> None:
 def _add_groups(page, result) -> None:
     """Rates of every group."""
     table = result.group_table
-    ends = wilson_interval(table["selection_rate"], table["n_rows"])
+    ends = wilson_interval(table["selection_rate"], table["n_effective"])
     rows = [
         {
             "group": row["group"],

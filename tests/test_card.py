@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skfeamoe import FEAMOEClassifier, card
+from skfeamoe.metrics import wilson_interval
 
 skops = pytest.importorskip("skops", reason="skops is of the extra persist")
 
@@ -179,6 +180,46 @@ def test_penalties_and_quiet_watches_are_told():
     watching = FEAMOEClassifier(None, growth="drift", random_state=0)
     page = card(watching.partial_fit(X, y, classes=[0, 1]))
     assert "Watched; no alarm." in page.select(f"{TRAINING}/Record of drift").format()
+
+
+def test_weights_widen_intervals_of_the_card(lending):
+    model, X, y, group = lending
+    weight = np.random.default_rng(0).lognormal(0.0, 2.0, len(y))
+    page = card(model, X, y, sensitive_features=group, sample_weight=weight)
+    n_effective = weight.sum() ** 2 / (weight @ weight)
+    accuracy = accuracy_score(y, model.predict(X), sample_weight=weight)
+    error = np.sqrt(accuracy * (1 - accuracy) / n_effective)
+    told = table(page, f"{RESULTS}/Accuracy")["accuracy"]["value"]
+    assert told == f"{accuracy:.3f} +- {error:.3f}"
+    for name, row in table(page, f"{RESULTS}/Groups").items():
+        w = weight[group == name]
+        rate = np.average(model.predict(X)[group == name], weights=w)
+        low, high = wilson_interval([rate], [w.sum() ** 2 / (w @ w)])[0]
+        assert row["95 % interval"] == f"{low:.3f} to {high:.3f}"
+
+
+def test_no_bound_is_claimed_where_there_is_none(lending):
+    _, X, y, group = lending
+    groups = {"sensitive_features": group}
+    for given in ({"constraints": None}, {"control": "schedule"}):
+        model = FEAMOEClassifier(**given, max_iter=1, random_state=0).fit(X, y, **groups)
+        page = card(model, X, y, **groups)
+        told = table(page, f"{RESULTS}/Gaps")["demographic_parity_difference"]["bounded"]
+        assert told == "no"
+        assert "Gaps are kept" not in page.render()
+        assert "No gap between groups was bounded" in page.render()
+
+
+def test_experts_and_people_without_a_label_or_fellows_are_named(lending):
+    model, X, y, group = lending
+    additive = FEAMOEClassifier(None, expert="additive", max_iter=1, random_state=0)
+    assert "generalized additive models" in card(additive.fit(X, y)).render()
+    few = np.where(np.arange(len(y)) < 7, "new", group)
+    text = card(model, X, y, sensitive_features=few).select(f"{RESULTS}/Gaps").format()
+    assert "Not compared, with fewer than 20 rows: new (7)." in text
+    labels = np.where(np.arange(len(y)) < 7, np.nan, y)
+    with pytest.raises(ValueError, match=f"y must have a label .* none in 7 of {len(y)}"):
+        card(model, X, labels, sensitive_features=group)
 
 
 def test_without_groups_the_card_measures_accuracy_alone():
