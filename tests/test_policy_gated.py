@@ -139,6 +139,14 @@ def test_no_groups_is_said_and_the_experts_learn_utility():
     assert model.score(X, y) > max(y.mean(), 1 - y.mean())
 
 
+def test_explanations_are_judged_among_all_groups_of_a_sorted_table():
+    X, y, group = make_lending(15_000)
+    order = np.argsort(group, kind="stable")
+    model = PolicyGatedMoEClassifier(max_iter=3, gate_max_iter=0, random_state=0)
+    model.fit(X[order], y[order], sensitive_features=group[order])
+    assert model.history_["procedural_unfairness"][0] > 0.0
+
+
 def test_the_snapshot_is_the_best_round_of_the_history():
     model, *_ = fitted(gate_max_iter=8, tuning_interval=2)
     scores = model.history_["final_score"]

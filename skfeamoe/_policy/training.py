@@ -226,8 +226,14 @@ class Evidence(NamedTuple):
     quality: NDArray  # (n_judged,)
 
 
-def evidence(mixture: Mixture, rows: Rows, n_judged: int, expert: int | None) -> Evidence:
-    """Evidence of the mixture, or of one expert; explanations of the first rows only."""
+def spread_out(n_rows: int, n_some: int) -> NDArray:
+    """Numbers of rows from all over a table, which may be sorted: of all if they are few."""
+    n_some = min(n_rows, n_some)
+    return np.arange(n_some) * n_rows // max(n_some, 1)
+
+
+def evidence(mixture: Mixture, rows: Rows, judged: NDArray, expert: int | None) -> Evidence:
+    """Evidence of the mixture, or of one expert; explanations of the judged rows only."""
     x0 = np.zeros(rows.X.shape[1])
 
     def predict_proba(Z):
@@ -235,7 +241,7 @@ def evidence(mixture: Mixture, rows: Rows, n_judged: int, expert: int | None) ->
             return proba_of(mixture, Z)
         return outputs(mixture, Z).expert_proba[expert]
 
-    few = rows.X[:n_judged]
+    few = rows.X[judged]
     if expert is None:
         r = mixture_attributions(mixture, few, x0, ATTRIBUTION_STEPS)
     else:
@@ -246,14 +252,14 @@ def evidence(mixture: Mixture, rows: Rows, n_judged: int, expert: int | None) ->
 
 def judge(mixtures: list[Mixture], parts: list[Rows], expert: int | None = None) -> Judged:
     """Measures over parts, each with the mixture whose experts never saw it."""
-    n_judged = [min(len(part.y), JUDGED_ROWS // len(parts)) for part in parts]
+    judged = [spread_out(len(part.y), JUDGED_ROWS // len(parts)) for part in parts]
     found = [
-        evidence(mixture, part, n, expert)
-        for mixture, part, n in zip(mixtures, parts, n_judged, strict=True)
+        evidence(mixture, part, some, expert)
+        for mixture, part, some in zip(mixtures, parts, judged, strict=True)
     ]
     proba, r, quality = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     rows = Rows.join(parts)
-    few = Rows.join([part.take(slice(n)) for part, n in zip(parts, n_judged, strict=True)])
+    few = Rows.join([part.take(some) for part, some in zip(parts, judged, strict=True)])
     favorable = mixtures[0].favorable
     return Judged(
         score.utility(rows.y, proba, rows.weight, proba.shape[1] - 1),
