@@ -20,6 +20,7 @@ from skfeamoe._groups import UNKNOWN, encode_groups
 from skfeamoe._labels import read_labels
 from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
+from skfeamoe.metrics._checks import as_weights
 
 __all__ = ["best_within", "gap_scorer"]
 
@@ -53,7 +54,8 @@ default="demographic_parity"
     Raises
     ------
     ValueError
-        If the constraint is not known.
+        If the constraint is not known. When it scores, if the favorable label is none of the
+        labels, or there are fewer than two groups to compare.
 
     Examples
     --------
@@ -81,14 +83,14 @@ class _GapScorer:
         label = self.favorable_label
         if label is None:
             label = favorable_label_of(estimator)
-        if label is None and hasattr(estimator, "classes_"):
-            label = estimator.classes_[-1]
+        classes = getattr(estimator, "classes_", None)
+        if label is None and classes is not None:
+            label = classes[-1]
         mark = getattr(last_step(estimator), "unlabeled", None)
         if mark is None:
             mark = float("nan")  # what is no mark for the estimator is a class: -1, say
-        return self._scorer(
-            estimator, X, y_true, favorable_label=label, unlabeled=mark, **given
-        )
+        given |= {"favorable_label": label, "unlabeled": mark, "classes": classes}
+        return self._scorer(estimator, X, y_true, **given)
 
     def __repr__(self) -> str:
         return f"gap_scorer({self.constraint!r}, favorable_label={self.favorable_label!r})"
@@ -116,19 +118,32 @@ def _gap(
     sample_weight=None,
     favorable_label=None,
     unlabeled=None,
+    classes=None,
 ) -> float:
     """A gap of fairlearn's, of the favorable label, among the rows that it can compare."""
     labels, decided = read_labels(y_true, len(y_pred), unlabeled), np.asarray(y_pred)
     groups, _ = encode_groups(sensitive_features, len(decided), [])
-    label = favorable_label
-    if label is None:
-        label = np.union1d(labels.values, decided)[-1]
+    seen = np.union1d(labels.values, decided)
+    label = seen[-1] if favorable_label is None else favorable_label
+    known = [*seen.tolist(), *([] if classes is None else classes)]
+    if label not in known:
+        raise ValueError(
+            f"favorable_label must be one of the labels {seen.tolist()}, got {label!r}, with "
+            "which nobody is favored; pass the label that is good for the person"
+        )
     favored = np.zeros(len(decided), dtype=int)
     favored[slice(None) if labels.known is None else labels.known] = labels.values == label
     counts = groups != UNKNOWN
     if labels.known is not None and set(CONSTRAINTS[constraint].events) & set(LABEL_EVENTS):
         counts &= labels.known
-    options = {} if sample_weight is None else {"sample_weight": np.asarray(sample_weight)}
+    if len(found := np.unique(groups[counts])) < 2:
+        raise ValueError(
+            f"sensitive_features must have two groups to compare, got {len(found)} among the "
+            "rows that count; fewer folds, or folds stratified by group, have some of each"
+        )
+    options = {}
+    if sample_weight is not None:
+        options["sample_weight"] = as_weights(sample_weight, len(decided))
     return GAPS[constraint](
         favored[counts],
         (decided[counts] == label).astype(int),
@@ -169,7 +184,8 @@ def best_within(
     Raises
     ------
     ValueError
-        If the bound is not positive.
+        If the bound is not positive or `n_standard_errors` negative; in the search, if the
+        scores of the gap are positive, as those of fairlearn's own metrics are.
 
     Examples
     --------
@@ -193,11 +209,19 @@ def best_within(
     if not bound > 0:
         raise ValueError(f"bound must be positive, got {bound!r}; a gap of 5 points is 0.05")
 
+    if not n_standard_errors >= 0:
+        raise ValueError(f"n_standard_errors must be 0 or more, got {n_standard_errors!r}")
+
     def refit(results: Mapping[str, Any]) -> int:
         for name in (score, gap):
             if f"mean_test_{name}" not in results:
                 raise ValueError(f"scoring must have {name!r}; it scores what refit weighs")
         gaps = -np.asarray(results[f"mean_test_{gap}"], dtype=float)
+        if (gaps < 0).any():
+            raise ValueError(
+                f"scoring[{gap!r}] must be minus the gap, got {-np.nanmin(gaps):.3g}; score "
+                "it by gap_scorer(), or by make_scorer(..., greater_is_better=False)"
+            )
         folds = sum(key.startswith("split") and key.endswith(f"test_{gap}") for key in results)
         error = np.asarray(results[f"std_test_{gap}"], dtype=float) / np.sqrt(max(folds - 1, 1))
         scores = np.asarray(results[f"mean_test_{score}"], dtype=float)

@@ -53,6 +53,29 @@ def test_a_candidate_that_could_not_be_scored_is_never_taken():
         best_within(0.05)(results([nan, 0.7], [0.01, nan]))
 
 
+def test_gaps_of_the_wrong_sign_are_no_gaps_within_a_bound():
+    found = results([0.7, 0.9], [-0.01, -0.2])
+    with pytest.raises(ValueError, match=r"scoring\['gap'\] must be minus the gap, got 0.2;"):
+        best_within(0.05)(found)
+
+
+def test_a_gap_that_nobody_can_have_is_refused():
+    X, y, group = make_lending(200)
+    labels = np.array(["no", "yes"])[y]
+    model = LogisticRegression().fit(X, labels)
+    with sklearn.config_context(enable_metadata_routing=True):
+        for wrong in ("Yes", 1):
+            scorer, told = gap_scorer(favorable_label=wrong), r"labels \['no', 'yes'\], got "
+            with pytest.raises(ValueError, match=f"{told}{wrong!r}"):
+                scorer(model, X, labels, sensitive_features=group)
+        for groups in (np.full(200, "a"), np.full(200, None)):
+            with pytest.raises(ValueError, match="must have two groups to compare"):
+                gap_scorer()(model, X, labels, sensitive_features=groups)
+        scorer, weight = gap_scorer().set_score_request(sample_weight=True), np.full(200, -1.0)
+        with pytest.raises(ValueError, match="sample_weight must not be negative"):
+            scorer(model, X, labels, sensitive_features=group, sample_weight=weight)
+
+
 def test_it_says_when_no_candidate_qualifies():
     with pytest.warns(FairnessWarning, match=r"no candidate has a gap within 0.01.*0.040"):
         assert best_within(0.01)(results([0.9, 0.8], [0.2, 0.04])) == 1
@@ -148,6 +171,8 @@ def test_wrong_parameters_are_refused():
         best_within(0)
     with pytest.raises(ValueError, match="scoring must have 'gap'"):
         best_within(0.1)({"mean_test_accuracy": [1]})
+    with pytest.raises(ValueError, match="n_standard_errors must be 0 or more, got -1"):
+        best_within(0.1, n_standard_errors=-1)
 
 
 @pytest.mark.parametrize("in_pipeline", [False, True])
