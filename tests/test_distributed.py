@@ -291,6 +291,25 @@ def test_errors_name_the_way_out(thread_client, parameters, arguments, message):
     assert vars(model) == before
 
 
+def test_sensitive_columns_of_shards_are_the_same(thread_client):
+    X, y, group = make_lending(400)
+    old = np.where(np.arange(400) % 3 == 0, "yes", "no")
+    table = pd.DataFrame({"sex": group, "old": old})
+    halves = [slice(0, 200), slice(200, 400)]
+    rows = [[part[half] for half in halves] for part in (X, y)]
+    model = FEAMOEClassifier(max_iter=1, random_state=0)
+    exchanged = [table[:200], table[["old", "sex"]][200:]]
+    with pytest.raises(ValueError, match=r"shard 1 has the sensitive columns .* in one order"):
+        sd.fit(model, *rows, sensitive_features=exchanged, client=thread_client)
+    sd.fit(model, *rows, sensitive_features=[None, table[200:]], client=thread_client)
+    assert len(model.groups_) == 4
+    model.partial_fit(X, y, sensitive_features=table[["old", "sex"]])
+    assert len(model.groups_) == 4
+    mixed = [rows[1][0], np.array(["no", "yes"])[rows[1][1]]]
+    with pytest.raises(ValueError, match="text in some shards and numbers in others"):
+        sd.fit(model, rows[0], mixed, client=thread_client)
+
+
 # ----------------------------------------------------------------------- merge
 
 
@@ -535,6 +554,12 @@ def test_labels_and_classes_that_do_not_agree_are_refused():
         measured(y, y, group, classes=[0, 2])
     with pytest.raises(ValueError, match=r"one of the classes \[0, 1\], got 'yes'"):
         measured(y, y, group, favorable_label="yes")
+    with pytest.raises(ValueError, match="labels of one kind, got text beside numbers"):
+        measured(y, ["no", "yes", "no", "no"], group)
+    short = [da.from_array(np.array(part), 2) for part in (y, group)]
+    found = sd.group_metrics(da.from_array(np.array(y), ((3, 1),)), *short)
+    with pytest.raises(ValueError, match=r"got . and 2 in partition .; rechunk"):
+        found.compute(**sync)
     with pytest.raises(ValueError, match="y_true has no rows in any partition"):
         measured(y[:0], y[:0], group[:0])
 

@@ -182,8 +182,9 @@ def group_metrics(y_true, y_pred, sensitive_features, *, favorable_label=None, c
     -------
     metrics : delayed dict
         ``metrics.compute()`` is a dict: ``n_rows``, ``accuracy``,
-        ``balanced_accuracy``, the ``*_difference`` of rates, as fairlearn has them, and
-        ``groups``, a DataFrame with the rates of every group.
+        ``balanced_accuracy``, the ``*_difference`` of rates, as fairlearn has them between
+        groups that have the rate (fairlearn counts a missing one as 0), and ``groups``, a
+        DataFrame with the rates of every group.
 
     Raises
     ------
@@ -365,6 +366,11 @@ def _counted(y_true, y_pred, sensitive_features, *, number: int) -> dict[tuple, 
         as_labels(f"{name} (of partition {number})", labels)
         for name, labels in (("y_true", y_true), ("y_pred", y_pred))
     )
+    if len(y_pred) != len(y_true):
+        raise ValueError(
+            f"y_true and y_pred must have the same rows, got {len(y_true)} and {len(y_pred)} "
+            f"in partition {number}; rechunk or repartition them alike"
+        )
     codes, labels = encode_groups(sensitive_features, len(y_true), [])
     names = np.array([*labels, None], dtype=object)[codes]
     counts: dict[tuple, float] = {}
@@ -390,6 +396,11 @@ def _classes(found: set, favorable_label, classes) -> tuple[list, int]:
         raise ValueError(
             f"y_true and y_pred hold the labels {sorted(found - told, key=str)}, not in "
             f"classes={sorted(told)}; pass all labels as classes"
+        )
+    if len({isinstance(label, str) for label in told | found}) > 1:
+        raise ValueError(
+            "y_true, y_pred and classes must hold labels of one kind, got text beside numbers: "
+            f"{sorted(told | found, key=str)}; bring them to text or to numbers"
         )
     known = sorted(told or found)
     if favorable_label is None and len(known) < 2:

@@ -35,6 +35,7 @@ from skfeamoe._training.settings import Settings, fit_defaults, passes_of
 from skfeamoe._training.trainer import SETTLE_ROWS
 from skfeamoe.distributed import _rounds, _shards
 from skfeamoe.distributed._tables import column_terms, common_encoder, recoded_sample
+from skfeamoe.metrics._checks import is_text
 
 ROUNDS = 100
 """`fit` takes about so many rounds, of `LEAST_ROUND` rows of a shard at least."""
@@ -51,6 +52,9 @@ TIGHTENINGS = 3
 
 DIRECTION_DRAWS = 102
 
+MIXED_LABELS = (
+    "y holds text in some shards and numbers in others; bring all shards to one of the two"
+)
 NO_LABEL = "y has no label in any shard; pass some rows that have one"
 
 
@@ -68,6 +72,8 @@ class Run:
             told = [labels for labels in found if len(labels)]
             if not told:
                 raise ValueError(NO_LABEL)
+            if len({is_text(labels) for labels in told}) > 1:
+                raise ValueError(MIXED_LABELS)
             classes = np.unique(np.concatenate(told))
         seeds = check_random_state(estimator.random_state).randint(
             np.iinfo(np.int32).max, size=len(shards) + 1
@@ -91,6 +97,9 @@ class Run:
         if not self.n_labels.sum():
             raise ValueError(NO_LABEL)
         self.attributes = summaries[0].attributes
+        grouped = [a for s in summaries if (a := s.attributes)["_sensitive_names"]]
+        for name in ("_sensitive_names", "_bins") if grouped else ():
+            self.attributes[name] = grouped[0][name]
         self.attributes["_n_first_experts"] = n_first_experts(estimator)
         names = feature_columns(self._probe())[1]
         tables = [summary.attributes["_table"] for summary in summaries]

@@ -13,6 +13,7 @@ from skfeamoe._fairness.people import drawn_by_group, people_of_groups
 from skfeamoe._labels import read_labels
 from skfeamoe._optional import optional
 from skfeamoe._rows import Rows
+from skfeamoe._sensitive import are_comparable
 from skfeamoe._terms import Terms
 from skfeamoe._training.draws import Draws, generator
 from skfeamoe._training.reservoir import Reservoir
@@ -219,4 +220,17 @@ def check_alike(summaries: Sequence[Summary]) -> None:
             raise ValueError(
                 f"X is sparse in shard {k} or in shard 0, and dense in the other; bring all "
                 "shards to one of the two"
+            )
+    known = [
+        (k, names)
+        for k, summary in enumerate(summaries)
+        if (names := summary.attributes["_sensitive_names"])
+    ]
+    for k, names in known[1:]:
+        number, others = known[0]
+        if len(names) != len(others) or (names != others and are_comparable(names, others)):
+            raise ValueError(
+                f"shard {k} has the sensitive columns {names} and shard {number} {others}, "
+                "whose groups have other names; bring all shards to the same columns in one "
+                "order"
             )
