@@ -493,6 +493,12 @@ def test_wrong_parameters_are_refused():
         (gap_interval, 0.5, 100, {}, "rates and n must have one number per group"),
         (gap_interval, [0.5, 0.4], [-10, 100], {}, r"n must be numbers of rows.*\[-10.0"),
         (gap_interval, [0.5, 0.4], [np.inf, 100], {}, "n must be numbers of rows"),
+        (wilson_interval, [60, 50], [100, 100], {}, "rates must be shares.*got 60; divide"),
+        (wilson_interval, [0.5], [-10], {}, "n must be numbers of rows"),
+        (mean_gap_interval, [1, 2], [-0.1, 0.1], {}, "errors from 0 on, got .*-0.1"),
+        (mean_gap_interval, [1, np.inf, 2], [0.1] * 3, {}, "means must be finite"),
+        (mean_gap_interval, [1, 3, 2], [0.1, 0.1, np.inf], {}, "means must be finite, and"),
+        (mean_gap_interval, [1, 3, 2], [0.1, 0.1], {}, "means and errors must have one number"),
         (gap_confidence_sequence, [5, 50, 40], [0, 100, 100], {}, "between 0 and n.*5.0"),
         (gap_confidence_sequence, [np.nan, 50, 40], [9, 100, 100], {}, "between 0 and n"),
         (gap_confidence_sequence, [60, -1], [100, 100], {}, "between 0 and n"),
@@ -755,6 +761,10 @@ def test_groups_are_those_that_the_value_compares(metric):
 def test_arrays_by_name_are_asked_for_by_position():
     with pytest.raises(ValueError, match="arrays must hold those of the metric"):
         metric_interval(accuracy_score, y_true=[0, 1], y_pred=[0, 1])
+    with pytest.raises(ValueError, match="arrays must be y_true and y_pred for a gap"):
+        metric_interval(
+            demographic_parity_difference, [0, 1], y_pred=[0, 1], sensitive_features=["f", "m"]
+        )
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e6, 1e12])

@@ -124,6 +124,8 @@ def test_errors_name_what_does_not_fit():
         explanation_quality(OneFeature(), np.ones((3, 2)), np.ones((3, 3)), baseline=[0, 0])
     with pytest.raises(ValueError, match="y_true must have at least two classes"):
         utility_score([1, 1], [1, 0], [0.2, 0.3])
+    with pytest.raises(ValueError, match=r"got two columns; pass y_score\[:, 1\]"):
+        utility_score([1, 0], [1, 0], [[0.2, 0.8], [0.7, 0.3]])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         result_unfairness([1, 0], [1], sensitive_features=["a", "b"])
 

@@ -79,6 +79,11 @@ def wilson_interval(rate, n, *, confidence_level: float = 0.95) -> NDArray:
     ndarray of shape (n_groups, 2)
         Lower and upper ends; nan where nothing was counted.
 
+    Raises
+    ------
+    ValueError
+        If `rate` are no shares, `n` no numbers of rows, or their lengths differ.
+
     References
     ----------
     .. [1] E. B. Wilson. "Probable inference, the law of succession, and statistical
@@ -91,7 +96,8 @@ def wilson_interval(rate, n, *, confidence_level: float = 0.95) -> NDArray:
     [[0.404, 0.596], [0.0, 0.161]]
     """
     _check_level(confidence_level)
-    return _wilson(rate, n, ndtri((1 + confidence_level) / 2))
+    rate, n = _by_group("rate", *np.broadcast_arrays(np.atleast_1d(rate), n))
+    return _wilson(_shares(rate), n, ndtri((1 + confidence_level) / 2))
 
 
 def gap_interval(rates, n, *, ratio: bool = False, confidence_level: float = 0.95) -> Interval:
@@ -189,6 +195,11 @@ def mean_gap_interval(means, errors, *, confidence_level: float = 0.95) -> Inter
     Interval
         The measured gap and the ends; nan with fewer than two groups.
 
+    Raises
+    ------
+    ValueError
+        If a mean is infinite, an error infinite or negative, or their lengths differ.
+
     References
     ----------
     .. [1] C.-S. Chuang, T. L. Lai. "Hybrid resampling methods for confidence intervals".
@@ -202,8 +213,18 @@ def mean_gap_interval(means, errors, *, confidence_level: float = 0.95) -> Inter
     """
     _check_level(confidence_level, LEAST_LEVEL)
     means, errors = np.asarray(means, dtype=float), np.asarray(errors, dtype=float)
+    if means.shape != errors.shape or means.ndim != 1:
+        raise ValueError(
+            "means and errors must have one number per group, got arrays of shape "
+            f"{means.shape} and {errors.shape}"
+        )
     known = ~(np.isnan(means) | np.isnan(errors))
     means, errors = means[known], errors[known]
+    if np.isinf(means).any() or np.isinf(errors).any() or (errors < 0).any():
+        raise ValueError(
+            f"means must be finite, and errors from 0 on, got {means.tolist()} and "
+            f"{errors.tolist()}; leave out groups that have none"
+        )
     if len(means) < 2:
         return Interval(np.nan, np.nan, np.nan)
     error = np.hypot(errors[:, None], errors)
@@ -469,6 +490,11 @@ def metric_interval(
 
 def _check_favorable(arrays, fixed: dict) -> None:
     """Refuse text decisions, of which none is favored: fairlearn's gaps are of the label 1."""
+    if len(arrays) != 2:
+        raise ValueError(
+            f"arrays must be y_true and y_pred for a gap between groups, got {len(arrays)}: "
+            "metric_interval(metric, y_true, y_pred, sensitive_features=...)"
+        )
     decided = np.asarray(arrays[-1])
     if "pos_label" not in fixed and decided.size and is_text(decided):
         raise ValueError(

@@ -75,6 +75,8 @@ def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any
     check_consistent_length(y_true, y_pred, y_score, sample_weight)
     if len(np.unique(y_true)) < 2:
         raise ValueError("y_true must have at least two classes, got one: AUC is undefined")
+    if y_score.ndim == 2 and y_score.shape[1] == 2:
+        raise ValueError("y_score must be of pos_label, got two columns; pass y_score[:, 1]")
     options = {"sample_weight": as_weights(sample_weight, len(y_true))}
     accuracy = accuracy_score(y_true, y_pred, **options)
     if y_score.ndim == 1:
