@@ -203,8 +203,8 @@ def _check_seal(shown: str, content: bytes) -> None:
 
 
 def _begins_sealed(content: bytes) -> bool:
-    """Whether a file without its end is an archive that has a classifier of this package."""
-    return content[:2] == b"PK" and b"skfeamoe." in content
+    """Whether a file is an archive that has a classifier of this package, or is cut."""
+    return content[:2] == b"PK" and (b"skfeamoe." in content or b"PK\5\6" not in content)
 
 
 def without_people(model):

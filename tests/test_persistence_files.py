@@ -91,7 +91,8 @@ def test_a_cut_file_is_refused(whole, tmp_path):
     cuts |= {archive.start_dir, archive.start_dir + 7, len(whole) // 2}
     cuts |= {start + shift for start in starts[:10] for shift in (0, 5, 30, 60)}
     for cut in sorted(cuts):
-        assert_refused(tmp_path / "m", whole[:cut], "is damaged|not written by skfeamoe")
+        words = "is damaged" if cut > 1 else "not written by skfeamoe"
+        assert_refused(tmp_path / "m", whole[:cut], words)
     assert_refused(tmp_path / "m", whole + b"\0", "is damaged")
 
 
