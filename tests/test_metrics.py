@@ -257,6 +257,11 @@ def test_text_decisions_need_a_text_pos_label(measure):
     assert measure(**given, pos_label="yes") == measure(**numbers)
 
 
+def test_a_threshold_is_a_probability():
+    with pytest.raises(ValueError, match=r"threshold must be a probability .* got 50"):
+        infra_marginality([0, 1], [0, 1], risk=[0.2, 0.8], threshold=50)
+
+
 def test_a_group_without_weight_is_left_out():
     rows = {"y_true": [0] * 5, "y_pred": [0, -1, 0, 0, -1]}
     args = {"sensitive_features": list("ffmmx"), "sample_weight": [1, 1, 1, 1, 0]}

@@ -1,6 +1,8 @@
 """Measures of the three-expert system against fairlearn, scipy and arithmetic."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from fairlearn.metrics import (
     demographic_parity_difference,
@@ -63,6 +65,22 @@ def test_rows_of_unknown_group_are_in_no_difference():
     found = value_explanation_difference(quality, sensitive_features=groups)
     known = value_explanation_difference(quality[20:], sensitive_features=groups[20:])
     assert found == pytest.approx(known)
+    nobody = np.full(N, None)
+    with pytest.raises(ValueError, match="sensitive_features must tell the group of some rows"):
+        value_explanation_difference(quality, sensitive_features=nobody)
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame])
+def test_named_columns_are_in_the_order_of_those_explained(kind):
+    X = kind({"a": [0.0, 1.0], "b": [1.0, 0.0]})
+    turned = X[["b", "a"]]
+    with pytest.raises(ValueError, match=r"attributions must have .*, got \['b', 'a'\]"):
+        explanation_quality(OneFeature(), X, turned, baseline=[0, 0])
+    with pytest.raises(ValueError, match="baseline must have the columns of X in their order"):
+        explanation_quality(OneFeature(), X, X, baseline=pd.Series({"b": 0.0, "a": 0.0}))
+    quality = explanation_quality(OneFeature(), X, X, baseline=pd.Series({"a": 0.0, "b": 0.0}))
+    plain = explanation_quality(OneFeature(), X, X.to_numpy(), baseline=pd.Series([0.0, 0.0]))
+    assert np.array_equal(quality, plain)
 
 
 def test_ratio_counts_the_rows_above_the_quantile():
@@ -92,7 +110,8 @@ class OneFeature:
     """Probability of class 1 is the first feature."""
 
     def predict_proba(self, X):
-        return np.column_stack([1 - X[:, 0], X[:, 0]])
+        first = np.asarray(X)[:, 0]
+        return np.column_stack([1 - first, first])
 
 
 def test_quality_is_the_drop_of_the_decision_without_the_top_feature():

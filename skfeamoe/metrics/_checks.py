@@ -88,6 +88,27 @@ def weighted_mean(values: Any, weight: NDArray) -> float:
     return float(weight @ np.asarray(values, dtype=float) / total) if total > 0 else np.nan
 
 
+def check_column_order(name: str, given: Any, frame: Any) -> None:
+    """Refuse named columns, or a named row, that are not in the order of a frame's."""
+    names = getattr(given, "columns", getattr(given, "index", None))
+    if not isinstance(names, (list, pd.Index)) or not hasattr(frame, "columns"):
+        return
+    ours, theirs = list(frame.columns), list(names)
+    if ours != theirs and any(isinstance(column, str) for column in theirs):
+        raise ValueError(
+            f"{name} must have the columns of X in their order, {ours}, got {theirs}; pass "
+            f"{name} in that order"
+        )
+
+
+def refuse_nobody_known(unknown) -> None:
+    """Refuse groups of which none is known: nothing is compared, which is not equal."""
+    if len(unknown) and np.all(unknown):
+        raise ValueError(
+            "sensitive_features must tell the group of some rows, got missing values only"
+        )
+
+
 def refuse_unknown_groups(unknown) -> None:
     """Refuse rows whose group is not known, (n_samples,) bool: no gap can count them."""
     if n_unknown := int(np.sum(unknown)):

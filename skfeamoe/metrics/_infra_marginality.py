@@ -63,8 +63,8 @@ def infra_marginality(
     Raises
     ------
     ValueError
-        For arrays of different lengths, a risk outside [0, 1], or when `pos_label` is no label
-        of this kind.
+        For arrays of different lengths, a risk or threshold outside [0, 1], or when
+        `pos_label` is no label of this kind.
 
     References
     ----------
@@ -78,6 +78,8 @@ def infra_marginality(
     0.5
     """
     y_pred, risk = _checked(y_true, y_pred, risk, sample_weight, pos_label)
+    if not 0.0 <= threshold <= 1.0:
+        raise ValueError(f"threshold must be a probability in [0, 1], got {threshold!r}")
     differs = (y_pred == pos_label) != (risk > threshold)
     return weighted_mean(differs, as_weights(sample_weight, len(y_pred)))
 

@@ -28,9 +28,11 @@ from skfeamoe.metrics._checks import (
     as_labels,
     as_numbers,
     as_weights,
+    check_column_order,
     check_one_kind,
     check_pos_label,
     no_dates,
+    refuse_nobody_known,
 )
 
 
@@ -157,7 +159,7 @@ def explanation_quality(estimator, X, attributions, *, baseline) -> np.ndarray:
     Raises
     ------
     ValueError
-        For arrays whose shapes do not belong together.
+        For arrays whose shapes, or names of columns, do not belong together.
 
     References
     ----------
@@ -176,6 +178,8 @@ def explanation_quality(estimator, X, attributions, *, baseline) -> np.ndarray:
     True
     """
     no_dates("X", X)
+    check_column_order("attributions", attributions, X)
+    check_column_order("baseline", baseline, X)
     frame, X = X, check_array(X, dtype=np.float64, input_name="X")
     no_dates("attributions", attributions)
     attributions = check_array(attributions, dtype=np.float64, input_name="attributions")
@@ -389,10 +393,8 @@ def _groups(sensitive_features, sample_weight, *others):
     check_consistent_length(sample_weight, *others)
     n_samples = len(others[0])
     groups, _ = encode_groups(sensitive_features, n_samples, [])
+    refuse_nobody_known(groups < 0)
     weight = as_weights(sample_weight, n_samples)
     if not weight.any():
-        raise ValueError(
-            "sample_weight must have at least one non-zero number, got zeros only; without "
-            "weights every row counts once"
-        )
+        raise ValueError("sample_weight must have at least one non-zero number, got zeros only")
     return groups, weight
