@@ -691,6 +691,10 @@ def test_what_is_no_collection_of_two_classes_is_not_explained_or_watched(small)
     for parts, name in (((y, labels), "y_true"), ((labels, y), "y_pred")):
         with pytest.raises(ValueError, match=f"{name} must be a Dask Series, got ndarray"):
             sd.monitor(*parts, labels, classes=[0, 1])
+    with pytest.raises(ValueError, match="sensitive_features must be a Dask Series, got list"):
+        sd.monitor(labels, labels, ["f"], classes=[0, 1])
+    with pytest.raises(ValueError, match=r"must have the same partitions, got \[2, 2, 1\]"):
+        sd.monitor(labels, labels, labels.repartition(npartitions=1), classes=[0, 1])
     with pytest.raises(ValueError, match="sensitive_features must be a Dask collection, got n"):
         sd.explain_gap(model, X, np.array(["f", "m"] * 100))
     for name in ("game", "output", "decompose"):

@@ -247,7 +247,7 @@ def monitor(y_true, y_pred, sensitive_features, *, classes, **options):
     ImportError
         If dask or river is not installed.
     ValueError
-        If the parts are no Dask Series.
+        If the parts are no Dask Series, or differ in their partitions.
 
     Examples
     --------
@@ -262,9 +262,15 @@ def monitor(y_true, y_pred, sensitive_features, *, classes, **options):
     >>> "selection_rate_gap" in set(alarms.compute(scheduler="sync")["cause"])
     True
     """
-    for name, part in (("y_true", y_true), ("y_pred", y_pred)):
+    parts = {"y_true": y_true, "y_pred": y_pred, "sensitive_features": sensitive_features}
+    for name, part in parts.items():
         if not hasattr(part, "map_partitions"):
             raise ValueError(f"{name} must be a Dask Series, got {type(part).__name__}")
+    if len({part.npartitions for part in parts.values()}) > 1:
+        raise ValueError(
+            "y_true, y_pred and sensitive_features must have the same partitions, got "
+            f"{[part.npartitions for part in parts.values()]}"
+        )
     meta = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in ALARMS.items()})
     return y_true.map_partitions(
         partial(_alarms, classes=list(classes), options=options),
