@@ -501,7 +501,8 @@ default=None
         `baseline_`. Of an expert: of its score of the favorable class minus the mean of its
         other scores, exact in closed form. Of the mixture: of the log-odds of the favorable
         class, routing included, by the midpoint rule. They add up to the difference of that
-        quantity between x and the baseline.
+        quantity between x and the baseline: of the mixture to the error of this rule, some
+        hundredths of log-odds with 32 points, and less with more.
 
         Parameters
         ----------
@@ -581,7 +582,7 @@ default=None
 
     @property
     def baseline_(self):
-        """The row that attributions start from: the training mean."""
+        """The row that attributions start from: the training mean, far values held nearer."""
         return self._units["mean"].copy()
 
     def __sklearn_is_fitted__(self):
