@@ -681,7 +681,8 @@ default=None
             groups.
 
         UserWarning
-            Once for every feature with values far beyond those that the model has seen.
+            Once for every feature with values far beyond those that the model has seen. After
+            4,000 rows if `sample_weight` makes next to nobody of the people seen last.
         """
         given = sensitive_features, sample_weight, propensity
         with drafted(self) as draft:

@@ -13,6 +13,7 @@ from skfeamoe._parameters import constraint_names
 from skfeamoe._terms import ColumnTerms, LinearTerms
 from skfeamoe._training.model import Model
 from skfeamoe._warn import warn
+from skfeamoe._weights import next_to_nobody
 from skfeamoe.exceptions import FairnessWarning
 
 LAPSED_ROWS = 10_000
@@ -282,7 +283,7 @@ def _local_beyond(estimator, monitor: BoundMonitor, labels, n_errors: float) -> 
 def warn_in_stream(
     told: Told, estimator, model: Model, episodes: list[str], before: Model | None
 ) -> list[str]:
-    """Say once per episode that bounds are not kept, or rest on people long ago.
+    """Say once per episode that bounds are not kept, or rest on next to nobody or long ago.
 
     ``episodes`` are those that have been told and are not over; so is what is returned.
     ``before`` is the model before the call, whose episodes last while nothing is measured.
@@ -301,11 +302,15 @@ def warn_in_stream(
             "unmet": _unmet(estimator, model, where, 2.0),
         }
         found = {name: ". ".join(reasons) for name, reasons in told_of.items() if reasons}
+        weight = np.concatenate([np.empty(0), *(p.rows.weight for p in monitor.people.parts)])
+        light = next_to_nobody(weight[weight > 0.0], "rows seen last")
+        if light:
+            found["light"] = light
     if monitor.n_unknown >= LAPSED_ROWS and monitor.measured.is_comparable():
         found["lapsed"] = long_ago(monitor.n_unknown)
     for name, text in found.items():
         if name not in episodes:
-            told.add(text)
+            told.add(text, UserWarning if name == "light" else FairnessWarning)
     return list(found)
 
 

@@ -431,6 +431,17 @@ def test_weights_that_bend_the_gaps_are_told():
     assert caught(lambda: loss_only.fit(X, y, sensitive_features=group))[0] == []
 
 
+def test_a_stream_says_once_that_its_weights_make_next_to_nobody_of_its_rows():
+    X, y, group = make_lending(8_000)
+    model = FEAMOEClassifier(random_state=0)
+    weight = np.full(8_000, 1e-5)  # decisions on so few people are next to constant
+    _, others = caught(lambda: stream(model, X, y, group, weight=weight))
+    assert len(others) == 1
+    assert "rows seen last count as 0.04" in str(others[0].message)
+    plain = FEAMOEClassifier(random_state=0)
+    assert caught(lambda: stream(plain, X, y, group))[1] == []
+
+
 def test_gaps_are_nan_while_they_cannot_be_measured():
     X, y, group = make_lending(300)
     model = FEAMOEClassifier(random_state=0)
