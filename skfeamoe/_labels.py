@@ -19,7 +19,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skfeamoe._frames import decoded, refuse_lazy, values_of
 from skfeamoe._groups import is_missing
-from skfeamoe._sklearn import _check_y, _num_samples
+from skfeamoe._sklearn import _check_y, _num_samples, _safe_indexing
 from skfeamoe._warn import warn
 
 
@@ -134,6 +134,21 @@ def check_some_label(labels: Labels, classes) -> None:
             "y has no label, so that the classes are not known; pass some rows that have one, "
             "or begin with partial_fit and `classes`"
         )
+
+
+def labeled_part(X, y, sample_weight, unlabeled, classes: NDArray) -> tuple:
+    """The rows that have a label, to score a model of these classes on: X, labels, weights."""
+    labels = read_labels(y, _num_samples(X), unlabeled, classes)
+    if labels.known is not None:
+        rows = np.flatnonzero(labels.known)
+        if not len(rows):
+            raise ValueError(
+                "y has no label, so that there is nothing to score; pass rows that have one"
+            )
+        X = _safe_indexing(X, rows)
+        if sample_weight is not None:
+            sample_weight = _safe_indexing(sample_weight, rows)
+    return X, labels.values, sample_weight
 
 
 def check_propensity(propensity, known: NDArray) -> NDArray:

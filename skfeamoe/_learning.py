@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import unique_labels
+from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._column_names import sensitive_names
 from skfeamoe._deciding import DecidingMixin
@@ -15,7 +16,7 @@ from skfeamoe._fairness.constraints import Slots
 from skfeamoe._fairness.monitors import make_monitor
 from skfeamoe._feedback import Exploration
 from skfeamoe._groups import bins_of, check_group_sizes, encode_groups
-from skfeamoe._labels import check_some_label, read_labels
+from skfeamoe._labels import check_some_label, labeled_part, read_labels
 from skfeamoe._parameter_checks import check_favorable, validate_parameters
 from skfeamoe._parameters import (
     build_settings,
@@ -33,7 +34,7 @@ from skfeamoe._predicting import MixtureClassifier
 from skfeamoe._privileged import warn_of_privileged
 from skfeamoe._rows import Rows
 from skfeamoe._sensitive import read_sensitive
-from skfeamoe._sklearn import _num_samples, _safe_indexing
+from skfeamoe._sklearn import _num_samples
 from skfeamoe._told import Told, warn_if_inactive, warn_in_stream, warn_of_far_values
 from skfeamoe._training.model import Model
 from skfeamoe._training.settings import STREAM_DEFAULTS, Settings
@@ -210,7 +211,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             Test rows.
 
         y : array-like of shape (n_samples,)
-            True labels.
+            True labels; None, NaN or the mark `unlabeled` where there is none.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights.
@@ -224,13 +225,9 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
         score : float
             Share of correct predictions.
         """
-        known = read_labels(y, _num_samples(X), self.unlabeled, self.classes_).known
-        if known is not None:
-            rows = np.flatnonzero(known)
-            X, y = _safe_indexing(X, rows), _safe_indexing(y, rows)
-            if sample_weight is not None:
-                sample_weight = _safe_indexing(sample_weight, rows)
-        return super().score(X, y, sample_weight, sensitive_features)
+        check_is_fitted(self)
+        X, y, weight = labeled_part(X, y, sample_weight, self.unlabeled, self.classes_)
+        return super().score(X, y, weight, sensitive_features)
 
     def _favorable_class(self):
         return self.classes_[self._favorable]

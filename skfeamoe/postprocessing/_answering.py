@@ -9,6 +9,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._drafts import snapshot
+from skfeamoe._labels import labeled_part
 from skfeamoe.postprocessing._coverage import CoverageRule
 from skfeamoe.postprocessing._draws import uniform_of_rows
 from skfeamoe.postprocessing._inputs import abstain_label
@@ -19,6 +20,7 @@ from skfeamoe.postprocessing._strata import favorable_proba, strata_names, strat
 class AnsweringRule:
     """A fitted rule over any estimator, asked about rows."""
 
+    unlabeled: Any
     estimator_: Any
     group_estimator_: Any
     classes_: Any
@@ -155,7 +157,7 @@ class AnsweringRule:
         return CoverageRule(**now._coverage).is_covered(eta, pi)
 
     def score(self, X, y, sample_weight=None, sensitive_features=None):
-        """Accuracy; a row that is not decided counts as wrong.
+        """Accuracy among the rows that have a label; one that is not decided counts as wrong.
 
         Parameters
         ----------
@@ -163,7 +165,7 @@ class AnsweringRule:
             Test rows.
 
         y : array-like of shape (n_samples,)
-            True labels.
+            True labels; None, NaN or the mark `unlabeled` where there is none.
 
         sample_weight : array-like of shape (n_samples,), default=None
             Weights.
@@ -176,7 +178,9 @@ class AnsweringRule:
         score : float
             Share of right decisions.
         """
-        return accuracy_score(y, self.predict(X), sample_weight=sample_weight)
+        check_is_fitted(self)
+        X, y, weight = labeled_part(X, y, sample_weight, self.unlabeled, self.classes_)
+        return accuracy_score(y, self.predict(X), sample_weight=weight)
 
     @property
     def events_(self):

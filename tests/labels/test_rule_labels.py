@@ -50,6 +50,17 @@ def test_the_estimator_learns_the_labeled_rows_and_groups_are_learned_from_all(c
     assert min(rates) > 0.1
 
 
+def test_accuracy_is_of_labeled_rows():
+    model = BiasScoreClassifier(
+        LogisticRegression(), coverage=0.7, unlabeled=-1, random_state=0
+    ).fit(X, np.where(KNOWN, Y, -1), sensitive_features=GROUPS)
+    assert -1 in model.predict(X)  # who is not decided is no right answer to a missing label
+    weight = np.random.default_rng(0).random(len(Y))
+    alone = model.score(X[KNOWN], Y[KNOWN], weight[KNOWN])
+    for hidden in (np.where(KNOWN, Y, -1), np.where(KNOWN, Y, None), HIDDEN):
+        assert model.score(X, hidden, weight) == pytest.approx(alone)
+
+
 def test_rates_among_labels_are_those_of_the_labeled_rows_alone():
     rng = np.random.default_rng(0)
     n, known = 400, rng.random(400) < 0.4

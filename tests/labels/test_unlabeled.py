@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fairlearn.metrics import demographic_parity_difference
+from sklearn.exceptions import NotFittedError
 
 from skfeamoe import FEAMOEClassifier
 from skfeamoe._rows import Rows
@@ -137,6 +138,11 @@ def test_accuracy_is_of_labeled_rows():
     weight = np.random.default_rng(0).random(len(Y))
     alone = model.score(X[KNOWN], Y[KNOWN], weight[KNOWN])
     assert model.score(X, HIDDEN, weight) == pytest.approx(alone)
+    assert model.score(X, np.where(KNOWN, Y, None), weight) == pytest.approx(alone)
+    with pytest.raises(ValueError, match="y has no label, so that there is nothing to score"):
+        model.score(X, np.full(len(Y), None))
+    with pytest.raises(NotFittedError):
+        FEAMOEClassifier().score(X, Y)
 
 
 MARKS = {
