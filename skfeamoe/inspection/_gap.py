@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._groups import encode_groups
+from skfeamoe.inspection._named_groups import groups_of_rows
 from skfeamoe.inspection._views import View, class_position, view_of_class
 
 
@@ -97,7 +98,7 @@ def explain_gap(
         label only give equal opportunity in the same way.
 
     sensitive_features : array-like of shape (n_samples,) or (n_samples, n_columns)
-        Group membership, as in `fit`.
+        Group membership, as in `fit`, cut by `sensitive_bins` as there, or by other attributes.
 
     groups : pair of str, default=None
         The groups to compare, as in ``estimator.groups_``: the gap is the first minus the
@@ -148,7 +149,8 @@ def explain_gap(
     refuse_other_games(explain_options)
     explanation = estimator.explain(X, **explain_options)
     view = view_of_class(explanation, class_position(estimator, label))
-    return gap_of_view(view, sensitive_features, groups)
+    own = groups_of_rows(estimator, sensitive_features, len(view.values))
+    return gap_of_view(view, own, groups)
 
 
 def refuse_other_games(explain_options: Mapping[str, Any]) -> None:

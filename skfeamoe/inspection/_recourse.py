@@ -1,7 +1,4 @@
-"""Recourse: what people who are refused could change to be granted.
-
-Over 400 lines, because half of the lines document the public function and its result.
-"""
+"""Recourse: what people who are refused could change to be granted."""
 
 from __future__ import annotations
 
@@ -14,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skfeamoe._classifier import favorable_label_of, last_step
-from skfeamoe._groups import encode_groups
 from skfeamoe._parameter_checks import favorable_code
+from skfeamoe.inspection._named_groups import groups_of_rows
 from skfeamoe.inspection._recourse_action import actions_of
 from skfeamoe.inspection._recourse_encoding import encoded_margin
 from skfeamoe.inspection._recourse_search import (
@@ -233,7 +230,7 @@ def recourse(
     elif max_changes < 1:
         raise ValueError(f"max_changes must be None or at least 1, got {max_changes!r}")
 
-    groups = _groups(estimator, sensitive_features, len(frame))
+    groups = groups_of_rows(estimator, sensitive_features, len(frame))
     table = _Table(estimator, original, actions, as_array=not hasattr(X, "columns"))
     then, changed, found = _search(table, favorable, max_changes)
     return RecourseResult(
@@ -398,14 +395,3 @@ def _favorable_label(estimator, label):
     classes = np.asarray(estimator.classes_)
     label = favorable_label_of(estimator) if label is None else label
     return classes[favorable_code(label, classes)]
-
-
-def _groups(estimator, sensitive_features, n_rows: int) -> NDArray | None:
-    """Group of every person, as the estimator names it where it knows groups."""
-    if sensitive_features is None:
-        return None
-    codes, labels = encode_groups(sensitive_features, n_rows, [])  # refuses other lengths
-    learned = last_step(estimator)
-    if hasattr(learned, "sensitive_groups"):
-        return learned.sensitive_groups(sensitive_features)
-    return np.array([*labels, None], dtype=object)[codes]

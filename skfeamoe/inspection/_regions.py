@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._groups import encode_groups
+from skfeamoe.inspection._named_groups import groups_of_rows
 from skfeamoe.inspection._style import SERIES, expert_name, pyplot, tidy
 from skfeamoe.inspection._views import class_position
 
@@ -95,7 +96,7 @@ default=None
         says = estimator.expert_proba(X)[:, :, position]
         return cls.from_predictions(
             gate,
-            sensitive_features=sensitive_features,
+            sensitive_features=groups_of_rows(estimator, sensitive_features, len(gate)),
             time=time,
             n_bins=n_bins,
             expert_output=(gate * says).sum(axis=0) / gate.sum(axis=0),

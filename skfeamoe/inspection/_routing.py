@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skfeamoe._groups import encode_groups
+from skfeamoe.inspection._named_groups import groups_of_rows
 from skfeamoe.inspection._style import INK, SERIES, expert_name, pyplot, tidy
 
 NARROW = 0.06
@@ -62,9 +63,9 @@ class RoutingDisplay:
         display : RoutingDisplay
         """
         names = getattr(estimator, "expert_names_", None)
-        return cls.from_predictions(
-            estimator.gate_proba(X), sensitive_features, expert_names=names, ax=ax
-        )
+        gate = estimator.gate_proba(X)
+        own = groups_of_rows(estimator, sensitive_features, len(gate))
+        return cls.from_predictions(gate, own, expert_names=names, ax=ax)
 
     @classmethod
     def from_predictions(

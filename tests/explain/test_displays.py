@@ -15,6 +15,7 @@ from skfeamoe.inspection import (
     DecisionDisplay,
     ExpertRegionsDisplay,
     GroupComparisonDisplay,
+    RoutingDisplay,
     decision_plot,
     explain_gap,
 )
@@ -137,6 +138,29 @@ def test_gap_sums_to_the_gap_in_mean_probability(case):
         assert np.array_equal(gap.computation_error, np.zeros(4))
         frame = gap.to_frame()
         assert frame["value"].sum() == pytest.approx(gap.gap)
+
+
+def test_groups_are_those_of_the_classifier():
+    """Ages are cut as in `fit`; names of groups and other attributes stay as they are."""
+    rng = np.random.default_rng(0)
+    X, age, team = rng.normal(size=(600, 3)), rng.integers(18, 80, 600), rng.random(600) < 0.5
+    y = (X[:, 0] + rng.normal(size=600) > 0).astype(int)
+    model = FEAMOEClassifier(sensitive_bins=[50], max_iter=2, random_state=0)
+    model.fit(X, y, sensitive_features=age)
+    given = [age, age.astype(float), model.sensitive_groups(age)]
+    gaps = [explain_gap(model, X, a, background=X[:20]) for a in given]
+    assert [sorted(gap.groups) for gap in gaps] == 3 * [["50 and above", "below 50"]]
+    assert len({gap.gap for gap in gaps}) == 1
+    regions = ExpertRegionsDisplay.from_estimator(model, X, sensitive_features=age)
+    assert sorted(regions.groups[1:]) == ["50 and above", "below 50"]
+    routing = RoutingDisplay.from_estimator(model, X, age)
+    assert [line.split(" (")[0] for line in routing.labels[1:]] == ["50 and above", "below 50"]
+    both = {"age": age, "team": team}
+    model.set_params(sensitive_bins={"age": [50]}).fit(X, y, sensitive_features=both)
+    by_team = explain_gap(model, X, team, background=X[:20])
+    assert sorted(by_team.groups) == ["False", "True"]
+    turned = explain_gap(model, X, {"team": team, "age": age}, background=X[:20])
+    assert sorted(turned.groups) == sorted(model.groups_)
 
 
 def test_gap_of_a_chosen_pair_turns_its_sign(case):
