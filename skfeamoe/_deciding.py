@@ -138,7 +138,7 @@ default=None
             warn(
                 f"the {n_gone} people who waited longest for their outcome were dropped "
                 f"({waiting.n_dropped} in all), as waiting_size={self.waiting_size}; raise it, "
-                "or pass None as y to `complete` for outcomes that will not come",
+                "or give `complete` a y of None for everybody whose outcome will not come",
             )
         told.give()
         return Decisions(labels, propensity, ids)
