@@ -146,6 +146,8 @@ def test_duplicated_row_is_weight_two(names, loss):
     one, other = parts(weighted), parts(repeated)
     for state in (one, other):  # of how many people they are, which warnings alone ask for
         assert state["terms"].pop("squares") == 2 * 64 * (1 + (state is one))
+        if names:
+            assert state["directions"].pop("visits") == 64 * (1 + (state is other))
     for name in ("params", "optimizer_state", "terms", "directions", "shares"):
         assert_same_state(one[name], other[name], name, rtol=1e-9, atol=1e-12)
 

@@ -50,6 +50,10 @@ WIDER_BY = 3.0
 """Standard errors by which a gap that was glanced at must be wider than the one told."""
 
 
+FAR_AHEAD = 2**62
+"""A row of a stream that never comes."""
+
+
 class Change(NamedTuple):
     """Other people in a group, by whom the gap of a slot has become wider than its bound."""
 
@@ -84,6 +88,7 @@ class BoundMonitor:
         self.axis_of = self._axes_of(slots)  # of every slot
         self.shares = np.zeros(0)  # (n_groups,), rows of each group, faded
         self.taught = np.zeros(0)  # (n_groups,), people by whom directions were taught
+        self.drawn_at = FAR_AHEAD  # row of the stream at which people were drawn from a table
         self.n_unknown = 0  # people of unknown group since the last one whose group was known
         self.coef = np.zeros(0)  # (n_directions,), of the offset
         self.offset = np.zeros(n_terms + 1)  # the linear function that predicts
@@ -126,6 +131,11 @@ class BoundMonitor:
     def is_active(self) -> bool:
         """Whether there are cells to measure."""
         return self.n_slots * self.n_groups > 0
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether most of the people kept were drawn from a table."""
+        return 0 <= self.people.n_seen - self.drawn_at < len(self.people)
 
     @property
     def shift_is_used(self) -> bool:
@@ -191,6 +201,8 @@ class BoundMonitor:
         known = rows.groups >= 0
         n_known = int(np.count_nonzero(known))
         self.people.update(rows, order)
+        if order is not None or counted is not None:
+            self.drawn_at = self.people.n_seen
         self.n_unknown += int(np.count_nonzero(rows.weight[~known] > 0.0))
         if n_known:
             groups = rows.groups[known]
@@ -328,13 +340,17 @@ class BoundMonitor:
             self.local = LocalOffset()
         return gone
 
+    def _taught_by(self) -> float | None:
+        """How many people directions rest on, of whom the kept were drawn; None of a stream."""
+        return float(self.taught.sum()) if self.is_drawn else None
+
     def _solve_and_measure(
         self, asked: Fairness, score: Score, rows: Rows, scored: Scored, changed: Iterable[int]
     ) -> list[Change]:
         """Solve for the offset on rows and measure; changes that have widened a gap."""
         cases = Cases(self.shares, asked, rows)
         settlement = Settlement(
-            cases, score, scored, self.directions, self.axis_of, self.taught
+            cases, score, scored, self.directions, self.axis_of, self._taught_by()
         )
         here = settlement.start(self.coef, self.offset, self.local)
         changes = self._widened(asked, here.measured, changed)
@@ -460,7 +476,9 @@ class BoundMonitor:
         self.changed_at = max(
             m.changed_at + end - m.people.n_seen if m.changed_at else 0 for m in (self, other)
         )
+        are_drawn = self.is_drawn and other.is_drawn
         self.people.merge(other.people, codes)
+        self.drawn_at = self.people.n_seen if are_drawn else FAR_AHEAD
         self.known_at = self.people.n_seen - since
         self.n_unknown = min(self.n_unknown, other.n_unknown)
         self.offset = (1.0 - part) * self.offset + part * other.offset
@@ -504,7 +522,8 @@ def _of_today(data: dict[str, Any]) -> dict[str, Any]:
     data, n_groups, n_slots = dict(data), len(data["shares"]), data["n_slots"]
     direction_of = data.pop("direction_of", None)
     data.setdefault("axis_of", direction_of)  # distances had no axes of their own
-    data.setdefault("taught", data["shares"].copy())  # nobody counted optimism
+    data.setdefault("taught", data["shares"].copy())  # nobody was left out
+    data.setdefault("drawn_at", FAR_AHEAD)
     data.setdefault("changed_at", 0)
     data.setdefault("accuracy_floor", 0.0)
     if "local" not in data:  # there were no local bounds, nor ratios

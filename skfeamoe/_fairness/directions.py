@@ -52,6 +52,7 @@ class Directions:
         self.events = tuple(events)
         self.weight = np.zeros((len(self.events), n_groups, n_terms + 1))
         self.squares = np.zeros_like(self.weight)
+        self.visits = 0.0  # rows of known group, as often as they were learned from
 
     @property
     def n_groups(self) -> int:
@@ -66,7 +67,7 @@ class Directions:
     def _with(self, weight: NDArray, squares: NDArray) -> "Directions":
         """Directions of the same events with other numbers."""
         other = Directions(self.events, 0, 0)
-        other.weight, other.squares = weight, squares
+        other.weight, other.squares, other.visits = weight, squares, self.visits
         return other
 
     def update(self, Z, groups: NDArray, members: NDArray, weight: NDArray) -> None:
@@ -88,10 +89,7 @@ class Directions:
             return
         n_events, n_groups, width = self.weight.shape
         flat = self.weight.reshape(n_events * n_groups, width)
-        scores = (linear_scores(Z, flat[:, :-1]) + flat[:, -1]).reshape(-1, n_events, n_groups)
-        scores -= scores.max(axis=2, keepdims=True)
-        residual = np.exp(scores, out=scores)  # scipy's softmax takes longer than the step
-        residual /= residual.sum(axis=2, keepdims=True)
+        residual = self.proba(Z)
         residual -= (groups[:, None] == np.arange(n_groups))[:, None, :]
         counted = (members * (known * weight / ROWS_PER_STEP)).T
         residual *= counted[:, :, None]
@@ -108,7 +106,18 @@ class Directions:
         gradient /= root
         moved = np.subtract(flat, gradient, out=gradient)
         self.squares = squares.reshape(self.squares.shape)
+        self.visits += np.count_nonzero(known)
         self.weight = moved.reshape(self.weight.shape)
+
+    def proba(self, Z) -> NDArray:
+        """Chances of the groups within every event, (n_samples, n_events, n_groups)."""
+        n_events, n_groups, width = self.weight.shape
+        flat = self.weight.reshape(n_events * n_groups, width)
+        scores = (linear_scores(Z, flat[:, :-1]) + flat[:, -1]).reshape(-1, n_events, n_groups)
+        scores -= scores.max(axis=2, keepdims=True)
+        np.exp(scores, out=scores)  # scipy's softmax takes longer than a step
+        scores /= scores.sum(axis=2, keepdims=True)
+        return scores
 
     @property
     def axes(self) -> NDArray:
@@ -134,7 +143,9 @@ class Directions:
         weight, squares = (1.0 - part) * self.weight, (1.0 - part) * self.squares
         weight[:, codes] += part * other.weight
         squares[:, codes] += part * other.squares
-        return self._with(weight, squares)
+        mean = self._with(weight, squares)
+        mean.visits += other.visits
+        return mean
 
     def copy(self) -> "Directions":
         """The same directions; updates replace arrays, so they are shared."""
@@ -144,13 +155,14 @@ class Directions:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain data."""
-        return {"events": list(self.events), "weight": self.weight, "squares": self.squares}
+        return {**vars(self), "events": list(self.events)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Directions":
         """The directions that `to_dict` has written."""
         made = cls(data["events"], 0, 0)
         made.weight, made.squares = data["weight"], data["squares"]
+        made.visits = data.get("visits", 0.0)  # older ones: nobody is left out
         return made
 
 

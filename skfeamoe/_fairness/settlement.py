@@ -1,13 +1,12 @@
 r"""One solution for the offset: what it aims at, along which directions, and what comes of it.
 
-A gap on n people is known up to its standard error, and of what an offset closes on them a
-part is lost on new ones (`optimism`). So a bound is aimed at with a margin,
+A gap on n people is known up to its standard error. So a bound is aimed at with a margin,
 
-.. math:: \text{aim} = \max(\text{bound} - m \cdot \text{SE}
-    - l\,(\text{gap without offset} - \text{bound})^+,\ \text{bound}/2),
+.. math:: \text{aim} = \max(\text{bound} - m \cdot \text{SE},\ \text{bound}/2),
 
-with m = `MARGIN` and l the part that is lost: where there are few people the promise is kept
-more carefully.
+with m = `MARGIN`: where there are few people the promise is kept more carefully. Whoever has
+taught the directions is decided on as if by directions of the others (`left_out`), so that what
+is measured is what new people are to expect.
 
 Nothing here is kept: `bound` holds the people, and what the settlement ends in.
 """
@@ -23,9 +22,11 @@ from skfeamoe._fairness.cases import (
     Measured,
     Score,
     Scored,
-    label_event,
+    members_of,
+    weights_of,
 )
 from skfeamoe._fairness.directions import Directions, nearest_functions
+from skfeamoe._fairness.left_out import left_out_scores
 from skfeamoe._fairness.local import LocalOffset
 from skfeamoe._fairness.offset import (
     Parts,
@@ -35,7 +36,6 @@ from skfeamoe._fairness.offset import (
     no_offset,
     solve_offset,
 )
-from skfeamoe._fairness.optimism import lost_part
 from skfeamoe._fairness.rounds import Place
 from skfeamoe._fairness.shrinkage import (
     effects,
@@ -70,8 +70,8 @@ class Settlement:
         Scores of the groups.
     axis_of : sequence of int
         The axis of every slot: its event's direction, or one of a distance's own behind them.
-    taught : ndarray of shape (n_groups,)
-        People by whom directions were taught.
+    taught : float or None
+        People by whom directions were taught in passes; None for those of a stream.
     """
 
     def __init__(
@@ -81,15 +81,24 @@ class Settlement:
         scored: Scored,
         directions: Directions,
         axis_of: Sequence[int],
-        taught: NDArray,
+        taught: float | None,
     ) -> None:
         self.cases, self.asked = cases, cases.asked
         self.scored = scored
         self._score = score
         self._directions = directions
         self._axis_of = axis_of
-        self._taught = taught
+        self._left_out = self._scores_left_out(taught)
         self.n_slots = len(self.asked.slots)
+
+    def _scores_left_out(self, taught: float | None) -> NDArray:
+        """By how much people's scores of the groups move who have taught them no more."""
+        rows, events = self.cases.rows, self._directions.events
+        members = members_of(events, rows.y, self.asked.favorable)
+        weights = weights_of(events, rows)
+        return left_out_scores(
+            self._directions, self.scored.Z, rows.groups, members, weights, taught
+        )
 
     def place(self, coef: NDArray, offset: NDArray, local: LocalOffset) -> Place:
         """What is measured under an offset."""
@@ -108,6 +117,8 @@ class Settlement:
         margin = scored.margin + scored.Z @ offset[:-1] + offset[-1]
         if local.columns:
             margin = margin + local.values(scored.Z, scored.values)
+        n_taught = min(len(coef), self._left_out.shape[1])
+        margin = margin + self._left_out[:, :n_taught] @ coef[:n_taught]
         return Place(coef, offset, local, scored, margin, self.cases.measure(scored, margin))
 
     def step(self, here: Place) -> tuple[Place, Solution]:
@@ -150,9 +161,9 @@ class Settlement:
         asked, cases, scored, parts = self.asked, self.cases, here.scored, here.parts
         errors = np.nan_to_num([here.measured.gap(s, ratio=r)[1] for s, r in self._slots()])
         directions = scored.Z @ axes.T
+        directions[:, : self._left_out.shape[1]] += self._left_out
         free = cases.measure(scored, scored.margin)  # without any offset
-        margins = MARGIN * errors + self._optimism(free, directions)
-        aims = np.maximum(asked.limits - margins, LEAST_AIM * asked.limits)
+        aims = np.maximum(asked.limits - MARGIN * errors, LEAST_AIM * asked.limits)
         local = self._local_limits(scored, parts, free, aims)
         least = np.maximum(NOISE * errors, LEAST_TOLERANCE)
         problem = Problem(
@@ -192,23 +203,3 @@ class Settlement:
                 aim = asked.local_limits[s] if ratio else aims[s]
                 limits.append(raw_limits(weights, asked.local_limits[s], aim))
         return limits
-
-    def _optimism(self, free: Measured, directions: NDArray) -> NDArray:
-        """Part of every slot's gap that would come back on new people, (n_slots,)."""
-        asked, cases, lost = self.asked, self.cases, np.zeros(self.n_slots)
-        by_group = directions.reshape(len(directions), -1, cases.n_groups)
-        for s, ratio in self._slots():
-            gap, span = free.gap(s, ratio=ratio)[0], free.span(s)
-            if span is None or gap <= asked.limits[s]:
-                continue
-            e = self._directions.events.index(label_event(asked.slots.events[s]))
-            apart = by_group[:, e, span[0]] - by_group[:, e, span[1]]
-            high, low = (cases.members[s] & (cases.code == a) for a in span)
-            taught = [
-                self._taught[a] * own.sum() / (cases.code == a).sum()
-                for a, own in zip(span, (high, low), strict=True)
-            ]
-            n_terms = int(np.count_nonzero(self._directions.squares[e, span[0], :-1]))
-            part = lost_part(apart, high, low, n_terms, taught)
-            lost[s] = part * (gap - asked.limits[s])
-        return lost

@@ -89,6 +89,7 @@ def test_the_others_are_decided_on_by_their_own_world(left):
     assert told["verdict"] == "not measured"
 
 
+@pytest.mark.filterwarnings("ignore:.*the same decision:skfeamoe.FairnessWarning")
 def test_whoever_returns_is_held_to_the_bound_again(left):
     model, _, _, rng = left
     X, y, groups = world(rng, 5_000, shift=2.0, favorable=0.5)
