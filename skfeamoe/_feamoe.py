@@ -297,7 +297,9 @@ and (n_experts, n_outputs)
         Largest difference between two groups by constraint; nan while fewer than two groups
         have 20 people. With ``control="bound"`` it is the gap of the model's decisions on the
         rows that are kept (after `fit` on at most 30,000 rows of the training data), measured
-        when bounds were settled last; what was decided earlier does not count. In a stream
+        when bounds were settled last; what was decided earlier does not count. Everybody is
+        decided on there as if the offset's directions had been taught by the others alone,
+        which is what new people are to expect. In a stream
         that was at most some 2,000 rows ago: every 256 rows the present model decides on
         newcomers, and bounds are settled again if a gap has widened. With
         ``control="schedule"`` of the decisions on recent rows, each made just before the row
