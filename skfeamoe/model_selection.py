@@ -18,6 +18,7 @@ from skfeamoe._classifier import favorable_label_of, last_step
 from skfeamoe._fairness.constraints import CONSTRAINTS, LABEL_EVENTS, gaps_of_rates
 from skfeamoe._groups import UNKNOWN, encode_groups
 from skfeamoe._labels import read_labels
+from skfeamoe._named_groups import groups_of_rows
 from skfeamoe._warn import warn
 from skfeamoe.exceptions import FairnessWarning
 from skfeamoe.metrics._checks import as_weights
@@ -32,9 +33,10 @@ GAPS: dict[str, Callable] = {
 def gap_scorer(constraint: str = "demographic_parity", *, favorable_label: Any = None):
     """Make a scorer of a gap between groups: minus the gap, so that greater is better.
 
-    It asks for `sensitive_features`, so that a search with metadata routing hands them on. Rows
-    of unknown group (None, NaN) have no part in it, nor, where a gap compares people of one
-    label, rows without a label (None, NaN, or the estimator's `unlabeled`).
+    It asks for `sensitive_features`, so that a search with metadata routing hands them on, and
+    cuts numbers by `sensitive_bins` as the estimator does. Rows of unknown group (None, NaN)
+    have no part in it, nor, where a gap compares people of one label, rows without a label
+    (None, NaN, or the estimator's `unlabeled`).
 
     Parameters
     ----------
@@ -90,6 +92,8 @@ class _GapScorer:
         if mark is None:
             mark = float("nan")  # what is no mark for the estimator is a class: -1, say
         given |= {"favorable_label": label, "unlabeled": mark, "classes": classes}
+        if (people := given.get("sensitive_features")) is not None:
+            given["sensitive_features"] = groups_of_rows(estimator, people, len(y_true))
         return self._scorer(estimator, X, y_true, **given)
 
     def __repr__(self) -> str:

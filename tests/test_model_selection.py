@@ -224,6 +224,22 @@ def test_rows_without_a_label_or_a_group_are_in_no_gap_that_needs_them(mark):
         assert scorer(model, X, holed, **given) == pytest.approx(-want)
 
 
+@pytest.mark.parametrize("in_pipeline", [False, True])
+def test_ages_are_cut_as_the_estimator_cuts_them(in_pipeline):
+    X, y, _ = make_lending(400)
+    age = np.random.default_rng(0).integers(18, 80, 400)
+    model = FEAMOEClassifier(sensitive_bins=[50], max_iter=2, random_state=0)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model.set_fit_request(sensitive_features=True)
+        model = Pipeline([("model", model)]) if in_pipeline else model
+        model.fit(X, y, sensitive_features=age)
+        cut = demographic_parity_difference(y, model.predict(X), sensitive_features=age >= 50)
+        assert cut < 0.3
+        for given in (age, age.astype(float), np.where(age >= 50, "50 and above", "below 50")):
+            score = gap_scorer()(model, X, y, sensitive_features=given)
+            assert score == pytest.approx(-cut)
+
+
 def test_a_class_that_could_be_a_mark_is_one_without_a_warning():
     """Every fold warned of unlabeled rows, to models without such a parameter."""
     X, y, group = make_lending(400)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._groups import encode_groups
-from skfeamoe.inspection._named_groups import groups_of_rows
+from skfeamoe._named_groups import groups_of_rows
 from skfeamoe.inspection._views import View, class_position, view_of_class
 
 

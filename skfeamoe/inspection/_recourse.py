@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from skfeamoe._classifier import favorable_label_of, last_step
+from skfeamoe._named_groups import groups_of_rows
 from skfeamoe._parameter_checks import favorable_code
-from skfeamoe.inspection._named_groups import groups_of_rows
 from skfeamoe.inspection._recourse_action import actions_of
 from skfeamoe.inspection._recourse_encoding import encoded_margin
 from skfeamoe.inspection._recourse_search import (

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._groups import encode_groups
-from skfeamoe.inspection._named_groups import groups_of_rows
+from skfeamoe._named_groups import groups_of_rows
 from skfeamoe.inspection._style import SERIES, expert_name, pyplot, tidy
 from skfeamoe.inspection._views import class_position
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from skfeamoe._groups import encode_groups
-from skfeamoe.inspection._named_groups import groups_of_rows
+from skfeamoe._named_groups import groups_of_rows
 from skfeamoe.inspection._style import INK, SERIES, expert_name, pyplot, tidy
 
 NARROW = 0.06
