@@ -278,4 +278,4 @@ def _outcomes(confusion: np.ndarray, favorable: int) -> np.ndarray:
 
 def _extra(item: dict[str, Any], names: list[str]) -> dict[str, Any]:
     """Metadata of a batch that a method takes."""
-    return {name: item[name] for name in names if item[name] is not None}
+    return {name: item[name] for name in names if item.get(name) is not None}

@@ -215,6 +215,17 @@ def test_pretraining_fits_static_models_once_and_scores_nobody(label_delay):
     np.testing.assert_array_equal(result.estimators["online"].coef_, online.coef_)
 
 
+def test_a_static_classifier_of_this_package_is_fitted_on_the_first_rows():
+    """Its `fit` takes a `propensity`, which no stream has: it ended in a KeyError."""
+    stream, model = make_stream(), FEAMOEClassifier(max_iter=2, random_state=0)
+    result = prequential(clone(model), stream["batches"], train=False, pretrain_rows=400)
+    X, y, race = (stream[name][:400] for name in ("X", "y", "race"))
+    model.fit(X, y, sensitive_features=race)
+    static = result.estimators["FEAMOEClassifier"]
+    decided = static.predict_proba(stream["X"])
+    np.testing.assert_array_equal(decided, model.predict_proba(stream["X"]))
+
+
 def test_batch_size_does_not_change_the_measures():
     """For a static model only the grid of points depends on how the stream is cut."""
     static = None
