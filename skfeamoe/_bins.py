@@ -82,6 +82,12 @@ def bin_names(edges: NDArray) -> list[str]:
     ]
 
 
+def places_edges(asked) -> bool:
+    """Whether ``sensitive_bins`` leaves it to the first rows where a column is cut."""
+    bins = asked.values() if isinstance(asked, Mapping) else [asked]
+    return any(isinstance(n, Integral) for n in bins)
+
+
 def _edges(asked, column: list, name) -> NDArray:
     """Edges for one column."""
     if isinstance(asked, Integral) and not isinstance(asked, bool):

@@ -601,6 +601,18 @@ def test_what_drives_the_gap_is_the_same_in_partitions(fitted, n_blocks):
         sd.explain_gap(model, X, groups.repartition(npartitions=2 if n_blocks == 1 else 1))
 
 
+def test_ages_of_a_gap_are_cut_as_the_model_cuts_them(fitted):
+    _, frame, y, _ = fitted
+    age = pd.Series(np.random.default_rng(0).integers(18, 80, 400))
+    model = FEAMOEClassifier(sensitive_bins=[50], max_iter=2, random_state=0)
+    model.fit(frame[:400], y[:400], sensitive_features=age)
+    X, ages = (dd.from_pandas(a, npartitions=3) for a in (frame[:400], age))
+    found = sd.explain_gap(model, X, ages, background=frame[:30]).compute(**sync)
+    expected = explain_gap(model, frame[:400], age, background=frame[:30])
+    assert found.groups == sorted(expected.groups) == ["50 and above", "below 50"]
+    assert found.gap == pytest.approx(expected.gap)
+
+
 def test_raw_tables_are_explained_where_they_are():
     frame, y, group = make_table(600)
     model = FEAMOEClassifier(None, expert="additive", max_iter=2, random_state=0).fit(frame, y)

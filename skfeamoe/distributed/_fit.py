@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from skfeamoe._bins import places_edges
 from skfeamoe._drafts import drafted
 from skfeamoe._feamoe import FEAMOEClassifier
 from skfeamoe._optional import optional
@@ -191,8 +192,7 @@ def _check_parameters(model, rows_per_round) -> None:
 
 def _check_bins(asked) -> None:
     """Refuse edges that every shard would place by its own rows."""
-    bins = asked.values() if isinstance(asked, Mapping) else [asked]
-    if any(isinstance(n, (int, np.integer)) for n in bins):
+    if places_edges(asked):
         raise ValueError(
             f"sensitive_bins={asked!r} places edges by quantiles of the rows at hand, which "
             "differ between shards; pass the edges themselves, such as [30, 45, 60]"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skfeamoe._groups import encode_groups
+from skfeamoe._named_groups import groups_of_rows
 from skfeamoe._optional import optional
 from skfeamoe.distributed._collections import PURPOSE, partitions_of, sent
 from skfeamoe.inspection._gap import GroupMeans, gap_of_means, refuse_other_games
@@ -38,7 +39,7 @@ def explain_gap(model, X, sensitive_features, *, groups=None, label=None, **expl
         Rows of both groups.
 
     sensitive_features : Dask Series, DataFrame or Array
-        Groups, in the same partitions.
+        Groups, in the same partitions, named as `skfeamoe.inspection.explain_gap` does.
 
     groups : pair of str, default=None
         The groups to compare: the gap is the first minus the second. None takes those with
@@ -106,7 +107,8 @@ def _summed(X, sensitive_features, model, position: int, options: dict[str, Any]
     if not len(X):
         return Sums([], {}, [], 0)
     view = view_of_class(model.explain(X, **options), position)
-    codes, labels = encode_groups(sensitive_features, len(X), [])
+    named = groups_of_rows(model, sensitive_features, len(X))
+    codes, labels = encode_groups(named, len(X), [])
     output = view.base_values + view.values.sum(axis=1)
     columns = np.column_stack(
         [

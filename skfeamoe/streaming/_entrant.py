@@ -9,6 +9,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from skfeamoe._bins import SensitiveBins, places_edges
+from skfeamoe._classifier import last_step
+from skfeamoe._named_groups import bins_of_rows
+
 from . import _alarms, _calls, _tally
 from ._batches import stacked
 from ._granted import VIEWS, counted, lesson
@@ -109,6 +113,18 @@ class Entrant:
         self.views = {name: _tally.new_tally(counting.n_classes) for name in counting.tallies}
         if counting.window is not None:
             self.ring = new_ring(counting.window)
+
+    def bins_of(self, sensitive_features: Any, name: str) -> SensitiveBins | None:
+        """How it cuts these columns of the stream, or will; None where it does not."""
+        asked = getattr(last_step(self.estimator), "sensitive_bins", None)
+        learns_later = not self.trains and not self.is_fitted
+        if asked is not None and learns_later and places_edges(asked):
+            raise ValueError(
+                f"sensitive_bins={asked!r} of {name!r} places edges by the pretrain_rows, "
+                "which groups do not wait for; pass the edges themselves, such as [30, 45, 60]"
+            )
+        learns = self.trains or learns_later
+        return bins_of_rows(self.estimator, sensitive_features, learns=learns)
 
     def predict(
         self, X: Any, true: np.ndarray, classes: np.ndarray, favorable: int, needs: set

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.base import clone
 
+from skfeamoe._bins import SensitiveBins
 from skfeamoe._groups import group_name
 from skfeamoe._parameter_checks import favorable_code
 
@@ -24,7 +25,7 @@ from . import _alarms, _calls
 from ._batches import StreamBatch
 from ._entrant import Counting, Entrant
 from ._granted import Lottery
-from ._groups import group_labels, sensitive_columns
+from ._groups import common_bins, group_labels, sensitive_columns
 from ._inputs import InputMonitor
 from ._measures import checked_measures
 from ._parameters import (
@@ -126,6 +127,8 @@ class PrequentialEvaluator:
     >>> bool(evaluator.finish().summary()["accuracy"].iloc[0] > 0.9)
     True
     """
+
+    _bins: SensitiveBins | None = None  # not known in evaluators of before they were used
 
     def __init__(
         self,
@@ -248,7 +251,8 @@ class PrequentialEvaluator:
             check_time(batch.time, self.label_delay)
         classes, favorable = self._labels_of(batch.y)
         true = self._codes_of(batch.y, classes)
-        names, groups, group = self._groups_of(batch.sensitive_features, len(batch))
+        bins = self._bins_of(batch.sensitive_features)
+        names, groups, group = self._groups_of(batch.sensitive_features, len(batch), bins)
         person, newcomers = self._people.read(batch.person, group)
         preprocessor, X = self._transformed(batch.X)
         item = self._predicted(batch, X, true, classes, favorable)
@@ -258,7 +262,7 @@ class PrequentialEvaluator:
         # what a batch can be refused for is behind us, so that from here on it is kept
         if self.classes_ is None:
             self._begin(classes, favorable)
-        self._sensitive_names, self._groups = names, groups
+        self._sensitive_names, self._groups, self._bins = names, groups, bins
         self._people.add(newcomers)
         self.preprocessor_, self._preprocessor_ready = preprocessor, True
         self._waiting += self._parts({**item, "group": group, "person": person})
@@ -411,14 +415,21 @@ class PrequentialEvaluator:
         for model in self._models.values():
             model.begin(self._counting)
 
+    def _bins_of(self, sensitive_features) -> SensitiveBins | None:
+        """How numbers become groups; the first batch that has columns settles it."""
+        if sensitive_features is None or self._sensitive_names:
+            return self._bins
+        models = self._models.items()
+        return common_bins({name: m.bins_of(sensitive_features, name) for name, m in models})
+
     def _groups_of(
-        self, sensitive_features, n_rows: int
+        self, sensitive_features, n_rows: int, bins: SensitiveBins | None
     ) -> tuple[list[str], dict[tuple[str, ...], int], np.ndarray]:
         """Names of the columns, all groups with a batch's, and its codes, -1 where unknown."""
         if sensitive_features is None:
             return self._sensitive_names, self._groups, np.full(n_rows, -1, dtype=np.intp)
         names, columns = sensitive_columns(sensitive_features, self._sensitive_names)
-        labels = group_labels(columns)
+        labels = group_labels(columns if bins is None else bins.texts(columns, names))
         fresh = sorted({row for row in labels if row is not None} - set(self._groups))
         if len(self._groups) + len(fresh) > MAX_GROUPS:
             raise ValueError(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from skfeamoe._bins import SensitiveBins
 from skfeamoe._frames import columns_of
 from skfeamoe._groups import texts_of
 from skfeamoe._sensitive import SensitiveColumns, is_unnamed, matched, read_sensitive
@@ -27,6 +28,28 @@ def sensitive_columns(
     names = given.names if is_unnamed(given.names) else own
     found = matched(SensitiveColumns(names, given.values), asked)
     return own if is_unnamed(asked) else asked, found.values
+
+
+def common_bins(bins: Mapping[str, SensitiveBins | None]) -> SensitiveBins | None:
+    """How all models cut the columns of a stream, of those that cut them, by name."""
+    cutting = {name: each for name, each in bins.items() if each is not None}
+    if not cutting:
+        return None
+    (first, common), *others = cutting.items()
+    for name, each in others:
+        if _cuts(each) != _cuts(common):
+            raise ValueError(
+                f"the estimators {first!r} and {name!r} must cut sensitive_features alike to "
+                f"be compared, but sensitive_bins cut at {_cuts(common)} and {_cuts(each)}; "
+                "give both the same sensitive_bins, or fit them before, train neither, and "
+                "pass names of groups, as sensitive_groups gives them"
+            )
+    return common
+
+
+def _cuts(bins: SensitiveBins) -> list:
+    """Edges by column, as plain numbers."""
+    return [None if edges is None else edges.tolist() for edges in bins.edges]
 
 
 def _names(sensitive_features: Any, given: SensitiveColumns) -> list[str]:

@@ -62,6 +62,8 @@ def prequential(
         For instance from :func:`iter_batches`; a tuple is ``(X, y)`` or ``(X, y,
         sensitive_features)``. `sensitive_features` and `sample_weight` are passed to
         ``partial_fit`` where the model takes them; the weights count in the measures too.
+        Groups are those of models with `sensitive_bins` that learn these columns or have
+        learned them, which must cut them alike.
     classes : sequence, default=None
         All labels. Default: those of a model that is fitted already, else those of the
         first batch.
@@ -150,7 +152,8 @@ def prequential(
     ------
     ValueError
         For parameters out of range, a model without ``partial_fit`` that is to be trained,
-        labels outside `classes`, parts of a batch of different lengths, an empty stream.
+        labels outside `classes`, parts of a batch of different lengths, an empty stream,
+        models that cut sensitive features at different edges.
     ImportError
         If a progress bar is asked for and rich is not installed, or a detector and river
         is not.
