@@ -684,7 +684,8 @@ default=None
 
         UserWarning
             Once for every feature with values far beyond those that the model has seen. After
-            4,000 rows if `sample_weight` makes next to nobody of the people seen last.
+            4,000 rows if `sample_weight` makes next to nobody of the people seen last (of
+            those in `background_` where nothing is bounded).
         """
         given = sensitive_features, sample_weight, propensity
         with drafted(self) as draft:

@@ -35,7 +35,13 @@ from skfeamoe._privileged import warn_of_privileged
 from skfeamoe._rows import Rows
 from skfeamoe._sensitive import read_sensitive
 from skfeamoe._sklearn import _num_samples
-from skfeamoe._told import Told, warn_if_inactive, warn_in_stream, warn_of_far_values
+from skfeamoe._told import (
+    Told,
+    warn_if_inactive,
+    warn_in_stream,
+    warn_of_far_values,
+    warn_of_light_stream,
+)
 from skfeamoe._training.model import Model
 from skfeamoe._training.settings import STREAM_DEFAULTS, Settings
 from skfeamoe._training.trainer import train_stream
@@ -192,6 +198,7 @@ class LearningClassifier(DecidingMixin, MixtureClassifier):
             is_told = self._warned_inactive
             self._warned_inactive = warn_if_inactive(told, self, model, is_told=is_told)
         self._episodes = warn_in_stream(told, self, model, self._episodes, before)
+        warn_of_light_stream(told, model, before)
         return told
 
     def _stream_settings(self, model: Model) -> Settings:

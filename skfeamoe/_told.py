@@ -314,6 +314,19 @@ def warn_in_stream(
     return list(found)
 
 
+def warn_of_light_stream(told: Told, model: Model, before: Model | None) -> None:
+    """Say the same of weights where nobody is kept for bounds, once, by the background."""
+    n_before = 0 if before is None else before.n_people
+    if not n_before < SETTLED_ROWS <= model.n_people:
+        return
+    monitor = model.monitor
+    if isinstance(monitor, BoundMonitor) and monitor.people.parts:
+        return
+    light = next_to_nobody(model.background.weight, "rows in background_")
+    if light:
+        told.add(light, UserWarning)
+
+
 def long_ago(n_rows: int) -> str:
     """That bounds rest on people of long ago."""
     return (

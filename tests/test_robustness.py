@@ -442,6 +442,28 @@ def test_a_stream_says_once_that_its_weights_make_next_to_nobody_of_its_rows():
     assert caught(lambda: stream(plain, X, y, group))[1] == []
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"constraints": None},
+        {"constraints": None, "expert": "additive"},
+        {"control": "schedule", "growth": "interval"},
+        {},
+    ],
+    ids=["unconstrained", "additive", "schedule", "no groups"],
+)
+def test_a_stream_that_bounds_nothing_says_so_too(options):
+    X, y, group = make_lending(6_000)
+    group = group if options else None
+    uneven = np.where(np.arange(6_000) % 50, 1e-4, 1.0)
+    for weight, n_told in ((np.full(6_000, 1e-5), 1), (uneven, 0), (None, 0)):
+        model = FEAMOEClassifier(random_state=0, **options)
+        fairness, seen = caught(lambda m=model, w=weight: stream(m, X, y, group, weight=w))
+        others = [str(w.message) for w in seen if w not in fairness]
+        assert len(others) == n_told
+        assert all("rows in background_ count as 0.01" in text for text in others)
+
+
 def test_gaps_are_nan_while_they_cannot_be_measured():
     X, y, group = make_lending(300)
     model = FEAMOEClassifier(random_state=0)
