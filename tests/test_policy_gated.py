@@ -260,3 +260,21 @@ def test_core_utility_is_scikit_learns(n_classes):
         auc = roc_auc_score(y, proba, sample_weight=weight, multi_class="ovr")
     expected = (accuracy + f1 + auc) / 3
     assert score.utility(y, proba, weight, n_classes - 1) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_column_that_was_constant_moves_nothing(weighted):
+    """Its weights were those of the start, made somewhat smaller."""
+    X, y, group = make_lending(600)
+    constant = np.array([2023.0, 0.1, 0.0])
+    wide = np.hstack([X, np.tile(constant, (600, 1))])
+    weight = np.random.default_rng(0).uniform(0.0, 2.0, 600) if weighted else None
+    if weighted:
+        weight[:50], wide[:50, -1] = 0.0, 7.0  # nobody who counts
+    model = PolicyGatedMoEClassifier(**QUICK)
+    model.fit(wide, y, sensitive_features=group, sample_weight=weight)
+    later = np.hstack([X, np.tile(constant + np.array([1.0, 3.0, -50.0]), (600, 1))])
+    same = np.hstack([X, np.tile(constant, (600, 1))])
+    np.testing.assert_array_equal(model.predict_proba(later), model.predict_proba(same))
+    np.testing.assert_array_equal(model.gate_proba(later), model.gate_proba(same))
+    assert not model.attributions(later)[:, -3:].any()

@@ -296,7 +296,18 @@ class Fitted(NamedTuple):
 def train(rows: Rows, plan: Plan, rng: np.random.Generator) -> Fitted:
     """Run the schedule."""
     trainers, learning, choosing, history = train_experts(rows, plan, rng)
-    return GateTrainer(plan, trainers, learning, choosing, rng).run(history)
+    fitted = GateTrainer(plan, trainers, learning, choosing, rng).run(history)
+    _silence_constants(fitted, plan, rows.X)
+    return fitted
+
+
+def _silence_constants(fitted: Fitted, plan: Plan, Z: NDArray) -> None:
+    """Let columns that were constant, 0 in every row, move nothing: their weights are noise."""
+    constant = np.flatnonzero(~Z.any(axis=0))
+    experts = mlp.view_layers(fitted.experts, plan.shape.expert, N_EXPERTS)
+    gate = mlp.view_layers(fitted.gate, plan.gate_sizes, 1)
+    for first in (experts[0], gate[0]):
+        first.weight[:, :, constant] = 0.0
 
 
 class FirstPhase(NamedTuple):
