@@ -215,6 +215,8 @@ def test_errors_name_the_way_out():
         RiverClassifier(SGDClassifier(), classes=[0, 1])
     with pytest.raises(ValueError, match=r"got the numbers \[6\]"):
         RiverClassifier(FEAMOEClassifier(sensitive_columns=6), classes=[0, 1])
+    with pytest.raises(ValueError, match="of one kind, got 'a' beside 0; bring them"):
+        RiverClassifier(FEAMOEClassifier(), classes=[0, "a"])
     model = RiverClassifier(FEAMOEClassifier(None), classes=[0, 1])
     model.learn_one({"u": 1.0}, 1)
     learned = pickle.dumps(model)

@@ -51,8 +51,9 @@ class RiverClassifier(base.MiniBatchClassifier):
     Raises
     ------
     ValueError
-        If the estimator is of another kind, names sensitive columns by number, or a row has a
-        field for which there is no column, or a value that is no number.
+        If the estimator is of another kind, or names sensitive columns by number, `classes`
+        are text and numbers, or a row has a field for which there is no column, or a value
+        that is no number.
 
     See Also
     --------
@@ -103,7 +104,7 @@ class RiverClassifier(base.MiniBatchClassifier):
         self.learner = clone(estimator).set_params(sensitive_columns=None)
         self.features: list[Hashable] = []
         self._sensitive = _field_names(estimator.sensitive_columns)
-        self._labels = np.unique(np.asarray(classes)).tolist()
+        self._labels = _sorted_labels(classes)
 
     @property
     def _multiclass(self) -> bool:
@@ -268,6 +269,18 @@ class RiverClassifier(base.MiniBatchClassifier):
         """Instances that river's checks look at."""
         estimator = FEAMOEClassifier(None, batch_size=1, random_state=0)
         yield {"estimator": estimator, "classes": [False, True], "max_features": 20}
+
+
+def _sorted_labels(classes: Sequence[Any]) -> list:
+    """All labels, sorted; text beside numbers would make text of these."""
+    text = [label for label in classes if isinstance(label, str)]
+    others = [label for label in classes if not isinstance(label, str)]
+    if text and others:
+        raise ValueError(
+            f"classes must hold labels of one kind, got {text[0]!r} beside {others[0]!r}; "
+            "bring them to text or to numbers"
+        )
+    return np.unique(np.asarray(classes)).tolist()
 
 
 def _field_names(columns) -> list:
