@@ -1,5 +1,6 @@
 """Tables of any library: pandas, polars, pyarrow and whatever else narwhals knows."""
 
+from numbers import Real
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -60,3 +61,12 @@ def values_of(column) -> np.ndarray:
         if not hasattr(column, "chunks"):
             return column.to_numpy(zero_copy_only=False)
     return column.to_numpy() if hasattr(column, "to_numpy") else np.array(column, dtype=object)
+
+
+def numbers_or_text(values: np.ndarray) -> np.ndarray:
+    """Objects as numbers or text, if all of them are; a mixture is for others to refuse."""
+    listed = values.tolist() if values.dtype == object else []
+    for kind in ((bool, np.bool_), Real, str):
+        if listed and all(isinstance(value, kind) for value in listed):
+            return np.array(listed)
+    return values

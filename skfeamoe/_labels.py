@@ -9,7 +9,6 @@ sampling").
 """
 
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 from sklearn.utils.multiclass import check_classification_targets
 
-from skfeamoe._frames import decoded, refuse_lazy, values_of
+from skfeamoe._frames import decoded, numbers_or_text, refuse_lazy, values_of
 from skfeamoe._groups import is_missing
 from skfeamoe._sklearn import _check_y, _num_samples, _safe_indexing
 from skfeamoe._warn import warn
@@ -67,17 +66,15 @@ def read_labels(y, n_samples: int, unlabeled=None, classes: NDArray | None = Non
     found = decoded(y)
     missing = _missing(found, unlabeled if marked else None)
     if missing is None or not missing.any():
-        plain = isinstance(found, np.ndarray) and found.dtype == object and found.ndim == 1
-        y = _numbers(found) if plain else y
+        plain = isinstance(found, np.ndarray) and found.ndim == 1
+        y = numbers_or_text(found) if plain else y
         return Labels(_told(check_target(y, n_samples, classes), unlabeled, classes), None)
     if len(missing) != n_samples:
         check_target(np.zeros(len(missing)), n_samples)  # says so
     known = ~missing
     values = np.asarray(values_of(found)).ravel()[known]
-    if values.dtype == object:
-        values = _numbers(values)
     if len(values):
-        values = check_target(values, len(values), classes)
+        values = check_target(numbers_or_text(values), len(values), classes)
     return Labels(_told(values, unlabeled, classes), known)
 
 
@@ -102,15 +99,6 @@ def _are_marks(values: list, mark) -> NDArray:
         [isinstance(v, str) == kind and not is_missing(v) and v == mark for v in values],
         dtype=bool,
     )
-
-
-def _numbers(values: NDArray) -> NDArray:
-    """Objects as numbers or text, if all of them are; a mixture is for others to refuse."""
-    listed = values.tolist()
-    for kind in (bool, Real, str):
-        if listed and all(isinstance(value, kind) for value in listed):
-            return np.array(listed)
-    return values
 
 
 def _told(values: NDArray, unlabeled, classes: NDArray | None) -> NDArray:

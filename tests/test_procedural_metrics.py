@@ -10,6 +10,7 @@ from fairlearn.metrics import (
 )
 from scipy.spatial.distance import jensenshannon
 
+from skfeamoe import FEAMOEClassifier
 from skfeamoe.metrics import (
     attention_divergence,
     explanation_quality,
@@ -152,3 +153,18 @@ def test_errors_name_what_does_not_fit():
 def test_utility_of_several_classes_takes_all_probabilities():
     y = np.array([0, 1, 2, 2])
     assert utility_score(y, y, np.eye(3)[y]) == 1.0
+
+
+@pytest.mark.parametrize("values", [[0, 1], [False, True], [np.False_, np.True_], ["n", "y"]])
+def test_labels_in_an_array_of_objects_are_what_they_are(values):
+    y, decided, chance = [0, 1, 1, 0], [0, 1, 1, 1], [0.1, 0.8, 0.7, 0.4]
+    labels = np.array(values, dtype=object)
+    found = utility_score(labels[y], labels[decided], chance, pos_label=values[1])
+    assert found == utility_score(y, decided, chance)
+    model = FEAMOEClassifier(None, max_iter=1).fit(np.arange(4.0)[:, None], labels[y])
+    assert model.classes_.tolist() == values
+
+
+def test_text_beside_numbers_is_refused():
+    with pytest.raises(ValueError, match="y_true and y_pred must hold labels of one kind"):
+        utility_score(["n", "y"], [0, 1], [0.1, 0.8], pos_label="y")

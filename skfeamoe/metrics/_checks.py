@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from skfeamoe._frames import numbers_or_text
+
 
 def as_labels(name: str, values: Any, *, mark: Any = 0, many: bool = False) -> NDArray:
     """Labels of rows, (n_samples,), or with ``many`` (n_samples, n_columns), without holes.
@@ -32,6 +34,14 @@ def as_labels(name: str, values: Any, *, mark: Any = 0, many: bool = False) -> N
                 "leave out rows without one"
             )
     return found
+
+
+def label_pair(y_true: Any, y_pred: Any) -> tuple[NDArray, NDArray]:
+    """True and predicted labels of one kind; objects as the numbers, or text, that they are."""
+    true = numbers_or_text(as_labels("y_true", y_true))
+    predicted = numbers_or_text(as_labels("y_pred", y_pred))
+    check_one_kind(y_true=true, y_pred=predicted)
+    return true, predicted
 
 
 def check_pos_label(name: str, labels: NDArray, pos_label: Any) -> None:

@@ -25,12 +25,11 @@ from sklearn.utils import check_array, check_consistent_length
 from skfeamoe._groups import encode_groups
 from skfeamoe._policy import score
 from skfeamoe.metrics._checks import (
-    as_labels,
     as_numbers,
     as_weights,
     check_column_order,
-    check_one_kind,
     check_pos_label,
+    label_pair,
     no_dates,
     refuse_nobody_known,
 )
@@ -71,7 +70,7 @@ def utility_score(y_true, y_pred, y_score, *, sample_weight=None, pos_label: Any
     >>> utility_score([0, 1, 1, 0], [0, 1, 1, 0], [0.1, 0.8, 0.7, 0.4])
     1.0
     """
-    y_true, y_pred = as_labels("y_true", y_true), as_labels("y_pred", y_pred)
+    y_true, y_pred = label_pair(y_true, y_pred)
     no_dates("y_score", y_score := np.asarray(y_score))
     as_numbers("y_score", y_score.ravel())
     check_consistent_length(y_true, y_pred, y_score, sample_weight)
@@ -128,8 +127,7 @@ def result_unfairness(
     >>> result_unfairness([0, 1, 1, 0], [0, 1, 0, 0], sensitive_features=["f", "f", "m", "m"])
     0.75
     """
-    y_true, y_pred = as_labels("y_true", y_true), as_labels("y_pred", y_pred)
-    check_one_kind(y_true=y_true, y_pred=y_pred)
+    y_true, y_pred = label_pair(y_true, y_pred)
     check_pos_label("y_true", y_true, pos_label)
     groups, weight = _groups(sensitive_features, sample_weight, y_true, y_pred)
     favorable = (y_true == pos_label).astype(np.intp)
