@@ -14,6 +14,7 @@ from sklearn.model_selection import train_test_split
 
 from skfeamoe._classifier import favorable_label_of
 from skfeamoe._fairness.constraints import CONSTRAINTS, gaps_of_rates
+from skfeamoe._named_groups import groups_of_rows
 from skfeamoe._optional import optional
 from skfeamoe._parameter_checks import listed_constraints
 from skfeamoe._sklearn import _safe_indexing
@@ -271,7 +272,7 @@ def _point(estimator, X, y, groups, parts, bound: float, constraint: str) -> dic
     gap = measure(
         (y[test] == favorable).astype(int),
         (decided == favorable).astype(int),
-        sensitive_features=groups[test],
+        sensitive_features=groups_of_rows(model, groups[test], len(test)),
     )
     return {
         "bound": bound,

@@ -75,6 +75,23 @@ def test_sweep_fits_once_a_bound_and_measures_other_rows(capsys):
     assert "bounds" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore::skfeamoe.FairnessWarning")
+def test_a_sweep_cuts_ages_as_the_classifier_does():
+    age = np.random.default_rng(0).integers(18, 80, len(Y))
+    found = [
+        FrontierDisplay.from_sweep(
+            FEAMOEClassifier(sensitive_bins=bins, max_iter=1, random_state=0),
+            X,
+            Y,
+            sensitive,
+            bounds=[0.3],
+            random_state=3,
+        ).tables["FEAMOEClassifier"]
+        for bins, sensitive in (([50], age), (None, np.where(age >= 50, "old", "young")))
+    ]
+    np.testing.assert_allclose(found[0], found[1])
+
+
 def test_other_constraints_are_refused(model):
     with pytest.raises(ValueError, match="one of the estimator's constraints"):
         FrontierDisplay.from_estimator(model, constraint="equalized_odds")
