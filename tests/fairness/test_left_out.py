@@ -65,12 +65,21 @@ def test_two_groups_are_a_logistic_regression_without_the_person():
     assert np.sum(found[people]) == pytest.approx(np.sum(brute), rel=0.05, abs=0.1)
 
 
-@pytest.mark.parametrize(("n_passes", "size"), [(1, 32), (6, 32)])
-def test_descent_is_looked_at_as_far_as_it_has_come(n_passes, size):
-    """Directions that learn without some people, against what is said of these."""
+@pytest.mark.parametrize(("alike", "within"), [(False, 0.35), (True, 0.6)])
+@pytest.mark.parametrize("n_passes", [1, 6])
+def test_descent_is_looked_at_as_far_as_it_has_come(n_passes, alike, within):
+    """Directions that learn without some people, against what is said of these.
+
+    Columns that are nearly alike differ in little, which few passes learn nothing of: at the
+    end of descent a person would be four to ten times as much of a score.
+    """
     rng = np.random.default_rng(1)
     X, one = two_groups(rng, 1200, 1200, 25)
-    X *= np.geomspace(1.0, 0.05, 25)
+    if alike:
+        X = X @ (0.15 * np.eye(25) + 0.2)
+        X /= X.std(axis=0)
+    else:
+        X *= np.geomspace(1.0, 0.05, 25)
     whole = taught_by(X, one, n_passes=n_passes)
     found = moved_apart(whole, X, one, taught=2400.0 if n_passes > 1 else None)
     part = np.arange(2400) % 40 == 7
@@ -82,7 +91,7 @@ def test_descent_is_looked_at_as_far_as_it_has_come(n_passes, size):
         brute[i] -= apart(whole, X[[i]])[0]
     sign = np.where(one, -1.0, 1.0)  # whoever is left out is less of the own group
     assert (sign * brute)[part].mean() > 0.0
-    assert (sign * found)[part].mean() == pytest.approx((sign * brute)[part].mean(), rel=0.35)
+    assert (sign * found)[part].mean() == pytest.approx((sign * brute)[part].mean(), rel=within)
 
 
 @pytest.mark.parametrize("in_passes", [True, False])

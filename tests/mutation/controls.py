@@ -11,13 +11,14 @@ OFFSET = "skfeamoe/_fairness/offset.py"
 SMOOTHED = "skfeamoe/_fairness/smoothed.py"
 PEOPLE = "skfeamoe/_fairness/people.py"
 ROUNDS = "skfeamoe/_fairness/rounds.py"
+LEFT_OUT = "skfeamoe/_fairness/left_out.py"
 
 CONTROLS = (
     (
         "aim beyond the bound",
         SETTLEMENT,
-        "asked.limits - margins",
-        "asked.limits + margins",
+        "asked.limits - MARGIN * errors",
+        "asked.limits + MARGIN * errors",
     ),
     (
         "pay accuracy for noise",
@@ -102,6 +103,36 @@ CONTROLS = (
         BOUND,
         "return -self.coef.reshape(-1, self.n_groups)[self.axis_of]",
         "return self.coef.reshape(-1, self.n_groups)[self.axis_of]",
+    ),
+    (
+        "solve on people as they were taught",
+        SETTLEMENT,
+        "directions[:, : self._left_out.shape[1]] += self._left_out",
+        "pass",
+    ),
+    (
+        "tell of people as they were taught",
+        SETTLEMENT,
+        "margin = margin + self._left_out[:, :n_taught] @ coef[:n_taught]",
+        "pass",
+    ),
+    (
+        "take a stream for a table",
+        BOUND,
+        "return float(self.taught.sum()) if self.is_drawn else None",
+        "return float(self.taught.sum())",
+    ),
+    (
+        "take descent to have come to its end",
+        LEFT_OUT,
+        "return -np.expm1(-time * mean_squares) / np.maximum(mean_squares, SMALL)",
+        "return 1.0 / np.maximum(mean_squares, SMALL)",
+    ),
+    (
+        "steps of all columns alike",
+        LEFT_OUT,
+        "scale = 1.0 / np.sqrt(np.where(slowness > 0.0, slowness, np.inf))",
+        "scale = np.ones(len(slowness))",
     ),
 )
 """(what it does, module, text, changed text); the text stands in the module once."""
