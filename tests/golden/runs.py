@@ -22,6 +22,10 @@ FOLDER = Path(__file__).parent
 RTOL = 1e-9
 """Where the order of arithmetic is kept runs are equal bit for bit; elsewhere up to this."""
 
+FLAT = {"every-constraint-partialfit": 1e-3}
+"""Runs that are equal up to more: four bounds pull three groups of some hundred people apart,
+and flat directions multiply what processors round by 1e8 (docs/decisions/offset.md)."""
+
 ALL = ["demographic_parity", "equalized_odds", "equal_opportunity", "burden"]
 
 PROBES = 6
@@ -133,7 +137,7 @@ def told(model, probes) -> dict[str, Any]:
     return json.loads(json.dumps(found, default=lambda value: np.asarray(value).tolist()))
 
 
-def differences(golden: Any, found: Any, path: str = "") -> list[str]:
+def differences(golden: Any, found: Any, path: str = "", rtol: float = RTOL) -> list[str]:
     """Every place where two runs differ, in the order of training."""
     if isinstance(golden, dict) and isinstance(found, dict):
         places = [*golden, *(name for name in found if name not in golden)]
@@ -143,12 +147,13 @@ def differences(golden: Any, found: Any, path: str = "") -> list[str]:
             (f"{path}[{i}]", *both) for i, both in enumerate(zip(golden, found, strict=True))
         ]
     else:
-        return [] if _same(golden, found) else [f"{path}: golden {golden!r}, now {found!r}"]
-    return [line for place, *both in pairs for line in differences(*both, place)]
+        same = _same(golden, found, rtol)
+        return [] if same else [f"{path}: golden {golden!r}, now {found!r}"]
+    return [line for place, *both in pairs for line in differences(*both, place, rtol)]
 
 
-def _same(golden: Any, found: Any) -> bool:
-    """Whether two values are equal, numbers up to `RTOL`."""
+def _same(golden: Any, found: Any, rtol: float) -> bool:
+    """Whether two values are equal, numbers up to ``rtol``."""
     if isinstance(golden, float) and isinstance(found, (int, float)):
-        return bool(np.isclose(golden, found, rtol=RTOL, atol=1e-12, equal_nan=True))
+        return bool(np.isclose(golden, found, rtol=rtol, atol=1e-12, equal_nan=True))
     return bool(golden == found)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.golden.runs import FOLDER, differences, names, run
+from tests.golden.runs import FLAT, FOLDER, RTOL, differences, names, run
 
 RUNS = dict(names())
 SHOWN = 12
@@ -17,7 +17,7 @@ def test_golden_run(name):
     if RUNS[name].get("growth") == "drift":
         pytest.importorskip("river", reason='growth="drift" needs river')
     golden = json.loads((FOLDER / f"{name}.json").read_text())
-    found = differences(golden, run(**RUNS[name]))
+    found = differences(golden, run(**RUNS[name]), rtol=FLAT.get(name, RTOL))
     assert not found, (
         f"{len(found)} differences from {name}.json, in the order of training:\n  "
         + "\n  ".join(found[:SHOWN])
