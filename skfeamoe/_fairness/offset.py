@@ -105,6 +105,7 @@ class Problem(NamedTuple):
     bounds: NDArray  # (n_bounds,), of the slots' strata one after the other
     tolerance: NDArray | float = 1e-3  # an excess below this is none
     parts: Sequence[Parts] = ()
+    linear: NDArray | None = None  # the directions of new people; None: the same
 
 
 class Solution(NamedTuple):
@@ -203,7 +204,7 @@ def affordable_offset(problem: Problem, most: float) -> Solution:
 
 
 def _span(directions: NDArray) -> NDArray:
-    """Orthonormal axes of the space that directions span, (n_directions, n_axes).
+    """Orthonormal axes of the space that centered directions span, (n_directions, n_axes).
 
     Of few directions, of which nothing would be gained, these are the directions themselves.
     """
@@ -225,8 +226,8 @@ class _Scaled:
     """The problem in units in which one step is one standard deviation of the margins.
 
     Of many groups there are more directions than the people's features have dimensions: then
-    the numbers are those of an orthonormal basis of what the directions span. Offsets, and
-    the squares that a round adds to their price, are the same.
+    the numbers are those of an orthonormal basis of what the directions span among new people.
+    Offsets, and the squares that a round adds to their price, are the same.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -235,7 +236,8 @@ class _Scaled:
         self.center = problem.directions.mean(axis=0)
         centered = problem.directions - self.center
         self.scale = self.unit / np.maximum(centered.std(axis=0), SMALLEST_UNIT)
-        self.axes = _span(centered * self.scale)
+        linear = problem.directions if problem.linear is None else problem.linear
+        self.axes = _span((linear - linear.mean(axis=0)) * self.scale)
         numbered = centered @ (self.scale[:, None] * self.axes)
         columns = [*numbered.T, np.full(len(centered), self.unit)]
         shared = np.array(columns).T  # every column in one piece

@@ -160,7 +160,8 @@ class Settlement:
         """The cheapest offset for what is aimed at, relaxed where it costs too much."""
         asked, cases, scored, parts = self.asked, self.cases, here.scored, here.parts
         errors = np.nan_to_num([here.measured.gap(s, ratio=r)[1] for s, r in self._slots()])
-        directions = scored.Z @ axes.T
+        linear = scored.Z @ axes.T
+        directions = linear.copy()
         directions[:, : self._left_out.shape[1]] += self._left_out
         free = cases.measure(scored, scored.margin)  # without any offset
         aims = np.maximum(asked.limits - MARGIN * errors, LEAST_AIM * asked.limits)
@@ -174,6 +175,7 @@ class Settlement:
             np.concatenate([aims, *local]),
             np.concatenate([least, np.full(sum(map(len, local)), LEAST_TOLERANCE)]),
             parts,
+            linear,
         )
         start = no_offset(problem)._replace(coef=here.coef, intercept=here.offset[-1])
         solution = solve_offset(problem, start)

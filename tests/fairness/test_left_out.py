@@ -6,7 +6,7 @@ from scipy.sparse import csr_array
 from sklearn.linear_model import LogisticRegression
 
 from skfeamoe import FEAMOEClassifier
-from skfeamoe._fairness import left_out, settlement
+from skfeamoe._fairness import left_out, offset, settlement
 from skfeamoe._fairness.bound import BoundMonitor
 from skfeamoe._fairness.directions import Directions
 from skfeamoe._fairness.left_out import is_negligible, left_out_scores
@@ -232,6 +232,26 @@ def test_the_bound_is_kept_on_new_people_though_columns_are_many(streamed, monke
     monkeypatch.setattr(left_out, "NEGLIGIBLE", np.inf)
     without = [gap_of_new_people(seed, streamed=streamed)[0] for seed in range(6)]
     assert np.mean(without) > np.mean(new) + 0.01
+
+
+def test_many_groups_are_solved_in_the_dimensions_of_new_people(monkeypatch):
+    """What is said of people who are left out lies in more of them: 156 s in place of 2."""
+    problems, plain = [], settlement.solve_offset
+
+    def noting(problem, start):
+        problems.append(problem)
+        return plain(problem, start)
+
+    monkeypatch.setattr(settlement, "solve_offset", noting)
+    rng = np.random.default_rng(7)
+    group = rng.integers(0, 24, 2400)
+    X = rng.normal(size=(2400, 3)) + 0.5 * rng.normal(size=(24, 3))[group]
+    model = FEAMOEClassifier(difference_bound=0.3, growth=None, max_iter=1, random_state=0)
+    model.fit(X, X[:, 0] > rng.normal(size=2400), sensitive_features=group)
+    (problem,) = problems
+    assert np.abs(problem.directions - problem.linear).max() > 0.01
+    assert offset._Scaled(problem).n_numbers == 4
+    assert np.linalg.matrix_rank(problem.directions - problem.directions.mean(axis=0)) > 3
 
 
 def test_settlements_leave_out_the_people_of_every_event(monkeypatch):
