@@ -226,10 +226,11 @@ class Evidence(NamedTuple):
     quality: NDArray  # (n_judged,)
 
 
-def spread_out(n_rows: int, n_some: int) -> NDArray:
-    """Numbers of rows from all over a table, which may be sorted: of all if they are few."""
-    n_some = min(n_rows, n_some)
-    return np.arange(n_some) * n_rows // max(n_some, 1)
+def spread_out(rows: Rows, n_some: int) -> NDArray:
+    """Numbers of some rows, of all groups and labels alike: in a table these may take turns."""
+    n_some = min(len(rows), n_some)
+    order = np.lexsort((rows.y, rows.groups))
+    return np.sort(order[np.arange(n_some) * len(rows) // max(n_some, 1)])
 
 
 def evidence(mixture: Mixture, rows: Rows, judged: NDArray, expert: int | None) -> Evidence:
@@ -252,7 +253,7 @@ def evidence(mixture: Mixture, rows: Rows, judged: NDArray, expert: int | None) 
 
 def judge(mixtures: list[Mixture], parts: list[Rows], expert: int | None = None) -> Judged:
     """Measures over parts, each with the mixture whose experts never saw it."""
-    judged = [spread_out(len(part.y), JUDGED_ROWS // len(parts)) for part in parts]
+    judged = [spread_out(part, JUDGED_ROWS // len(parts)) for part in parts]
     found = [
         evidence(mixture, part, some, expert)
         for mixture, part, some in zip(mixtures, parts, judged, strict=True)
